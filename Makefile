@@ -1,0 +1,83 @@
+# Everything runs from here; `make help` lists it. Needs Python 3.11+, Node 20+ and make, nothing else.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+RUN := .venv/bin/python
+STAGE ?= dev
+
+.PHONY: help setup demo test unit lint fix bench up down logs package mappings requirements deploy remove clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.done node_modules/.done ## install what the rest needs (every target does it itself)
+
+.venv/.done: requirements/uv.txt requirements/dev.txt requirements/data.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "stream-sync needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another with PYTHON=…"; exit 1; }
+	@echo "installing Python packages into .venv"
+	@$(RUN) -m pip --version > /dev/null 2>&1 || { rm -rf .venv && $(PYTHON) -m venv .venv; }
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@.venv/bin/uv pip sync --quiet --python $(RUN) --require-hashes requirements/dev.txt requirements/data.txt
+	@touch $@
+
+node_modules/.done: package-lock.json package.json
+	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' || \
+	  { echo "stream-sync needs Node 20 or newer"; exit 1; }
+	@echo "installing Node packages into node_modules"
+	@npm ci --silent
+	@touch $@
+
+demo: setup ## the whole service on this machine, fed and searched; ONCE=1 stops after it
+	@$(RUN) -m local.demo $(if $(ONCE),--once)
+
+test: setup ## every test, against real servers
+	@$(RUN) -m pytest tests --ignore tests/simulation -n 3 --dist loadfile -q
+	@$(RUN) -m pytest tests/simulation -q -s
+
+unit: setup ## the fast tests alone
+	@$(RUN) -m pytest tests/unit -q -n 2
+
+lint: setup ## style and types
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy
+
+fix: setup ## mend what the linter can
+	@$(RUN) -m ruff check --fix .
+	@$(RUN) -m ruff format .
+
+bench: setup ## speed, as ratios within one run
+	@$(RUN) -m benchmarks
+
+up: setup ## the local stack, left running
+	@$(RUN) -m local up
+
+down: setup ## stop the local stack
+	@$(RUN) -m local down
+
+logs: setup ## follow the local stack's logs
+	@$(RUN) -m local logs
+
+package: setup ## both zips: this machine's, and Linux arm64 for AWS
+	@$(RUN) -m local.package all
+
+mappings: setup ## bring mappings/ up to date with the models
+	@$(RUN) -m sync mappings write
+
+requirements: setup ## pin anew from requirements/*.in
+	@cd requirements && for f in uv emulator dev; do \
+	  ../.venv/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header $$f.in -o $$f.txt; done
+	@.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -c requirements/dev.txt requirements/runtime.in -o requirements.txt
+	@cd requirements && for f in data java; do \
+	  ../.venv/bin/uv pip compile -q --no-deps --universal --python-version 3.11 --generate-hashes --no-header $$f.in -o $$f.txt; done
+
+deploy: package ## to AWS, as STAGE (default dev), with PARAMS='--param=alarmEmail=…'
+	@npx osls deploy --stage $(STAGE) $(PARAMS)
+	@npx osls invoke --stage $(STAGE) --function admin --data '{"command": "mappings apply"}'
+
+remove: setup ## take STAGE down again (tables and bucket stay)
+	@npx osls remove --stage $(STAGE)
+
+clean: down ## remove what was installed and built here
+	@rm -rf .venv node_modules .local dist .serverless

@@ -1,0 +1,1 @@
+"""The stack on one machine: an AWS emulator and a real OpenSearch, on loopback, without Docker."""

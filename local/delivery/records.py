@@ -1,0 +1,91 @@
+"""A stream record in the shape in which Lambda hands it to a function."""
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+Event = Mapping[str, Any]
+"""One element of `Records` in a DynamoDB event (page WD), or the same with bytes still raw."""
+
+
+class Record:
+    """One record, encoded once: a batch's payload is then a join, however often it is retried.
+
+    *event* is a record in Lambda's shape; B and BS may hold bytes, which become base64 text, and
+    ApproximateCreationDateTime may have a fraction, which is cut: the stream has whole seconds.
+    Raises KeyError if it lacks `dynamodb.SequenceNumber`, `.Keys` or the creation time.
+    """
+
+    def __init__(self, event: Event) -> None:
+        stream = event["dynamodb"]
+        self.sequence_number: str = stream["SequenceNumber"]
+        self.created_s = int(stream["ApproximateCreationDateTime"])
+        self.payload = compact_json(
+            {**event, "dynamodb": {**stream, "ApproximateCreationDateTime": self.created_s}}
+        )
+        self._keys = stream["Keys"]
+
+    @classmethod
+    def from_stream(cls, raw: Mapping[str, Any], stream_arn: str) -> "Record":
+        """From what dynamodbstreams' GetRecords answers through boto3."""
+        stream = raw["dynamodb"]
+        created: datetime = stream["ApproximateCreationDateTime"]
+        event = {
+            **raw,
+            "dynamodb": {**stream, "ApproximateCreationDateTime": created.timestamp()},
+            "eventSourceARN": stream_arn,
+        }
+        # GetRecords writes PascalCase here, a Lambda event camelCase (WD: a TTL removal).
+        if identity := raw.get("userIdentity"):
+            event["userIdentity"] = {
+                "type": identity.get("Type"),
+                "principalId": identity.get("PrincipalId"),
+            }
+        return cls(event)
+
+    def event(self) -> dict[str, Any]:
+        """A fresh copy of the record, so that no reader can change what is delivered next."""
+        copy: dict[str, Any] = json.loads(self.payload)
+        return copy
+
+    @cached_property
+    def item(self) -> bytes:
+        """The item's key attributes, canonically: order is kept among records with equal ones."""
+        return compact_json(self._keys, sort_keys=True)
+
+    def lane(self, factor: int) -> int:
+        """Which of *factor* lanes the item belongs to; the same in every process."""
+        return zlib.crc32(self.item) % factor
+
+    def __repr__(self) -> str:
+        return f"Record({self.sequence_number})"
+
+
+def compact_json(value: object, *, sort_keys: bool = False) -> bytes:
+    """*value* as JSON without white space; bytes in it become base64 text."""
+
+    def encode(*, ascii_only: bool) -> bytes:
+        return json.dumps(
+            value,
+            separators=(",", ":"),
+            default=_base64,
+            ensure_ascii=ascii_only,
+            sort_keys=sort_keys,
+        ).encode()
+
+    try:
+        return encode(ascii_only=False)
+    except UnicodeEncodeError:  # a lone surrogate has no UTF-8, only an escape
+        return encode(ascii_only=True)
+
+
+def _base64(value: object) -> str:
+    if isinstance(value, bytes | bytearray):
+        return base64.b64encode(value).decode()
+    raise TypeError(f"a stream record cannot hold {type(value).__name__}")

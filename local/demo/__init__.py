@@ -1,0 +1,1 @@
+"""What `make demo` tells once the local stack is up, and the figures it leaves behind."""

@@ -1,0 +1,67 @@
+"""What the demo measured, what it expects of that, and where it writes it."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from local.errors import LocalError
+
+MIN_ITEMS = 10_000
+
+
+class Failed(LocalError):
+    """An expectation of the demo did not come true; the message names it."""
+
+
+@dataclass(slots=True)
+class Figures:
+    """Everything is None until it was measured."""
+
+    table_items: int | None = None
+    documents: int | None = None
+    mismatches: int | None = None
+    latency_ms: dict[str, float] | None = None  # p50 and p99, from write to found by a search
+    records_per_s: float | None = None  # of the load, from the first write to in sync
+    dead_letters: int | None = None
+    poison_sent: int | None = None
+    dead_letters_replayed: int | None = None
+    parked_left: int | None = None  # messages of parked keys, at the end
+    recovered_after_outage: bool | None = None
+    failure: str | None = None
+
+    def broken(self) -> Iterator[str]:
+        """Each expectation that these figures don't meet."""
+        if self.table_items is None or self.table_items < MIN_ITEMS:
+            yield f"table_items is {self.table_items}, not at least {MIN_ITEMS:,}"
+        if self.documents is None or self.documents != self.table_items:
+            yield f"documents ({self.documents}) and table_items ({self.table_items}) differ"
+        if self.mismatches != 0:
+            yield f"mismatches is {self.mismatches}, not 0"
+        if not self.latency_ms:
+            yield "latency_ms was not measured"
+        if not self.records_per_s:
+            yield "records_per_s was not measured"
+        if not self.poison_sent or self.dead_letters != self.poison_sent:
+            yield f"{self.poison_sent} poison records made {self.dead_letters} dead letters"
+        if self.dead_letters_replayed != self.poison_sent:
+            yield f"{self.dead_letters_replayed} of {self.poison_sent} dead letters were replayed"
+        if self.parked_left != 0:
+            yield f"parked_left is {self.parked_left}, not 0"
+        if not self.recovered_after_outage:
+            yield "the outage was not recovered from"
+
+    def write(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.json() + "\n", encoding="utf-8")
+
+    def json(self) -> str:
+        return json.dumps(asdict(self), indent=2)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The nearest-rank percentile: the smallest value that *share* of *values* do not exceed."""
+    if not values:
+        raise ValueError("no percentile of nothing")
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]

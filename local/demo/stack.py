@@ -1,0 +1,43 @@
+"""What the demo needs of the local stack."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+
+class Server(Protocol):
+    """A server that can be stopped and started again on its port, with its data."""
+
+    def stop(self) -> object: ...
+
+    def start(self) -> object:
+        """Returns once the server answers."""
+        ...
+
+
+class LocalStack(Protocol):
+    """A deployed stack. Tables go by short name: core and products."""
+
+    @property
+    def opensearch(self) -> Server: ...
+
+    @property
+    def opensearch_url(self) -> str: ...
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where the AWS emulator answers."""
+        ...
+
+    @property
+    def tables(self) -> Mapping[str, str]: ...
+
+    @property
+    def aliases(self) -> Sequence[str]: ...
+
+    def command(self, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The answer of the deployed admin function to the payload of a command."""
+        ...
+
+    def client(self, service: str) -> Any:
+        """A boto3 client for *service*, which several threads may share."""
+        ...

@@ -1,0 +1,135 @@
+"""Writing to the two tables, and knowing what that should make of OpenSearch."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final
+
+from boto3.dynamodb.types import TypeSerializer
+
+from local.checker import Expectation, Ref, item_values, scan
+from local.demo.figures import Failed
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
+
+KEYS: Final = {"core": ("PK", "SK"), "products": ("productId",)}
+_BATCH: Final = 25  # requests in one BatchWriteItem, the most it takes (API reference)
+_THREADS: Final = 4
+_TRIES: Final = 10
+_PAUSE_S: Final = 0.1  # before the second try; doubles with each, with full jitter
+
+Item = Mapping[str, Any]
+Image = dict[str, Any]
+Wanted = tuple[Ref, Any]  # a document's address and what it should be; None: no such document
+
+_serialize: Final = TypeSerializer().serialize
+
+
+def image_of(item: Item) -> Image:
+    """*item* as DynamoDB's client takes it; numbers must be int or Decimal."""
+    return {name: _serialize(value) for name, value in item.items()}
+
+
+class Tables:
+    """The core and the product table, by the full names in *names*. Threads may share it."""
+
+    def __init__(
+        self, dynamodb: "DynamoDBClient", names: Mapping[str, str], expectation: Expectation
+    ) -> None:
+        self.dynamodb = dynamodb
+        self.names = names
+        self._expectation = expectation
+
+    def put(self, item: Item) -> Wanted:
+        """Write *item* whole."""
+        image = image_of(item)
+        self.dynamodb.put_item(TableName=self.names[_table(item)], Item=image)
+        return self._wanted(image)
+
+    def update(self, item: Item, changes: Item) -> Wanted:
+        """Change some attributes of the item with the keys of *item*, and leave the others."""
+        answer = self.dynamodb.update_item(
+            TableName=self.names[_table(item)],
+            Key=image_of(key_of(item)),
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in changes),
+            ExpressionAttributeNames={f"#{name}": name for name in changes},
+            ExpressionAttributeValues={f":{k}": v for k, v in image_of(changes).items()},
+            ReturnValues="ALL_NEW",
+        )
+        return self._wanted(dict(answer["Attributes"]))
+
+    def delete(self, item: Item) -> Wanted:
+        """Delete the item with the keys of *item*."""
+        key = image_of(key_of(item))
+        self.dynamodb.delete_item(TableName=self.names[_table(item)], Key=key)
+        return self._wanted(key)[0], None
+
+    def put_all(self, items: Sequence[Item], done: Callable[[int], None]) -> None:
+        """Write *items* in batches; *done* is told how many were accepted so far.
+
+        Raises Failed where a table goes on refusing, or another error of the client.
+        """
+        self._write(
+            [(self.names[_table(i)], {"PutRequest": {"Item": image_of(i)}}) for i in items], done
+        )
+
+    def clear(self, done: Callable[[int], None] = lambda _: None) -> int:
+        """Delete every item there is; returns how many there were."""
+        requests: list[tuple[str, WriteRequestTypeDef]] = []
+        for short, full in self.names.items():
+            for item in scan(self.dynamodb, full):
+                key = {name: item[name] for name in KEYS[short]}
+                requests.append((full, {"DeleteRequest": {"Key": key}}))
+        self._write(requests, done)
+        return len(requests)
+
+    def _write(
+        self, requests: Sequence[tuple[str, "WriteRequestTypeDef"]], done: Callable[[int], None]
+    ) -> None:
+        accepted = 0
+        lock = threading.Lock()
+
+        def write(start: int) -> None:
+            nonlocal accepted
+            batch = requests[start : start + _BATCH]
+            self._write_batch(batch)
+            with lock:
+                accepted += len(batch)
+                done(accepted)
+
+        with ThreadPoolExecutor(_THREADS) as pool:
+            for _ in pool.map(write, range(0, len(requests), _BATCH)):
+                pass  # raises what a thread raised
+
+    def _write_batch(self, batch: Sequence[tuple[str, "WriteRequestTypeDef"]]) -> None:
+        left: dict[str, Any] = {}
+        for table, request in batch:
+            left.setdefault(table, []).append(request)
+        for attempt in range(_TRIES):
+            if attempt:
+                time.sleep(random.uniform(0, _PAUSE_S * 2**attempt))  # noqa: S311 - jitter
+            answer = self.dynamodb.batch_write_item(RequestItems=left)
+            if not answer["UnprocessedItems"]:
+                return
+            left = dict(answer["UnprocessedItems"])
+        counts = ", ".join(f"{table}: {len(some)}" for table, some in left.items())
+        raise Failed(f"BatchWriteItem left items unprocessed after {_TRIES} tries ({counts})")
+
+    def _wanted(self, image: Mapping[str, Any]) -> Wanted:
+        pair = self._expectation.of(_table(image), item_values(image))
+        if pair is None:
+            raise ValueError(f"no alias is for items such as {key_of(image)}")
+        return pair
+
+
+def _table(item: Item) -> str:
+    return next(short for short, names in KEYS.items() if all(name in item for name in names))
+
+
+def key_of(item: Item) -> Image:
+    """The key attributes of *item* alone."""
+    return {name: item[name] for name in KEYS[_table(item)]}

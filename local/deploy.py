@@ -1,0 +1,167 @@
+"""Deploys, invokes and removes the service with osls, as a user would, and says how far it is."""
+
+import json
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from local.errors import LocalError
+from local.paths import ROOT, STATE
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+Progress = Callable[[int, int, str], None]
+"""Takes how many resources are done, of how many, and which was the last."""
+
+_OSLS = ROOT / "node_modules" / ".bin" / "osls"
+_QUIET = {
+    "NODE_NO_WARNINGS": "1",
+    "SLS_NOTIFICATIONS_MODE": "off",
+    "SLS_TELEMETRY_DISABLED": "1",
+}
+_DONE = re.compile(r"_COMPLETE - (?!AWS::CloudFormation::Stack )\S+ - (?P<name>\S+)$")
+_POLL_MS = "250"  # of an emulator, which has no rate limit; osls asks AWS every 5 s
+_TAIL_LINES = 15
+
+
+def _no_progress(_done: int, _total: int, _resource: str) -> None:
+    """For those who don't watch."""
+
+
+class Deployment:
+    """The service as one stage of one account.
+
+    *env* is the whole environment of osls; it says which AWS: AWS_ENDPOINT_URL, credentials,
+    AWS_REGION. *params* are those of serverless.yml. What osls prints is appended to *log*. Every
+    method raises LocalError, with osls's last lines, when osls fails.
+    """
+
+    def __init__(
+        self,
+        stage: str,
+        env: Mapping[str, str] = os.environ,
+        *,
+        params: Mapping[str, str] | None = None,
+        log: Path = STATE / "deploy.log",
+        progress: Progress = _no_progress,
+    ) -> None:
+        self.stack = f"stream-sync-{stage}"
+        self._env = {**env, **_QUIET}
+        if "AWS_ENDPOINT_URL" in env:
+            self._env["SLS_AWS_MONITORING_FREQUENCY"] = _POLL_MS
+        self._options = ["--stage", stage]
+        self._options += [f"--param={name}={value}" for name, value in (params or {}).items()]
+        self._log = log
+        self._progress = progress
+
+    def deploy(self) -> dict[str, str]:
+        """Bring the stack in line with serverless.yml and the zip; return its outputs.
+
+        Does nothing when neither has changed. The zip is made before, by local/package.py.
+        """
+        # Packaged to a folder of its own: others may deploy from the same checkout meanwhile.
+        with tempfile.TemporaryDirectory(prefix="stream-sync-deploy-") as folder:
+            self.package(Path(folder))
+            template = Path(folder, "cloudformation-template-update-stack.json")
+            resources = json.loads(template.read_text())["Resources"].values()
+            total = sum("Condition" not in resource for resource in resources)
+            self._osls("deploy", "--verbose", "--package", folder, total=total)
+        return self.outputs()
+
+    def package(self, folder: Path) -> None:
+        """Write what would be deployed to *folder*: CloudFormation's templates, osls's state."""
+        self._osls("package", "--package", str(folder))
+
+    def remove(self) -> None:
+        """Remove the stack and what it holds, save what it retains; fine if there is none."""
+        try:
+            resources = self._cloudformation().describe_stack_resources(StackName=self.stack)
+        except ClientError as error:
+            if _is_missing(error):
+                return
+            raise
+        self._osls("remove", "--verbose", total=len(resources["StackResources"]))
+
+    def invoke(self, function: str, payload: object) -> Any:
+        """The answer of *function*, named as in serverless.yml, to *payload*, both JSON values.
+
+        Raises LocalError with the function's error and trace when it raises.
+        """
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump(payload, file)
+            file.flush()
+            answer = self._osls("invoke", "--function", function, "--path", file.name)
+        return json.loads(answer)
+
+    def outputs(self) -> dict[str, str]:
+        """The stack's outputs by name. Raises LocalError when it is not deployed."""
+        try:
+            stack = self._cloudformation().describe_stacks(StackName=self.stack)["Stacks"][0]
+        except ClientError as error:
+            if _is_missing(error):
+                raise LocalError(f"{self.stack} is not deployed") from error
+            raise
+        return {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", ())}
+
+    def _osls(self, command: str, *args: str, total: int = 0) -> str:
+        """Run osls and return what it prints; progress hears of its resources, *total* in all."""
+        if not _OSLS.exists():
+            raise LocalError("osls is not installed: run `npm ci`")
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile("w+") as answer, self._log.open("a") as log:
+            told = []
+            with subprocess.Popen(
+                [_OSLS, command, *self._options, *args],
+                cwd=ROOT,
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                stdout=answer,
+                stderr=subprocess.PIPE,
+                text=True,
+            ) as osls:
+                try:
+                    for line in self._watch(osls.stderr or (), total):
+                        log.write(line)
+                        told.append(line)
+                except BaseException:
+                    osls.terminate()
+                    raise
+            answer.seek(0)
+            printed = answer.read()
+            log.write(printed)
+        if osls.returncode != 0:
+            lines = (printed + "".join(told)).strip().splitlines()[-_TAIL_LINES:]
+            raise LocalError("\n    ".join([f"osls {command} failed; see {self._log}", *lines]))
+        return printed
+
+    def _watch(self, lines: Iterable[str], total: int) -> Iterator[str]:
+        """Hand on *lines*, and tell progress of each resource that is said to be complete."""
+        done = set()
+        for line in lines:
+            yield line
+            if total and (event := _DONE.search(line)):
+                done.add(event["name"])
+                self._progress(len(done), max(total, len(done)), event["name"])
+
+    def _cloudformation(self) -> "CloudFormationClient":
+        env = self._env
+        session = boto3.Session(
+            aws_access_key_id=env.get("AWS_ACCESS_KEY_ID"),
+            aws_secret_access_key=env.get("AWS_SECRET_ACCESS_KEY"),
+            aws_session_token=env.get("AWS_SESSION_TOKEN"),
+            region_name=env.get("AWS_REGION", "us-east-1"),
+            profile_name=env.get("AWS_PROFILE"),
+        )
+        return session.client("cloudformation", endpoint_url=env.get("AWS_ENDPOINT_URL"))
+
+
+def _is_missing(error: ClientError) -> bool:
+    return "does not exist" in error.response["Error"].get("Message", "")

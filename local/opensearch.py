@@ -1,0 +1,234 @@
+"""A real OpenSearch, one node on 127.0.0.1."""
+
+import json
+import os
+import pwd
+import shutil
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from local import java, maven, paths
+from local.errors import LocalError
+from local.java import Java
+from local.maven import Say
+from local.processes import Child, free_port, http_ok
+
+VERSION = "3.6.0"
+_ZIP = maven.Artifact(
+    "org.opensearch.distribution.integ-test-zip",
+    "opensearch",
+    VERSION,
+    "zip",
+    sha512="b82066a97902879c47e26608848d068c09e74d2128edee2802e622867abd451d"
+    "34a366acc6519d0b40fc97acc89d61c5bb330ab8b2086cf6ffa0f9fe4b9acaa4",
+)
+_LEFT_OUT = "/modules/ingest-geoip/"  # 73 MB of places of IP addresses
+_LOGGING = """\
+status = error
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{ISO8601} %-5p %c{1.} %m%n
+rootLogger.level = info
+rootLogger.appenderRef.console.ref = console
+"""
+_SETTINGS: Mapping[str, str | int | bool] = {
+    "cluster.name": "local",
+    "node.name": "local",
+    "discovery.type": "single-node",
+    "network.host": "127.0.0.1",
+    "transport.port": 0,
+    "node.store.allow_mmap": False,  # it would ask for a kernel setting
+    "cluster.routing.allocation.disk.threshold_enabled": False,  # a full laptop still works
+}
+# What bin/opensearch and config/jvm.options pass, without the five Java processes that the script
+# runs first (2 s), and, for a small machine, the serial collector (170 MiB less than G1) and the
+# first compiler only (1 s less to start).
+_JVM_OPTIONS = (
+    "-Xms512m",
+    "-Xmx512m",
+    "-Xss1m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:-OmitStackTraceInFastThrow",
+    "-XX:+ExitOnOutOfMemoryError",
+    "--add-opens=java.base/java.nio=ALL-UNNAMED",
+    "--enable-native-access=ALL-UNNAMED",
+    "-Djava.awt.headless=true",
+    "-Djava.locale.providers=SPI,CLDR",
+    "-Dfile.encoding=UTF-8",
+    "-Djna.nosys=true",
+    "-Dio.netty.noUnsafe=true",
+    "-Dio.netty.noKeySetOptimization=true",
+    "-Dio.netty.recycler.maxCapacityPerThread=0",
+    "-Dio.netty.allocator.numDirectArenas=0",
+    "-Dlog4j.shutdownHookEnabled=false",
+    "-Dlog4j2.disable.jmx=true",
+    "-Dopensearch.networkaddress.cache.ttl=60",
+    "-Dopensearch.networkaddress.cache.negative.ttl=10",
+    "-Dopensearch.distribution.type=zip",
+    "-Dopensearch.bundled_jdk=false",
+)
+_READY = "/_cluster/health?wait_for_status=yellow&timeout=1s"
+
+
+def install(say: Say) -> Path:
+    """The unpacked distribution, downloaded into the cache on first use. Raises LocalError."""
+    directory = paths.cache() / f"opensearch-{VERSION}"
+    with paths.install(directory) as new:
+        if new:
+            downloads = new / "downloads"
+            packed = maven.download(_ZIP, downloads, say)
+            say(f"unpacking {packed.name}")
+            with zipfile.ZipFile(packed) as archive:
+                archive.extractall(
+                    new, (name for name in archive.namelist() if _LEFT_OUT not in name)
+                )
+            shutil.rmtree(downloads)
+    return directory / f"opensearch-{VERSION}"
+
+
+class OpenSearchServer:
+    """A server that can be stopped and started again on the same port with its data.
+
+    *data* is kept; without it the documents go when the server is closed. *port* 0 means a free
+    one. *settings* are added to opensearch.yml. *log* takes everything it prints. *say* takes a
+    line for each step of a first start, which downloads 162 MB.
+    """
+
+    def __init__(
+        self,
+        *,
+        data: Path | None = None,
+        port: int = 0,
+        settings: Mapping[str, str | int | bool] | None = None,
+        log: Path = paths.STATE / "opensearch.log",
+        runtime: Java | None = None,
+        say: Say = print,
+    ) -> None:
+        self.port = port or free_port()
+        self.log = log
+        self._data = data
+        self._settings = settings or {}
+        self._runtime = runtime
+        self._say = say
+        self._scratch: Path | None = None
+        self._child: Child | None = None
+
+    @property
+    def url(self) -> str:
+        """The base URL, the same for as long as this object lives."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process, None while it is stopped."""
+        return self._child.pid if self._child else None
+
+    def start(self, *, timeout_s: float = 120.0) -> Self:
+        """Start, and return when it answers; if it runs already, do nothing.
+
+        Raises LocalError when something can't be downloaded or the server doesn't come up.
+        """
+        if self._child is not None:
+            return self
+        self._runtime = runtime = self._runtime or java.ensure(self._say)
+        home = install(self._say)
+        scratch = self._prepare()
+        child = Child.start(
+            self._command(runtime, home, scratch),
+            name=f"OpenSearch {VERSION}",
+            log=self.log,
+            env={"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": str(scratch)},
+            cwd=scratch,
+            user=paths.server_user(),
+        )
+        try:
+            child.wait_until(lambda: http_ok(self.url + _READY), timeout_s=timeout_s)
+        except BaseException:
+            child.stop()
+            raise
+        self._child = child
+        return self
+
+    def stop(self, *, grace_s: float = 20.0) -> None:
+        """Stop, and keep port and documents for the next start; *grace_s* 0 is a crash."""
+        if self._child is not None:
+            self._child.stop(grace_s)
+            self._child = None
+
+    def restart(self) -> None:
+        """Stop and start."""
+        self.stop()
+        self.start()
+
+    def close(self) -> None:
+        """Stop, and remove all that was written but for *data* and the log."""
+        self.stop()
+        if self._scratch is not None:
+            paths.discard(self._scratch)
+            self._scratch = None
+
+    def __enter__(self) -> Self:
+        try:
+            return self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _prepare(self) -> Path:
+        """Directories and configuration, owned by whom the server runs as."""
+        if self._scratch is None:
+            self._scratch = paths.scratch("opensearch")
+        scratch = self._scratch
+        if self._data and not paths.reachable(self._data.resolve().parent):
+            raise LocalError(
+                f"OpenSearch runs as {paths.server_user()} here, who can't enter {self._data}"
+            )
+        data = (self._data or scratch / "data").resolve()
+        for directory in (data, scratch / "config", scratch / "tmp", scratch / "logs"):
+            directory.mkdir(parents=True, exist_ok=True)
+        settings = {
+            **_SETTINGS,
+            "http.port": self.port,
+            "path.data": str(data),
+            "path.logs": str(scratch / "logs"),
+            **self._settings,
+        }
+        lines = (f"{name}: {json.dumps(value)}\n" for name, value in settings.items())
+        (scratch / "config" / "opensearch.yml").write_text("".join(lines))
+        (scratch / "config" / "log4j2.properties").write_text(_LOGGING)
+        if user := paths.server_user():
+            owner = pwd.getpwnam(user)
+            for tree in (scratch, data):
+                for directory_name, _, names in os.walk(tree):
+                    for path in (directory_name, *(f"{directory_name}/{n}" for n in names)):
+                        os.chown(path, owner.pw_uid, owner.pw_gid)
+        return scratch
+
+    def _command(self, runtime: Java, home: Path, scratch: Path) -> list[str | Path]:
+        class_path = (str(home / "lib" / "*"), *map(str, runtime.extra))
+        return [
+            runtime.program,
+            *_JVM_OPTIONS,
+            *(["-XX:+UseCompactObjectHeaders"] if runtime.version >= 25 else []),
+            f"-XX:ErrorFile={scratch}/logs/crash-%p.log",
+            f"-Djava.io.tmpdir={scratch / 'tmp'}",
+            f"-javaagent:{home}/agent/opensearch-agent.jar",  # enforces what plugins may do
+            f"-Dopensearch.path.home={home}",
+            f"-Dopensearch.path.conf={scratch}/config",
+            "-cp",
+            os.pathsep.join(class_path),
+            "org.opensearch.bootstrap.OpenSearch",
+        ]

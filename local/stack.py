@@ -1,0 +1,183 @@
+"""The whole service on this machine: servers, deployment, indexes, and streams being delivered."""
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import boto3
+
+from local import package
+from local.delivery.driver import take_over
+from local.deploy import Deployment
+from local.emulator import Emulator
+from local.errors import LocalError
+from local.opensearch import OpenSearchServer
+from local.paths import ROOT, STATE
+from sync.cli.calls import deployed
+
+STAGE = "local"
+LOGS = STATE / "logs"
+DESCRIPTION = STATE / "stack.json"  # of the stack that is up, as `python -m local status` shows it
+
+Say = Callable[[str], None]
+
+
+class Stack:
+    """One stack of this clone; `with Stack() as stack:` brings it up and takes it down again.
+
+    *say* takes a line for each step. *root* holds the sources that are deployed. *alone* refuses
+    to run beside another stack of this clone; tests do run beside it. Raises LocalError when a
+    part can't start, naming it.
+    """
+
+    aliases = ("icao_aircraft", "icao_manufacturers", "products")
+
+    def __init__(
+        self, *, say: Say = print, logs: Path = LOGS, root: Path = ROOT, alone: bool = True
+    ) -> None:
+        self._say = say
+        self._root = root
+        self._alone = alone
+        self._logs = logs
+        self._open = ExitStack()
+        self._outputs: Mapping[str, str] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            if self._alone:
+                self._open.enter_context(only_one())
+            self._start()
+            if self._alone:
+                DESCRIPTION.write_text(json.dumps(self._describe()))
+        except BaseException:
+            self._open.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def _start(self) -> None:
+        self._say("starting OpenSearch and the AWS emulator, packaging the service")
+        self.opensearch = OpenSearchServer(log=self._logs / "opensearch.log", say=self._say)
+        self._open.callback(self.opensearch.close)
+        with ThreadPoolExecutor(2) as pool:
+            search = pool.submit(self.opensearch.start)
+            packaged = pool.submit(package.build, "host", root=self._root, say=self._say)
+            self._emulator = self._open.enter_context(
+                Emulator(
+                    opensearch=self.opensearch.url,
+                    log=self._logs / "emulator.log",
+                    say=self._say,
+                )
+            )
+            env = {**self.environment, "ARTIFACT": str(packaged.result().path)}
+            self._say("deploying")
+            self.deployment = Deployment(STAGE, env, log=self._logs / "deploy.log")
+            self._outputs = self.deployment.deploy()
+            search.result()
+        for made in self.deployment.invoke("admin", {"command": "mappings apply"})["targets"]:
+            self._say(f"{made['result']} {made['sink']} alias {made['target']}")
+        function = f"stream-sync-{STAGE}-stream"
+        self.drivers = take_over(function, self._session, endpoint_url=self.endpoint_url)
+        for driver in self.drivers:
+            self._open.enter_context(driver)
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where the AWS emulator answers."""
+        return self._emulator.endpoint
+
+    @property
+    def opensearch_url(self) -> str:
+        return self.opensearch.url
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """An environment in which AWS tools and clients talk to the emulator."""
+        return self._emulator.environment()
+
+    @property
+    def tables(self) -> Mapping[str, str]:
+        """Full names of the tables, by short name."""
+        return {"core": self._outputs["CoreTable"], "products": self._outputs["ProductsTable"]}
+
+    @property
+    def dead_letter_queue_url(self) -> str:
+        return self._outputs["DeadLetterQueueUrl"]
+
+    @property
+    def resync_queue_url(self) -> str:
+        return self._outputs["ResyncQueueUrl"]
+
+    def command(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer of the deployed admin function to *payload*. Raises SyncError."""
+        return deployed(STAGE, self.client("lambda"))(payload)
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        env = self.environment
+        return boto3.Session(
+            env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], region_name=env["AWS_REGION"]
+        )
+
+    def client(self, service: Any) -> Any:
+        """A boto3 client for *service* of the emulator, which several threads may share."""
+        return self._session.client(service, endpoint_url=self.endpoint_url)
+
+    def _describe(self) -> dict[str, Any]:
+        return {
+            "pid": os.getpid(),
+            "endpoint_url": self.endpoint_url,
+            "opensearch_url": self.opensearch_url,
+            "environment": self.environment,
+            "outputs": dict(self._outputs),
+        }
+
+
+class only_one:  # noqa: N801 - used as a function
+    """Holds the lock that keeps two stacks of one clone apart; the kernel frees it if we die."""
+
+    def __enter__(self) -> None:
+        STATE.mkdir(exist_ok=True)
+        self._file = (STATE / "stack.lock").open("a+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.seek(0)
+            holder = self._file.read().strip()
+            self._file.close()
+            raise LocalError(
+                f"a stack of this clone runs already (process {holder}): `make down` stops it"
+            ) from None
+        self._file.truncate(0)
+        self._file.write(str(os.getpid()))
+        self._file.flush()
+        DESCRIPTION.unlink(missing_ok=True)  # left by one that was killed
+
+    def __exit__(self, *_: object) -> None:
+        DESCRIPTION.unlink(missing_ok=True)  # all is down now
+        self._file.truncate(0)
+        self._file.close()
+
+
+def running() -> dict[str, Any] | None:
+    """The description of the stack of this clone that is up; None if there is none."""
+    try:
+        description: dict[str, Any] = json.loads(DESCRIPTION.read_text())
+        os.kill(description["pid"], 0)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return description

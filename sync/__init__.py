@@ -1,0 +1,1 @@
+"""Keeps search indexes, edge stores and derived data in step with DynamoDB."""

@@ -1,0 +1,1 @@
+"""The command line: payloads from arguments, and answers for people."""

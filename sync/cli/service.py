@@ -1,0 +1,149 @@
+"""`python -m sync resync`, `status` and `mappings`. Each returns the exit code."""
+
+import json
+import re
+from argparse import Namespace
+from collections import Counter
+from typing import Any, Final
+
+from sync.cli.calls import Call, pages
+from sync.cli.screen import Screen
+from sync.errors import ConfigError
+from sync.sinks.base import AttributeMap, Source
+
+_PAGE: Final = 1_000  # keys of a call: the bar moves with each
+_SHOWN: Final = 20
+_COLOURS: Final = {"green": "green", "yellow": "yellow", "red": "red"}
+
+
+def resync(options: Namespace, call: Call, screen: Screen) -> int:
+    """1 where a key could not be brought in line."""
+    payload: dict[str, Any] = {
+        "command": "resync",
+        "table": options.table,
+        "sink": options.sink,
+        "dry_run": options.dry_run,
+    }
+    keys = [parse_key(text) for text in options.key]
+    counts: Counter[str] = Counter()
+    failed: list[dict[str, Any]] = []
+    with screen.progress("resynced", len(keys) or None) as progress:
+        for answer in pages(
+            call,
+            {**payload, "keys": keys} if keys else payload,
+            held=_handled,
+            limit=options.limit,
+            size=_PAGE,
+        ):
+            counts.update(answer["counts"])
+            failed += answer["failures"]
+            progress.add(_handled(answer))
+    if options.json:
+        screen.json({"counts": counts, "failures": failed})
+        return 1 if failed else 0
+    for name, count in counts.items():
+        screen.say(f"{count:,} {name}", "red" if name == "failed" else "green")
+    if not counts:
+        screen.say(f"{options.table} holds no items", "yellow")
+    if failed:
+        screen.say()
+        screen.table(
+            ["item", "why"],
+            [(str(Source(options.table, f["keys"])), f["error"]) for f in failed[:_SHOWN]],
+        )
+    return 1 if failed else 0
+
+
+def status(options: Namespace, call: Call, screen: Screen) -> int:
+    """1 where it is red."""
+    answer = call({"command": "status"})
+    level = answer["level"]
+    if options.json:
+        screen.json(answer)
+        return 1 if level == "red" else 0
+    screen.say(level, _COLOURS[level])
+    for problem in answer["problems"]:
+        screen.say(f"  {problem['what']}", _COLOURS[problem["level"]])
+        if problem["run"]:
+            screen.say(f"    {problem['run']}")
+    screen.say()
+    screen.table(
+        ["sink", "last success", "lag s", "breaker", "dead"],
+        [
+            (s["sink"], s["last_success_at"], s["lag_s"], s["breaker"], s["dead"])
+            for s in answer["sinks"]
+        ],
+    )
+    parked, dead, age = answer["parked"], answer["dead_letters"], answer["stream"]
+    screen.say()
+    screen.table(
+        ["", "", "oldest"],
+        [
+            ("parked messages, all sinks", _sum(parked), _seconds(parked.get("oldest_s"))),
+            ("open dead letters", dead.get("open"), dead.get("oldest")),
+            ("dead letters not yet kept", dead.get("queued"), None),
+            ("iterator age, streams", None, _seconds(_s(age["iterator_age_ms"]))),
+        ],
+    )
+    return 1 if level == "red" else 0
+
+
+def mappings(options: Namespace, call: Call | None, screen: Screen) -> int:
+    """1 where `check` finds files out of date."""
+    from sync import mappings, models
+
+    if call is not None:
+        rows = call({"command": "mappings apply"})["targets"]
+        lines = [f"{r['result']:<10} {r['sink']}/{r['target']}" for r in rows]
+        return _say(rows, lines, options, screen, wrong=False)
+    if options.action == "write":
+        changed = mappings.write(models.load())
+        lines = [f"wrote {name}" for name in changed]
+        return _say(changed, lines, options, screen, wrong=False)
+    differing = mappings.differing(models.load())
+    lines = [f"out of date: {name} (run python -m sync mappings write)" for name in differing]
+    return _say(differing, lines, options, screen, wrong=bool(differing))
+
+
+def parse_key(text: str) -> AttributeMap:
+    """A key as JSON, `{"PK": {"S": "a"}, …}`, or as `PK=a,SK=b`, whose values are texts.
+
+    Raises ConfigError.
+    """
+    if text.startswith("{"):
+        try:
+            value = json.loads(text)
+        except ValueError as error:
+            raise ConfigError(f"--key {text[:80]}: {error}") from error
+        key: AttributeMap = value
+        return key
+    parts = re.split(r",(?=[A-Za-z_][\w.-]*=)", text)
+    pairs = [part.partition("=") for part in parts]
+    if not all(equals for _, equals, _ in pairs):
+        raise ConfigError(f"--key must be NAME=VALUE[,NAME=VALUE] or JSON, not {text[:80]!r}")
+    return {name: {"S": value} for name, _, value in pairs}
+
+
+def _say(value: Any, lines: list[str], options: Namespace, screen: Screen, *, wrong: bool) -> int:
+    if options.json:
+        screen.json(value)
+    else:
+        screen.say("\n".join(lines) or "up to date")
+    return 1 if wrong else 0
+
+
+def _handled(answer: Any) -> int:
+    return sum(answer["counts"].values())
+
+
+def _sum(parked: dict[str, Any]) -> int | None:
+    counted = [parked[name] for name in ("waiting", "delayed", "in_flight") if name in parked]
+    return sum(counted) if counted else None
+
+
+def _s(ms: int | None) -> float | None:
+    return None if ms is None else ms / 1000
+
+
+def _seconds(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:,.0f} s"

@@ -1,0 +1,20 @@
+"""Making what sinks write to."""
+
+from typing import TYPE_CHECKING, Any
+
+from sync.commands.arguments import Arguments
+from sync.deadline import Deadline
+
+if TYPE_CHECKING:
+    from sync.service import Service
+
+
+def apply(_given: Arguments, service: "Service", _deadline: Deadline) -> dict[str, Any]:
+    """`{"command": "mappings apply"}`: make or extend every index and alias.
+
+    Answers `{"targets": [{"sink", "target", "result"}]}`; result is "created", "extended" or
+    "unchanged". Raises Retry where a sink does not answer, ConfigError where a mapping is missing.
+    """
+    from sync import mappings
+
+    return {"targets": list(mappings.apply(service.registry.sinks, service.env))}

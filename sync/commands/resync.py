@@ -1,0 +1,137 @@
+"""Bringing sinks in line by hand: some keys, or every item of a table."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from sync.aws import failures
+from sync.commands.arguments import Arguments
+from sync.deadline import Deadline
+from sync.errors import ConfigError, RecordError, RegistryError
+from sync.items import text_only, wire
+from sync.parking import Parked
+from sync.resync import Unmatched
+from sync.sinks.base import AttributeMap, Done, Source
+
+if TYPE_CHECKING:
+    from sync.service import Service
+
+MOST_KEYS: Final = 20_000  # of one answer
+_MOST_FAILURES: Final = 2_000  # of one answer, which Lambda limits to 6 MB
+_AT_ONCE: Final = 100  # one BatchGetItem
+_PORTION_S: Final = 30.0
+
+
+def resync(given: Arguments, service: "Service", deadline: Deadline) -> dict[str, Any]:
+    """`{"command": "resync", "table", "keys": [{"PK": {"S": …}, …}], "sink", "dry_run", "limit",
+    "cursor"}`: read items, write what they say, and verify; without keys every item of *table*.
+
+    A key whose item is gone has its document deleted; without keys such a document is not found,
+    since only items are. *sink*: that one alone. Answers `{"counts": {"written", "unmatched",
+    "failed"}, "failures": [{"keys", "error"}], "cursor"}`. Raises ConfigError for a table or key
+    that no model has, Retry where the table can't be scanned.
+    """
+    table, sink = given.needed("table"), given.text("sink")
+    names = _key_names(service, table, sink)
+    limit = given.count("limit", default=MOST_KEYS, most=MOST_KEYS)
+    counts: Counter[str] = Counter()
+    failed: list[dict[str, Any]] = []
+    keys = given.objects("keys", dict, "keys")
+    for key in keys:
+        _check_key(service, table, key, names)
+    start = _start(given.text("cursor"))
+    while True:
+        most = min(_AT_ONCE, limit - sum(counts.values()))
+        if keys:
+            at = start or 0
+            found = keys[at : at + most]
+            start = at + most if at + most < len(keys) else None
+        else:
+            found, start = _page(service, table, names, start, most)
+        _resync(service, table, found, given, deadline, counts, failed)
+        full = sum(counts.values()) >= limit or len(failed) >= _MOST_FAILURES
+        if start is None or full or deadline.remaining() < _PORTION_S:
+            cursor = None if start is None else json.dumps(start, separators=(",", ":"))
+            return {"counts": dict(counts), "failures": failed, "cursor": cursor}
+
+
+def _resync(
+    service: "Service",
+    table: str,
+    keys: Sequence[AttributeMap],
+    given: Arguments,
+    deadline: Deadline,
+    counts: Counter[str],
+    failed: list[dict[str, Any]],
+) -> None:
+    if given.flag("dry_run"):
+        for key in keys:
+            matched = service.registry.match(table, key)
+            counts["would be written" if matched else "unmatched"] += 1
+        return
+    parked = [Parked(Source(table, key)) for key in keys]
+    within = deadline.within(_PORTION_S)
+    for settled in service.resync.run(parked, within, only=given.text("sink")):
+        verdict = settled.verdict
+        if isinstance(verdict, Done):
+            counts["written"] += 1
+        elif isinstance(verdict, Unmatched):
+            counts["unmatched"] += 1
+        else:
+            counts["failed"] += 1
+            failed.append(
+                {"keys": settled.key.source.keys, "error": f"{type(verdict).__name__}: {verdict}"}
+            )
+
+
+def _page(
+    service: "Service", table: str, names: Sequence[str], start: Any, limit: int
+) -> tuple[list[AttributeMap], Any]:
+    """Keys of at most *limit* items, and where the next page begins; None: that was the last."""
+    request: dict[str, Any] = {
+        "TableName": table,
+        "Limit": limit,
+        "ProjectionExpression": ", ".join(f"#{n}" for n in range(len(names))),
+        "ExpressionAttributeNames": {f"#{n}": name for n, name in enumerate(names)},
+    }
+    if start is not None:
+        request["ExclusiveStartKey"] = wire(start)
+    with failures(f"scanning {table}"):
+        answer = service.clients("dynamodb").scan(**request)
+    last = answer.get("LastEvaluatedKey")
+    return [text_only(item) for item in answer["Items"]], last and text_only(last)
+
+
+def _key_names(service: "Service", table: str, sink: str | None) -> Sequence[str]:
+    tables = service.registry.tables
+    if table not in tables:
+        raise ConfigError(f"no model is of the table {table!r}; there are: {', '.join(tables)}")
+    sinks = sorted(one.name for one in service.registry.sinks)
+    if sink is not None and sink not in sinks:
+        raise ConfigError(f"no model feeds the sink {sink!r}; there are: {', '.join(sinks)}")
+    return tables[table]
+
+
+def _check_key(service: "Service", table: str, key: AttributeMap, names: Sequence[str]) -> None:
+    """A key that is none would fail every key that is read with it."""
+    shown = json.dumps(key)[:200]
+    if set(key) != set(names):
+        raise ConfigError(f"{shown}: a key of {table} has {' and '.join(names)}")
+    try:
+        service.registry.match(table, key)
+        wire(key)
+    except (RecordError, ValueError) as error:
+        raise ConfigError(f"{shown}: {error}") from error
+    except RegistryError:
+        pass  # two models want it: that is told as its failure
+
+
+def _start(cursor: str | None) -> Any:
+    if cursor is None:
+        return None
+    try:
+        value = json.loads(cursor)
+    except ValueError as error:
+        raise ConfigError(f"no cursor of an earlier answer: {cursor[:80]!r}") from error
+    return value

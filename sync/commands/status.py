@@ -1,0 +1,180 @@
+"""How everything is doing, in one answer."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from sync.aws import failures
+from sync.commands.arguments import Arguments
+from sync.deadletter_table import Filter
+from sync.deadline import Deadline
+from sync.errors import Retry
+from sync.moments import iso
+
+if TYPE_CHECKING:
+    from sync.service import Service
+
+T = TypeVar("T")
+
+LATE_MS: Final = 12 * 3600 * 1000  # half of what a stream keeps
+LOST_MS: Final = 24 * 3600 * 1000  # what a stream keeps (DynamoDB guide, Streams)
+GREEN, YELLOW, RED = ("green", "yellow", "red")
+_MOST_COUNTED: Final = 5_000  # open dead letters; more are "at least so many"
+_LOOK_BACK_S: Final = 900
+_QUEUE_ATTRIBUTES: Final = {
+    "waiting": "ApproximateNumberOfMessages",
+    "delayed": "ApproximateNumberOfMessagesDelayed",
+    "in_flight": "ApproximateNumberOfMessagesNotVisible",
+}
+
+
+def status(_given: Arguments, service: "Service", deadline: Deadline) -> dict[str, Any]:
+    """`{"command": "status"}`: sinks, queues, dead letters and how late the streams are.
+
+    Answers `{"level", "problems": [{"level", "what", "run"}], "sinks": [{"sink",
+    "last_success_at", "lag_s", "breaker", "broken_by", "dead"}], "parked": {"waiting", "delayed",
+    "in_flight", "oldest_s"}, "dead_letters": {"open", "counted_all", "oldest", "queued"},
+    "stream": {"iterator_age_ms"}, "at"}`. What can't be told is null, and a problem says why.
+
+    lag_s is the age of the oldest change of the write that was noted last, at most a minute ago
+    while there are writes. Parked keys are counted in messages, for all sinks together: SQS can't
+    be asked whose they are. A stream keeps its records for 24 h: an iterator age over 12 h is
+    yellow; over 24 h records are lost, and red.
+    """
+    problems: list[dict[str, Any]] = []
+    now_s = service.clock.time_ns() / 1e9
+    unknown: dict[str, Any] = {}
+    dead = _told(problems, {**unknown}, lambda: _dead_letters(service, deadline))
+    parked = _told(problems, unknown, lambda: _parked(service, now_s))
+    queued = _told(problems, None, lambda: _depth(service, service.config.dead_letter_queue_url))
+    age_ms = _told(problems, None, lambda: _iterator_age_ms(service, now_s))
+    rows = _told(problems, unknown, lambda: service.state.read() if service.state else {})
+    by_sink = dead.pop("by_sink", {})
+    sinks = [
+        _sink(sink.name, rows.get(sink.name, {}), by_sink.get(sink.name, 0), iso(now_s))
+        for sink in sorted(service.registry.sinks, key=lambda sink: sink.name)
+    ]
+    problems += _problems(sinks, dead, age_ms, list(service.registry.tables))
+    levels = {problem["level"] for problem in problems}
+    return {
+        "level": RED if RED in levels else YELLOW if levels else GREEN,
+        "problems": problems,
+        "sinks": sinks,
+        "parked": parked,
+        "dead_letters": {**dead, "queued": queued and sum(queued.values())},
+        "stream": {"iterator_age_ms": age_ms},
+        "at": iso(now_s),
+    }
+
+
+def _told(problems: list[dict[str, Any]], otherwise: T, ask: Callable[[], T]) -> T:
+    """What *ask* says; where it can't be told, *otherwise*, and a problem."""
+    try:
+        return ask()
+    except Retry as error:
+        problems.append({"level": YELLOW, "what": f"not to be told: {error}", "run": None})
+        return otherwise
+
+
+def _problems(
+    sinks: Sequence[dict[str, Any]], dead: dict[str, Any], age_ms: int | None, tables: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    if age_ms is not None and age_ms > LOST_MS:
+        for table in tables:
+            yield {
+                "level": RED,
+                "what": f"a stream is {_hours(age_ms)} late: records of {table} may be lost",
+                "run": f"python -m sync resync --table {table}",
+            }
+    elif age_ms is not None and age_ms > LATE_MS:
+        yield {
+            "level": YELLOW,
+            "what": f"a stream is {_hours(age_ms)} late: records are lost at 24 h",
+            "run": None,
+        }
+    for sink in sinks:
+        if sink["breaker"] != "closed":
+            yield {
+                "level": YELLOW,
+                "what": f"{sink['sink']} does not answer: {sink['broken_by']}",
+                "run": None,
+            }
+    if dead.get("open"):
+        yield {
+            "level": YELLOW,
+            "what": f"open dead letters: {dead['open']:,}, the oldest since {dead['oldest']}",
+            "run": "python -m sync dlq list",
+        }
+
+
+def _sink(name: str, row: dict[str, Any], dead: int, now: str) -> dict[str, Any]:
+    success, broken = row.get("last_success_at"), row.get("broken_at")
+    open_until = row.get("broken_until") if broken and broken > (success or "") else None
+    return {
+        "sink": name,
+        "last_success_at": success,
+        "lag_s": int(row["lag_s"]) if "lag_s" in row else None,
+        "breaker": f"open until {open_until}" if open_until and open_until > now else "closed",
+        "broken_by": row.get("broken_by") if open_until else None,
+        "dead": dead,
+    }
+
+
+def _dead_letters(service: "Service", deadline: Deadline) -> dict[str, Any]:
+    rows, more = service.dead_letter_table.page(
+        Filter(), limit=_MOST_COUNTED, cursor=None, deadline=deadline
+    )
+    return {
+        "open": len(rows),
+        "counted_all": more is None,
+        "oldest": rows[0].first_at if rows else None,
+        "by_sink": Counter(row.sink for row in rows),
+    }
+
+
+def _parked(service: "Service", now_s: float) -> dict[str, Any]:
+    url = service.config.resync_queue_url
+    oldest = _metric(
+        service,
+        now_s,
+        "AWS/SQS",
+        "ApproximateAgeOfOldestMessage",
+        {"QueueName": url.rpartition("/")[2]},
+    )
+    return {**_depth(service, url), "oldest_s": oldest}
+
+
+def _depth(service: "Service", url: str) -> dict[str, int]:
+    with failures(f"asking for the depth of {url.rpartition('/')[2]}"):
+        answer = service.clients("sqs").get_queue_attributes(
+            QueueUrl=url, AttributeNames=list(_QUEUE_ATTRIBUTES.values())
+        )
+    return {name: int(answer["Attributes"][of]) for name, of in _QUEUE_ATTRIBUTES.items()}
+
+
+def _iterator_age_ms(service: "Service", now_s: float) -> int | None:
+    function = f"stream-sync-{service.config.stage}-stream"
+    return _metric(service, now_s, "AWS/Lambda", "IteratorAge", {"FunctionName": function})
+
+
+def _metric(
+    service: "Service", now_s: float, namespace: str, name: str, of: dict[str, str]
+) -> int | None:
+    """The latest maximum of a minute in the last quarter of an hour; None where there is none."""
+    with failures(f"asking for {name}"):
+        answer = service.clients("cloudwatch").get_metric_statistics(
+            Namespace=namespace,
+            MetricName=name,
+            Dimensions=[{"Name": key, "Value": value} for key, value in of.items()],
+            StartTime=datetime.fromtimestamp(now_s - _LOOK_BACK_S, UTC),
+            EndTime=datetime.fromtimestamp(now_s, UTC),
+            Period=60,
+            Statistics=["Maximum"],
+        )
+    points = sorted(answer["Datapoints"], key=lambda point: point["Timestamp"])
+    return int(points[-1]["Maximum"]) if points else None
+
+
+def _hours(ms: int) -> str:
+    return f"{ms / 3_600_000:.1f} h"

@@ -1,0 +1,122 @@
+"""What could not be written, handed on whole: to the dead-letter topic, large bodies through S3."""
+
+import hashlib
+import json
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sync.aws import Clients, failures
+from sync.batches import batches
+from sync.errors import Retry, Unavailable
+from sync.log import logger
+from sync.sinks.base import AttributeMap
+
+SCHEMA: Final = 1  # messages outlive deploys; a reader looks here first
+INLINE_BYTES: Final = 200_000  # an SNS message holds 256 KB; the rest is room for the envelope
+_BATCH_ENTRIES, _BATCH_BYTES = 10, 250_000  # limits of one PublishBatch request
+_LONGEST_MESSAGE, _LONGEST_TRACE = 2_000, 8_000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One record that one sink can't have (or, without a sink, that no model could read)."""
+
+    raw: Any  # the stream record as it came
+    error: Exception
+    table: str | None = None
+    keys: AttributeMap | None = None
+    sink: str | None = None
+    target: str | None = None
+    document_id: str | None = None
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def id(self) -> str:
+        """The same for a record and sink however often it is delivered."""
+        event = self.raw.get("eventID") if isinstance(self.raw, dict) else None
+        name = f"{event or _json(self.raw)}|{self.sink}|{self.target}|{self.document_id}"
+        return hashlib.sha256(name.encode()).hexdigest()[:32]
+
+    def envelope(self) -> dict[str, Any]:
+        """Everything but the record."""
+        trace = "".join(traceback.format_exception(self.error))
+        return {
+            "schema": SCHEMA,
+            "kind": "quarantined",
+            "id": self.id,
+            "at": self.at.isoformat(timespec="milliseconds"),
+            "table": self.table,
+            "keys": self.keys,
+            "sink": self.sink,
+            "target": self.target,
+            "document_id": self.document_id,
+            "error": {
+                "class": type(self.error).__name__,
+                "message": str(self.error)[:_LONGEST_MESSAGE],
+                "trace": trace[-_LONGEST_TRACE:],
+            },
+        }
+
+
+class DeadLetters:
+    """Publishes dead letters to *topic_arn*; bodies over 200 KB go to *bucket* first."""
+
+    def __init__(self, topic_arn: str, bucket: str, clients: Clients) -> None:
+        self._topic_arn = topic_arn
+        self._bucket = bucket
+        self._clients = clients
+
+    def publish(self, letters: Iterable[DeadLetter]) -> Iterator[tuple[DeadLetter, Retry]]:
+        """Log and publish *letters*; yield those that could not be published, with the reason."""
+        for letter, error in self._publish(letters):
+            logger.error(
+                "a dead letter could not be published; its cause will come again",
+                extra={"id": letter.id, "table": letter.table, "keys": letter.keys},
+                exc_info=error,
+            )
+            yield letter, error
+
+    def _publish(self, letters: Iterable[DeadLetter]) -> Iterator[tuple[DeadLetter, Retry]]:
+        messages: list[tuple[DeadLetter, str]] = []
+        for letter in letters:
+            logger.error("quarantined", extra=letter.envelope())
+            try:
+                messages.append((letter, self._message(letter)))
+            except Retry as error:
+                yield letter, error
+        for batch in batches(
+            messages, most=_BATCH_ENTRIES, most_bytes=_BATCH_BYTES, size=lambda m: len(m[1])
+        ):
+            entries = [{"Id": str(n), "Message": text} for n, (_, text) in enumerate(batch)]
+            try:
+                with failures("publishing dead letters"):
+                    answer = self._clients("sns").publish_batch(
+                        TopicArn=self._topic_arn, PublishBatchRequestEntries=entries
+                    )
+            except Retry as error:
+                yield from ((letter, error) for letter, _ in batch)
+                continue
+            for failed in answer.get("Failed", []):
+                letter, _ = batch[int(failed["Id"])]
+                yield letter, Unavailable(f"SNS: {failed['Code']}: {failed.get('Message', '')}")
+
+    def _message(self, letter: DeadLetter) -> str:
+        record = _json(letter.raw)
+        envelope = letter.envelope()
+        if len(record) <= INLINE_BYTES:
+            return f'{_json(envelope)[:-1]},"record":{record}}}'
+        key = f"quarantined/{letter.at:%Y/%m/%d}/{letter.id}.json"
+        with failures("keeping the body of a dead letter"):
+            self._clients("s3").put_object(
+                Bucket=self._bucket, Key=key, Body=record.encode(), ContentType="application/json"
+            )
+        envelope["payload"] = {"bucket": self._bucket, "key": key, "bytes": len(record)}
+        return _json(envelope)
+
+
+def _json(value: Mapping[str, Any] | Any) -> str:
+    """ASCII, so that lone surrogates survive as escapes and characters are bytes."""
+    return json.dumps(value, separators=(",", ":"), default=str)

@@ -1,0 +1,56 @@
+"""Every error this service raises on purpose, as one tree.
+
+    SyncError
+      ConfigError       refuses to start, and names the setting
+      RegistryError     two models want one key: refused at start, quarantined at run time
+      RecordError       this record can never succeed: quarantined, its shard moves on
+        InvalidImage    the image is not what DynamoDB or the model says it should be
+      Refused           the destination will never take this document: quarantined
+      Retry             may pass: tried again within the time budget, then handed back
+        Throttled       the destination asks for less (429, flood stage)
+        Unavailable     no answer, or one that says "not now" (5xx, timeout, refused connection)
+        Misconfigured   it is about us, not about a document: credentials, a missing alias
+
+A class exists where someone decides differently because of it. Anything that is not a SyncError
+is a bug: it is logged with its keys and raised, and Lambda bisects the batch.
+"""
+
+
+class SyncError(Exception):
+    """The root of the tree above."""
+
+
+class ConfigError(SyncError):
+    """A setting is missing or wrong; the message names it."""
+
+
+class RegistryError(SyncError):
+    """Two models want one key."""
+
+
+class RecordError(SyncError):
+    """This record can never succeed."""
+
+
+class InvalidImage(RecordError):
+    """An image is malformed, or does not satisfy its model."""
+
+
+class Refused(SyncError):
+    """The destination will never take this document."""
+
+
+class Retry(SyncError):
+    """May pass if tried again."""
+
+
+class Throttled(Retry):
+    """The destination asks for less."""
+
+
+class Unavailable(Retry):
+    """The destination did not answer, or answered that it can't now."""
+
+
+class Misconfigured(Retry):
+    """A whole request failed for a reason that no single document explains."""

@@ -1,0 +1,78 @@
+"""Writing to several sinks at once, so that none waits for another, or long for a dead one."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from sync.breaker import Breaker
+from sync.clock import Clock
+from sync.deadline import Deadline
+from sync.errors import Unavailable
+from sync.sinks.base import Op, Outcome, Sink
+from sync.state import StateTable
+
+Written = tuple[type[Sink], list[Outcome]]
+Write = Callable[[type[Sink]], list[Outcome]]
+AtOnce = Callable[[Write, Iterable[type[Sink]]], Iterator[Written]]
+"""Calls a function with each of some sinks, perhaps at the same time; yields what it returns."""
+
+
+def in_threads(write: Write, sinks: Iterable[type[Sink]]) -> Iterator[Written]:
+    """One thread a sink; none where there is one sink alone."""
+    sinks = list(sinks)
+    if len(sinks) < 2:
+        yield from ((sink, write(sink)) for sink in sinks)
+        return
+    from concurrent.futures import ThreadPoolExecutor  # only a batch for several sinks needs it
+
+    with ThreadPoolExecutor(len(sinks)) as pool:
+        running = [(sink, pool.submit(write, sink)) for sink in sinks]
+        yield from ((sink, future.result()) for sink, future in running)
+
+
+class Fanout:
+    """The sinks of a service, with a breaker each. One for each warm container.
+
+    *state*, if given, is told how each sink is doing.
+    """
+
+    def __init__(
+        self,
+        sinks: Mapping[type[Sink], Sink],
+        clock: Clock,
+        *,
+        at_once: AtOnce = in_threads,
+        state: StateTable | None = None,
+    ) -> None:
+        self._sinks = sinks
+        self._breakers = {sink: Breaker(clock) for sink in sinks}
+        self._at_once = at_once
+        self._state = state
+
+    def refusal(self, name: str | None) -> Unavailable | None:
+        """Why nothing should be tried with the sink of that *name* now; None where it should."""
+        for sink, breaker in self._breakers.items():
+            if sink.name == name:
+                return breaker.refusal()
+        return None
+
+    def write(
+        self, ops: Mapping[type[Sink], Sequence[Op]], deadline: Deadline
+    ) -> Iterator[tuple[type[Sink], Outcome]]:
+        """Write each sink's *ops*, no two of one (target, id), and yield an outcome for each op.
+
+        A sink that raises, or that leaves an op without an outcome, has a bug: that is raised.
+        """
+
+        def write_one(sink: type[Sink]) -> list[Outcome]:
+            breaker, wanted = self._breakers[sink], ops[sink]
+            if (refusal := breaker.refusal()) is not None:
+                return [Outcome(op, refusal) for op in wanted]
+            outcomes = list(self._sinks[sink].write(wanted, deadline))
+            if {(op.target, op.id) for op, _ in outcomes} != {(op.target, op.id) for op in wanted}:
+                raise AssertionError(f"{sink.name}: {len(outcomes)} outcomes for {len(wanted)} ops")
+            breaker.saw(outcomes)
+            if self._state is not None:
+                self._state.saw(sink.name, outcomes, breaker)
+            return outcomes
+
+        for sink, outcomes in self._at_once(write_one, ops):
+            yield from ((sink, outcome) for outcome in outcomes)

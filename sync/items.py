@@ -1,0 +1,109 @@
+"""Reading items back from their tables: what resync takes for the truth."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sync.aws import Clients, failures
+from sync.backoff import full_jitter
+from sync.deadline import Deadline
+from sync.errors import Retry, Throttled
+from sync.sinks.base import AttributeMap, Source
+
+_MOST_KEYS: Final = 100  # in one BatchGetItem (API reference)
+
+Found = AttributeMap | None | Retry
+"""The item, None where there is none, or why that could not be told."""
+
+
+Identity = tuple[tuple[str, str, Any], ...]
+
+
+class Items:
+    """Reads items by their keys."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def read(self, sources: Sequence[Source], deadline: Deadline) -> dict[Source, Found]:
+        """The items of *sources*, read consistently, in as few requests as they fit.
+
+        What DynamoDB leaves unprocessed is asked for again while *deadline* allows; it is never
+        taken for absent. A table that can't be read spoils its own items only.
+        """
+        found: dict[Source, Found] = {}
+        by_table: dict[str, list[Source]] = {}
+        for source in dict.fromkeys(sources):
+            by_table.setdefault(source.table, []).append(source)
+        for table, wanted in by_table.items():
+            for at in range(0, len(wanted), _MOST_KEYS):
+                self._read(table, wanted[at : at + _MOST_KEYS], deadline, found)
+        return found
+
+    def _read(
+        self, table: str, wanted: Sequence[Source], deadline: Deadline, found: dict[Source, Found]
+    ) -> None:
+        waiting = list(wanted)
+        retry = 0
+        while waiting:
+            try:
+                items, unprocessed = self._ask(table, waiting)
+            except Retry as error:
+                found.update(dict.fromkeys(waiting, error))
+                return
+            for source in waiting:
+                if identity(source.keys) not in unprocessed:
+                    found[source] = items.get(identity(source.keys))
+            waiting = [source for source in waiting if identity(source.keys) in unprocessed]
+            retry += 1
+            if waiting and not deadline.pause(full_jitter(retry)):
+                late = Throttled(f"{table}: items left unprocessed until time was up")
+                found.update(dict.fromkeys(waiting, late))
+                return
+
+    def _ask(
+        self, table: str, wanted: Sequence[Source]
+    ) -> tuple[dict[Identity, AttributeMap], set[Identity]]:
+        names = list(wanted[0].keys)
+        with failures(f"reading from {table}"):
+            answer = self._clients("dynamodb").batch_get_item(
+                RequestItems={
+                    table: {
+                        "Keys": [wire(source.keys) for source in wanted],
+                        "ConsistentRead": True,
+                    }
+                }
+            )
+        items = {}
+        for item in map(text_only, answer.get("Responses", {}).get(table, [])):
+            items[identity({name: item[name] for name in names})] = item
+        left = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+        return items, {identity(text_only(keys)) for keys in left}
+
+
+def identity(keys: AttributeMap) -> Identity:
+    """Key attributes as a value that can be compared and hashed, whatever their order."""
+    return tuple(sorted((name, *next(iter(av.items()))) for name, av in keys.items()))
+
+
+def wire(keys: AttributeMap) -> dict[str, dict[str, Any]]:
+    """*keys* of a stream record as boto3 takes them: binary values are bytes."""
+    return {
+        name: {"B": base64.b64decode(av["B"])} if "B" in av else dict(av)
+        for name, av in keys.items()
+    }
+
+
+def text_only(item: Mapping[str, Any]) -> AttributeMap:
+    """*item* as a stream record has it: binary values are base64 text."""
+    return {name: {tag: _text(value) for tag, value in av.items()} for name, av in item.items()}
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, bytes | bytearray):
+        return base64.b64encode(value).decode()
+    if isinstance(value, list):
+        return [_text(element) for element in value]
+    if isinstance(value, dict):
+        return {name: _text(inner) for name, inner in value.items()}
+    return value

@@ -1,0 +1,106 @@
+"""What a model is: typed fields, the keys it stands under, and what each sink gets of it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from sync.attributes import dumps
+from sync.change import Change, Planned
+from sync.errors import InvalidImage, RegistryError
+from sync.fields import fields
+from sync.sinks.base import Sink
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Which items are of a model, and where they go.
+
+    *table* may hold `{stage}`. *keys* gives each key attribute's pattern, hash key first;
+    patterns match in full. *into* names each sink's target (index, collection, namespace).
+    """
+
+    table: str
+    keys: Mapping[str, str]
+    into: Mapping[type[Sink], str] = field(default_factory=dict)
+
+
+class Model(BaseModel):
+    """The items of one kind.
+
+    Validation is strict, so that a document never says anything else than its item: "5" is no
+    number, and a field of a model is exactly the attribute of the same name.
+    """
+
+    model_config = ConfigDict(
+        strict=True,
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,  # errors go to logs, values don't
+    )
+
+    route: ClassVar[Route | None] = None
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        for _ in fields(cls):  # refuses a field of a type that would lose something
+            pass
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> Self:
+        """Validate decoded *values*. Raises InvalidImage that tells each field's fault."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            faults = "; ".join(
+                f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+                for fault in error.errors(include_input=False, include_url=False)
+            )
+            raise InvalidImage(f"not a valid {cls.__name__}: {faults}") from error
+
+    @classmethod
+    def plan(cls, change: Change[Self]) -> Iterator[Planned]:
+        """What every sink should hold now. Pure: old and new state in, ops out."""
+        assert cls.route is not None  # noqa: S101 - the registry holds routed models only
+        for sink, target in cls.route.into.items():
+            if change.new is None:
+                yield change.delete(sink, target)
+            else:
+                yield change.put(sink, target, change.new.document())
+
+    def document(self) -> bytes:
+        """One line of JSON: the fields the item has, in the order of the class."""
+        return dumps(self._plain())
+
+    def _plain(self) -> dict[str, Any]:
+        present = self.model_fields_set
+        return {name: _plain(value) for name, value in self.__dict__.items() if name in present}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Model):
+        return value._plain()
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value
+
+
+C = TypeVar("C", bound=type[Model])
+
+
+def route(table: str, *, into: Mapping[type[Sink], str], **keys: str) -> Any:
+    """Route the decorated model: *keys* are the table's key attributes with their patterns.
+
+    @route("shop-{stage}", PK=r"PRODUCT", SK=r"ID#.+", into={OpenSearch: "products"})
+    class Product(Model): ...
+    """
+    if not 1 <= len(keys) <= 2:
+        raise RegistryError(f"{table}: a table has one or two key attributes, not {len(keys)}")
+
+    def apply(model: C) -> C:
+        model.route = Route(table, keys, into)
+        return model
+
+    return apply

@@ -1,0 +1,23 @@
+"""Aircraft types of ICAO Doc 8643 (SPEC S3.4)."""
+
+from sync.fields import Keyword, Text
+from sync.model import Model, route
+from sync.sinks.opensearch import OpenSearch
+
+
+@route(
+    "stream-sync-{stage}-core",
+    PK=r"ICAO#AIRCRAFT",
+    SK=r"TYPE#.+",
+    into={OpenSearch: "icao_aircraft"},
+)
+class IcaoAircraft(Model):
+    """One designator of one manufacturer's model; `TYPE#{designator}#{manufacturer}#{model}`."""
+
+    type_designator: Keyword
+    manufacturer: Text
+    model: Text
+    description: Keyword | None = None
+    engine_type: Keyword | None = None
+    engine_count: Keyword | None = None  # a text: Doc 8643 also has letters here
+    wake_turbulence_category: Keyword | None = None

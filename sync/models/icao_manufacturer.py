@@ -1,0 +1,18 @@
+"""Aircraft manufacturers of ICAO Doc 8643 (SPEC S3.4)."""
+
+from sync.fields import Text
+from sync.model import Model, route
+from sync.sinks.opensearch import OpenSearch
+
+
+@route(
+    "stream-sync-{stage}-core",
+    PK=r"ICAO#MANUFACTURERS",
+    SK=r"MFR#.+",
+    into={OpenSearch: "icao_manufacturers"},
+)
+class IcaoManufacturer(Model):
+    """A manufacturer and how many types it has; `MFR#{name}`."""
+
+    name: Text
+    type_count: int

@@ -1,0 +1,21 @@
+"""The product catalogue (SPEC S5)."""
+
+from sync.fields import Keyword, Number, Object, Text, Timestamp
+from sync.model import Model, route
+from sync.sinks.opensearch import OpenSearch
+
+
+@route("stream-sync-{stage}-products", productId=r".+", into={OpenSearch: "products"})
+class Product(Model):
+    """A product; whatever `attributes` holds is searchable without a mapping of its own."""
+
+    productId: Keyword  # noqa: N815 - the attribute's name
+    name: Text
+    description: Text | None = None
+    price: Number
+    brand: Keyword | None = None
+    category: Keyword | None = None
+    tags: list[Keyword] | None = None
+    in_stock: bool | None = None
+    dimensions: Object | None = None
+    updated_at: Timestamp | None = None

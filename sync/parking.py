@@ -1,0 +1,152 @@
+"""Keys that one sink could not have yet, kept on a queue until it can.
+
+A message names keys, never bodies: when its time comes each item is read anew. Its queue is a
+standard one, since it needs a delay for each message and no order.
+"""
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Final
+
+from sync.aws import Clients, failures
+from sync.batches import batches
+from sync.clock import Clock
+from sync.errors import RecordError, Retry, Unavailable
+from sync.sinks.base import Source
+
+SCHEMA: Final = 1
+LONGEST_DELAY_S: Final = 900  # SQS's limit for one message
+LIFETIME_S: Final = 14 * 24 * 3600 - 3600  # SQS keeps a message for 14 days
+_MOST_KEYS: Final = 1_000  # in one message: what a worker does well within its time
+_MOST_MESSAGES: Final = 10  # in one SendMessageBatch
+_MOST_BYTES: Final = 250_000  # in either; SQS took 256 KB before it took 1 MiB
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A key that a sink is to be brought in line with, but not before *after*.
+
+    *after* is the version of the write that parked it: a resync's own version has to lie above it,
+    so that an effect still under way can never land on top of what the resync writes.
+    """
+
+    source: Source
+    after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Keys of one sink; *tries* of a resync so far, *since* the first parking (epoch seconds)."""
+
+    sink: str
+    keys: tuple[Parked, ...]
+    tries: int
+    since: float
+
+    def body(self) -> str:
+        return json.dumps(
+            {
+                "schema": SCHEMA,
+                "sink": self.sink,
+                "tries": self.tries,
+                "since": self.since,
+                "keys": [
+                    {"table": key.source.table, "keys": key.source.keys, "after": key.after}
+                    for key in self.keys
+                ],
+            },
+            separators=(",", ":"),
+        )
+
+    @classmethod
+    def read(cls, body: str) -> "Message":
+        """Raises RecordError for what is no such message, or one of a newer schema."""
+        try:
+            value = json.loads(body)
+            if value["schema"] > SCHEMA:
+                raise RecordError(f"a message of schema {value['schema']}; this is {SCHEMA}")
+            return cls(
+                sink=str(value["sink"]),
+                keys=tuple(
+                    Parked(Source(key["table"], key["keys"]), int(key["after"]))
+                    for key in value["keys"]
+                ),
+                tries=int(value["tries"]),
+                since=float(value["since"]),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise RecordError(f"not a message of parked keys: {error!r}") from error
+
+
+class Parking:
+    """Sends keys to *queue_url*. *delay_s*: the least time until one is tried again.
+
+    That is longer than any request of a sink may take, so that a request whose answer was lost
+    is over when the key is resynced.
+    """
+
+    def __init__(self, queue_url: str, clients: Clients, clock: Clock, *, delay_s: float) -> None:
+        self._queue_url = queue_url
+        self._clients = clients
+        self._clock = clock
+        self._delay_s = delay_s
+
+    def park(self, sink: str, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
+        """Park *keys* for *sink*; yields those that could not be, with the reason."""
+        since = self._clock.time_ns() / 1e9
+        yield from self._send([Message(sink, part, 0, since) for part in _parts(keys)])
+
+    def again(self, message: Message, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
+        """Park what is left of *message* once more, for longer than the last time."""
+        tries = message.tries + 1
+        yield from self._send([replace(message, keys=part, tries=tries) for part in _parts(keys)])
+
+    def expired(self, message: Message) -> bool:
+        """Whether *message* is as old as SQS lets one get: time for a person to look."""
+        return self._clock.time_ns() / 1e9 - message.since > LIFETIME_S
+
+    def _send(self, messages: Sequence[Message]) -> Iterator[tuple[Parked, Retry]]:
+        bodies = [(message, message.body()) for message in messages]
+        for batch in batches(
+            bodies, most=_MOST_MESSAGES, most_bytes=_MOST_BYTES, size=lambda m: len(m[1])
+        ):
+            entries = [
+                {"Id": str(n), "MessageBody": body, "DelaySeconds": self._delay(message)}
+                for n, (message, body) in enumerate(batch)
+            ]
+            try:
+                with failures("parking"):
+                    answer = self._clients("sqs").send_message_batch(
+                        QueueUrl=self._queue_url, Entries=entries
+                    )
+            except Retry as error:
+                yield from ((key, error) for message, _ in batch for key in message.keys)
+                continue
+            for failed in answer.get("Failed", []):
+                cause = Unavailable(f"parking: {failed['Code']}: {failed.get('Message', '')}")
+                yield from ((key, cause) for key in batch[int(failed["Id"])][0].keys)
+
+    def _delay(self, message: Message) -> int:
+        """Whole seconds: a quarter of the time that the keys have waited, never below the least.
+
+        So a sink that is back after an outage is in line again within about a third of the time
+        that it was away, and one that stays away is asked ever more rarely.
+        """
+        waited_s = self._clock.time_ns() / 1e9 - message.since
+        least = max(self._delay_s, waited_s / 4)
+        return min(LONGEST_DELAY_S, ceil(least * random.uniform(1.0, 1.5)))  # noqa: S311 - no secret
+
+
+def _parts(keys: Sequence[Parked]) -> Iterator[tuple[Parked, ...]]:
+    """*keys* in portions that fit a message."""
+    envelope = 100
+    for part in batches(
+        keys,
+        most=_MOST_KEYS,
+        most_bytes=_MOST_BYTES,
+        size=lambda key: len(json.dumps(key.source.keys)) + len(key.source.table) + envelope,
+    ):
+        yield tuple(part)

@@ -1,0 +1,109 @@
+"""Replaying dead letters: their keys are resynced; the bodies they hold are never written."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sync.deadletter_table import REPLAYED, DeadLetterTable, Row
+from sync.deadline import Deadline
+from sync.errors import RecordError, RegistryError
+from sync.parking import Parked
+from sync.registry import Registry
+from sync.resync import Resync, Settled, Unmatched
+from sync.sinks.base import Done, Source
+
+AT_ONCE: Final = 100  # keys of one resync: one BatchGetItem
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What became of a row: *result* is "replayed", "failed", "no keys" or "not open"."""
+
+    row: Row
+    result: str
+    why: str
+
+    def plain(self) -> dict[str, str]:
+        return {"id": self.row.id, "result": self.result, "why": self.why}
+
+
+class Replay:
+    """Brings sinks in line for rows of the dead-letter table, and resolves those that are."""
+
+    def __init__(self, registry: Registry, resync: Resync, table: DeadLetterTable) -> None:
+        self._registry = registry
+        self._resync = resync
+        self._table = table
+
+    def run(self, rows: Sequence[Row], deadline: Deadline) -> Iterator[Replayed]:
+        """Replay open *rows*, at most 100 of one sink at once; yields what became of each.
+
+        Rows of one key and sink are resynced once. Doing it twice, or twice at once, does no
+        harm: what is written is what the table says, and a row is resolved once. Raises Retry
+        where the dead-letter table does not answer.
+        """
+        by_sink: dict[str | None, list[Row]] = {}
+        for row in rows:
+            if row.keys is None or row.table is None:
+                yield Replayed(row, "no keys", _without_keys(row))
+            elif error := self._wrong_key(row):
+                yield self._failed(row, error)
+            else:
+                by_sink.setdefault(row.sink, []).append(row)
+        for sink, members in by_sink.items():
+            for at in range(0, len(members), AT_ONCE):
+                yield from self._resync_rows(sink, members[at : at + AT_ONCE], deadline)
+
+    def _wrong_key(self, row: Row) -> Exception | None:
+        """Why the row's key is none of its table; such a key would fail its whole batch."""
+        try:
+            self._registry.match(row.table or "", row.keys or {})
+        except (RecordError, RegistryError) as error:
+            return error
+        return None
+
+    def _resync_rows(
+        self, sink: str | None, rows: Sequence[Row], deadline: Deadline
+    ) -> Iterator[Replayed]:
+        by_source: dict[Source, list[Row]] = {}
+        for row in rows:
+            by_source.setdefault(Source(row.table or "", row.keys or {}), []).append(row)
+        keys = [
+            Parked(source, max(row.after for row in members))
+            for source, members in by_source.items()
+        ]
+        for settled in self._resync.run(keys, deadline, only=sink):
+            yield from self._settle(settled, by_source[settled.key.source])
+
+    def _settle(self, settled: Settled, rows: Iterable[Row]) -> Iterator[Replayed]:
+        for row in rows:
+            if isinstance(settled.verdict, Done | Unmatched):
+                why = _how(settled, row)
+                done = self._table.resolve(row, REPLAYED, why)
+                yield (
+                    Replayed(row, "replayed", why)
+                    if done
+                    else Replayed(row, "not open", "resolved, or failed anew, in the meantime")
+                )
+            else:
+                yield self._failed(row, settled.verdict)
+
+    def _failed(self, row: Row, error: Exception) -> Replayed:
+        if not self._table.failed(row, error):
+            return Replayed(row, "not open", "resolved in the meantime")
+        return Replayed(row, "failed", f"{type(error).__name__}: {error}")
+
+
+def _how(settled: Settled, row: Row) -> str:
+    if isinstance(settled.verdict, Unmatched):
+        into = f"{row.sink} from it" if row.sink else "anything from it"
+        return f"no model wants this key, or feeds {into}, any more: nothing was written"
+    if settled.found is None:
+        return "the item is gone; so is its document now"
+    return "written as the table has it, and verified"
+
+
+def _without_keys(row: Row) -> str:
+    if row.kind == "lost-range":
+        return f"run python -m sync resync --table {row.table}, then discard it"
+    return f"a row of kind {row.kind} without keys can only be discarded"

@@ -1,0 +1,171 @@
+"""Bringing sinks in line with the table, for single keys: the one way to recover.
+
+    read the items → write what they say → read again; if they changed meanwhile, once more
+
+It needs no order and no lock: the table is the truth. Parked keys, replayed dead letters, manual
+calls and whole tables all go through here. Why verifying is needed, why a stale answer is never
+the end, and why a parked key waits until its version is past: shown over every interleaving of a
+small history (docs/guarantees.md).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sync.change import Change, Planned
+from sync.clock import Clock
+from sync.deadline import Deadline
+from sync.errors import RecordError, Refused, RegistryError, Retry, Unavailable
+from sync.fanout import Fanout
+from sync.ids import document_id
+from sync.items import Found, Items
+from sync.log import logger
+from sync.parking import Parked
+from sync.registry import Registry
+from sync.sinks.base import Done, Op, Outcome, Sink, Source
+
+ROUNDS: Final = 3  # of writing and verifying, before an item that keeps changing is left for later
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """No model wants the key, or its model does not feed the sink: there is nothing to do."""
+
+
+Verdict = Done | Refused | RecordError | RegistryError | Retry | Unmatched
+"""What became of a key: in line (Done), never (Refused, RecordError, RegistryError), not yet
+(Retry), or nobody's (Unmatched)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A key, what became of it, and the op that decided so."""
+
+    key: Parked
+    verdict: Verdict
+    found: Found = None
+    op: Op | None = None
+    sink: type[Sink] | None = None
+
+
+class Resync:
+    """Writes outside the stream. Holds no state of a call."""
+
+    def __init__(self, registry: Registry, fanout: Fanout, items: Items, clock: Clock) -> None:
+        self._registry = registry
+        self._fanout = fanout
+        self._items = items
+        self._clock = clock
+
+    def run(
+        self, keys: Sequence[Parked], deadline: Deadline, *, only: str | None = None
+    ) -> Iterator[Settled]:
+        """Bring the sinks of *keys* (or only the sink of that name) in line, and say how it went.
+
+        A key is Done when every op that its item asks for is written and a second reading found
+        the item unchanged. Where one sink refuses, the others are verified all the same. Keys
+        whose time has not come are Retry. Of keys of one item the one that has to wait longest
+        stands for all.
+        """
+        if (refusal := self._fanout.refusal(only)) is not None:
+            yield from (Settled(key, refusal) for key in keys)  # reading would be for nothing
+            return
+        latest: dict[Source, Parked] = {}
+        for key in keys:
+            if key.source not in latest or key.after > latest[key.source].after:
+                latest[key.source] = key
+        waiting = list(latest.values())
+        for _ in range(ROUNDS):
+            if not waiting:
+                return
+            settled, written = self._write(waiting, deadline, only)
+            yield from settled
+            waiting = []
+            now = self._items.read([one.key.source for one in written], deadline)
+            for one in written:
+                again = now[one.key.source]
+                if again == one.found:
+                    yield one
+                elif isinstance(again, Retry):
+                    yield replace(one, verdict=again)
+                else:
+                    waiting.append(one.key)
+        for key in waiting:
+            yield Settled(key, Unavailable("the item changed each time it was verified"))
+
+    def _write(
+        self, keys: Sequence[Parked], deadline: Deadline, only: str | None
+    ) -> tuple[list[Settled], list[Settled]]:
+        """Read and write *keys* once; returns what is settled, and what is so once verified."""
+        settled: list[Settled] = []
+        version = self._clock.time_ns()  # taken before reading: what is read is no older
+        due = []
+        for key in keys:
+            if key.after < version:
+                due.append(key)
+            else:
+                wait_s = (key.after - version) / 1e9
+                settled.append(Settled(key, Unavailable(f"its time comes in {wait_s:.0f} s")))
+        items = self._items.read([key.source for key in due], deadline)
+        ops: dict[tuple[type[Sink], str, str], tuple[Parked, Op]] = {}
+        asked: list[Parked] = []
+        for key in due:
+            found = items[key.source]
+            if isinstance(found, Retry):
+                settled.append(Settled(key, found))
+                continue
+            try:
+                planned = self._plan(key.source, found, version, only)
+            except (RecordError, RegistryError) as error:
+                settled.append(Settled(key, error, found))
+                continue
+            if not planned:
+                settled.append(Settled(key, Unmatched(), found))
+                continue
+            asked.append(key)
+            for sink, op in planned:
+                ops[sink, op.target, op.id] = key, op
+        ended = {key: Settled(key, Done.WRITTEN, items[key.source]) for key in asked}
+        for key, outcome, sink in self._outcomes(ops, deadline):
+            if outcome.result is Done.WRITTEN or isinstance(ended[key].verdict, Retry):
+                continue  # of several sinks' verdicts one that may yet pass decides
+            verdict = _verdict(outcome)
+            # What was tried may land yet: whoever resyncs next, by whatever clock, has to be above.
+            above = max(key.after, version) if isinstance(verdict, Retry) else key.after
+            ended[key] = Settled(
+                Parked(key.source, above), verdict, items[key.source], outcome.op, sink
+            )
+        to_verify: list[Settled] = []
+        for one in ended.values():
+            (settled if isinstance(one.verdict, Retry) else to_verify).append(one)
+        return settled, to_verify
+
+    def _plan(self, source: Source, found: Found, version: int, only: str | None) -> list[Planned]:
+        pattern = self._registry.match(source.table, source.keys)
+        if pattern is None:
+            return []
+        change = Change(
+            pattern.model,
+            source,
+            document_id(source.keys, pattern.names),
+            version,
+            new_image=None if isinstance(found, Retry) else found,
+        )
+        return [(sink, op) for sink, op in pattern.model.plan(change) if only in (None, sink.name)]
+
+    def _outcomes(
+        self, ops: Mapping[tuple[type[Sink], str, str], tuple[Parked, Op]], deadline: Deadline
+    ) -> Iterator[tuple[Parked, Outcome, type[Sink]]]:
+        by_sink: dict[type[Sink], list[Op]] = {}
+        for (sink, _, _), (_, op) in ops.items():
+            by_sink.setdefault(sink, []).append(op)
+        for sink, outcome in self._fanout.write(by_sink, deadline):
+            key, _ = ops[sink, outcome.op.target, outcome.op.id]
+            yield key, outcome, sink
+
+
+def _verdict(outcome: Outcome) -> Refused | Retry:
+    if isinstance(outcome.result, Done):
+        logger.info("a resync was stale", extra={"document_id": outcome.op.id})
+        return Unavailable("stale: the sink holds a newer version; it is tried again later")
+    return outcome.result

@@ -1,0 +1,216 @@
+"""The service, wired: from settings and clients to what handles each shape of event."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sync.aws import Clients
+from sync.clock import Clock
+from sync.config import Config
+from sync.deadline import Deadline, LambdaContext
+from sync.errors import ConfigError, RecordError
+from sync.fanout import AtOnce, Fanout, in_threads
+from sync.log import configure
+from sync.sinks.base import Sink
+
+if TYPE_CHECKING:
+    from sync.bodies import Bodies
+    from sync.deadletter_consumer import DeadLetterConsumer
+    from sync.deadletter_table import DeadLetterTable
+    from sync.deadletters import DeadLetters
+    from sync.dispatch import Dispatcher
+    from sync.parking import Parking
+    from sync.registry import Registry
+    from sync.replay import Replay
+    from sync.resync import Resync
+    from sync.state import StateTable
+    from sync.worker import ResyncWorker
+
+RESERVE_S = 10.0  # of an invocation: for parking, dead letters and the answer
+
+
+class Service:
+    """One for each warm container. Each part is made when an event first needs it.
+
+    Raises ConfigError, which names the variable, when it is made. *clients*, *clock*, *sinks* and
+    *at_once* are parameters so that a simulation can stand in for the world.
+    """
+
+    def __init__(
+        self,
+        env: Mapping[str, str],
+        clients: Clients,
+        clock: Clock,
+        *,
+        sinks: Mapping[type[Sink], Sink] | None = None,
+        at_once: AtOnce = in_threads,
+    ) -> None:
+        self.config = Config.from_env(env)
+        configure(self.config.log_level)
+        self.env = env
+        self.clients = clients
+        self.clock = clock
+        self._given = sinks or {}
+        self._at_once = at_once
+        self._check()
+
+    def handle(self, event: Any, context: LambdaContext) -> Any:
+        """Hand *event* to the part for its shape. Raises RecordError for one of no known shape."""
+        if isinstance(event, dict) and "command" in event:
+            from sync.commands import run
+
+            return run(event, self, self._deadline(context))
+        records = event.get("Records") if isinstance(event, dict) else None
+        sources = set(map(_source_of, records)) if isinstance(records, list) else set()
+        deadline = self._deadline(context)
+        if "aws:dynamodb" in sources:
+            return self.dispatcher.run(_records(event), deadline)
+        if sources == {"aws:sqs"}:
+            queue = _queue_of(records)
+            if queue == _name(self.config.resync_queue_url):
+                return self.resync_worker.run(_records(event), deadline)
+            if queue == _name(self.config.dead_letter_queue_url):
+                return self.dead_letter_consumer.run(_records(event), deadline)
+            raise RecordError(f"no handler for messages of the queue {queue}")
+        raise RecordError(f"no handler for an event like this: {_shape(event)}")
+
+    @cached_property
+    def registry(self) -> "Registry":
+        from sync import models
+        from sync.registry import Registry
+
+        return Registry(models.load(), self.config.stage)
+
+    @cached_property
+    def sinks(self) -> Mapping[type[Sink], Sink]:
+        """Every sink that a model feeds."""
+        return {
+            sink: self._given.get(sink) or sink.from_env(self.env) for sink in self.registry.sinks
+        }
+
+    @cached_property
+    def fanout(self) -> Fanout:
+        return Fanout(self.sinks, self.clock, at_once=self._at_once, state=self.state)
+
+    @cached_property
+    def state(self) -> "StateTable | None":
+        from sync.state import StateTable
+
+        name = self.config.state_table
+        return StateTable(name, self.clients, self.clock) if name else None
+
+    @cached_property
+    def parking(self) -> "Parking":
+        from sync.parking import Parking
+
+        config = self.config
+        return Parking(
+            config.resync_queue_url, self.clients, self.clock, delay_s=config.park_delay_s
+        )
+
+    @cached_property
+    def dead_letters(self) -> "DeadLetters":
+        from sync.deadletters import DeadLetters
+
+        config = self.config
+        return DeadLetters(config.dead_letter_topic_arn, config.payload_bucket, self.clients)
+
+    @cached_property
+    def dispatcher(self) -> "Dispatcher":
+        from sync.dispatch import Dispatcher
+
+        return Dispatcher(
+            self.registry,
+            self.fanout,
+            self.parking,
+            self.dead_letters,
+            strict=self.config.strict_sinks,
+        )
+
+    @cached_property
+    def resync(self) -> "Resync":
+        from sync.items import Items
+        from sync.resync import Resync
+
+        return Resync(self.registry, self.fanout, Items(self.clients), self.clock)
+
+    @cached_property
+    def resync_worker(self) -> "ResyncWorker":
+        from sync.worker import ResyncWorker
+
+        return ResyncWorker(self.resync, self.parking, self.dead_letters)
+
+    @cached_property
+    def bodies(self) -> "Bodies":
+        from sync.bodies import Bodies
+
+        return Bodies(self.config.payload_bucket, self.clients)
+
+    @cached_property
+    def dead_letter_table(self) -> "DeadLetterTable":
+        from sync.deadletter_table import DeadLetterTable
+
+        return DeadLetterTable(self.config.dead_letter_table, self.clients, self.clock)
+
+    @cached_property
+    def dead_letter_consumer(self) -> "DeadLetterConsumer":
+        from sync.deadletter_consumer import DeadLetterConsumer
+        from sync.stream_range import Streams
+
+        return DeadLetterConsumer(
+            self.registry,
+            self.dead_letter_table,
+            Streams(self.clients),
+            self.bodies,
+            self.clock,
+            wait_s=self.config.park_delay_s,
+        )
+
+    @cached_property
+    def replay(self) -> "Replay":
+        from sync.replay import Replay
+
+        return Replay(self.registry, self.resync, self.dead_letter_table)
+
+    def _check(self) -> None:
+        """Refuse settings of sinks, before any record is taken on."""
+        names = {sink.name for sink in self.sinks}
+        if unknown := self.config.strict_sinks - names:
+            raise ConfigError(
+                f"STRICT_SINKS names {', '.join(sorted(unknown))}; the sinks are: "
+                f"{', '.join(sorted(names))}"
+            )
+        for sink in self.sinks.values():
+            if sink.timeout_s >= self.config.park_delay_s:
+                raise ConfigError(
+                    f"PARK_DELAY_S is {self.config.park_delay_s:g}: it has to be longer than the "
+                    f"{sink.timeout_s:g} s that a request of {sink.name} may take"
+                )
+
+    def _deadline(self, context: LambdaContext) -> Deadline:
+        left = context.get_remaining_time_in_millis() / 1000 - RESERVE_S
+        return Deadline(left, clock=self.clock.monotonic, sleep=self.clock.sleep)
+
+
+def _records(event: Mapping[str, Any]) -> Sequence[Any]:
+    records: Sequence[Any] = event["Records"]
+    return records
+
+
+def _source_of(record: Any) -> Any:
+    return record.get("eventSource") if isinstance(record, dict) else None
+
+
+def _queue_of(records: Any) -> str:
+    """The name of the queue that SQS *records* come from; a batch has one source."""
+    return str(records[0].get("eventSourceARN", "")).rpartition(":")[2]
+
+
+def _name(queue_url: str) -> str:
+    return queue_url.rpartition("/")[2]
+
+
+def _shape(event: Any) -> str:
+    return (
+        f"keys {sorted(map(str, event))[:10]}" if isinstance(event, dict) else type(event).__name__
+    )

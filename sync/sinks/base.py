@@ -1,0 +1,101 @@
+"""What a model says (Op), what a sink answers (Outcome), and what a sink is."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
+
+from sync.deadline import Deadline
+from sync.errors import Refused, Retry
+
+if TYPE_CHECKING:
+    from sync.model import Model
+
+AttributeMap = Mapping[str, Mapping[str, Any]]
+"""An item or key as DynamoDB writes it: `{"PK": {"S": "…"}}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The item an op speaks for: *table* is its full name, *keys* its key attributes."""
+
+    table: str
+    keys: AttributeMap
+
+    def __hash__(self) -> int:  # dicts have none
+        return hash(
+            (self.table, frozenset((n, next(iter(av.values()))) for n, av in self.keys.items()))
+        )
+
+    def __str__(self) -> str:
+        keys = ", ".join(f"{name}={next(iter(av.values()))}" for name, av in self.keys.items())
+        return f"{self.table}({keys})"
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """A statement of state: `target`/`id` now holds *body*; None: it holds nothing.
+
+    Never a delta, so writing it twice leaves what writing it once does.
+    """
+
+    source: Source
+    target: str  # index, namespace or collection
+    id: str
+    body: bytes | None  # one line of JSON
+    version: int  # orders the writes of one id; sync/versions.py says how it is made
+
+
+class Done(Enum):
+    """How an op ended well."""
+
+    WRITTEN = "written"
+    STALE = "stale"  # the sink holds something newer
+
+
+class Outcome(NamedTuple):
+    """What became of an op: done, or the error that says why not."""
+
+    op: Op
+    result: Done | Refused | Retry
+
+
+class Sink(Protocol):
+    """A place that ops are written to.
+
+    Lambda redelivers: writing an op again must leave the sink as it was.
+    """
+
+    name: ClassVar[str]  # in logs, dead letters and mappings/<name>/
+    timeout_s: float  # how long a request may take; what is parked waits longer
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Build the sink from environment variables; called once per warm container.
+
+        Reads and checks settings, and nothing more: clients are imported and built by the first
+        write. Raises ConfigError.
+        """
+        ...
+
+    def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
+        """Write *ops*, no two of one (target, id), and yield one outcome for each, in any order.
+
+        Chunks to the destination's own limits, reads every per-item result, tries again what may
+        pass while *deadline* allows, and gives back what is left as Retry. Raises only on a bug.
+        """
+        ...
+
+
+@runtime_checkable
+class Schematic(Protocol):
+    """A sink whose targets have a schema, which is generated from the models that feed them."""
+
+    @classmethod
+    def schema(cls, models: Sequence[type["Model"]]) -> dict[str, Any]:
+        """The schema of a target that *models* feed; `mappings/<sink>/<target>.json` holds it."""
+        ...
+
+    def prepare(self, target: str, schema: Mapping[str, Any]) -> str:
+        """Make *target*, or extend it; "created", "extended" or "unchanged". Raises Retry."""
+        ...

@@ -1,0 +1,203 @@
+"""Counters of the items that contribute to each of them: the FAA matcher (SPEC S3.6).
+
+    op → contribution as stored → what changes → transactions of contributions and net deltas
+
+An op says which counter one item contributes to, if any. A contribution row remembers what the
+last op said, and changes in one transaction with the counters, conditioned on how it was read: so
+each change counts exactly once, whatever is delivered again, fails half way or runs beside it.
+What an item contributed to before follows from its row, never from an old image.
+"""
+
+from collections import Counter as Tally
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final, Self
+
+from sync.aws import Clients, client
+from sync.config import TABLE, matching
+from sync.deadline import Deadline
+from sync.errors import Misconfigured, Refused, Retry, Throttled, Unavailable
+from sync.items import Items
+from sync.log import logger
+from sync.sinks.base import Done, Op, Outcome, Source
+from sync.sinks.counters import actions
+from sync.sinks.counters.rows import FAMILIES, Contribution, Counted, Counter, count_of, row_id
+from sync.transactions import CALL_S, MOST_ACTIONS, Result, transact, until_settled
+
+_CONTENDED: Final = Throttled("other writers were at the same counters")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """An op, read: what its item contributes to."""
+
+    op: Op
+    counter: Counter | None
+
+    def row(self, table: str) -> Source:
+        """Where its contribution stands."""
+        return Source(table, {"id": {"S": row_id(self.op)}})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A statement that is newer than the stored contribution, or says something else."""
+
+    said: Statement
+    stored: Contribution | None
+
+    @property
+    def before(self) -> Counter | None:
+        if self.stored is None or self.stored.counter is None:
+            return None
+        return Counter(FAMILIES[self.said.op.target], self.stored.counter)
+
+    @property
+    def after(self) -> Counter | None:
+        return self.said.counter
+
+    @property
+    def touched(self) -> frozenset[Counter]:
+        """The counters that it changes: two, one or none."""
+        if self.before == self.after:
+            return frozenset()
+        return frozenset(counter for counter in (self.before, self.after) if counter)
+
+
+class Counters:
+    """Counters in the core table, and in a table of their own the contributions they are made of.
+
+    A target is a family of counters. Ordered by the versions of the contributions: an older op is
+    stale, an equal one is written. What contributes to nothing leaves its version for a week.
+    """
+
+    name: ClassVar[str] = "counters"
+    timeout_s = CALL_S
+
+    def __init__(self, clients: Clients, *, contributions: str, counters: str) -> None:
+        """*contributions* and *counters* are the names of the tables."""
+        self.contributions = contributions
+        self.counters = counters
+        self._clients = clients
+        self._items = Items(clients)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        return cls(
+            client,
+            contributions=matching(env, "CONTRIBUTIONS_TABLE", TABLE, "a table's name"),
+            counters=matching(env, "COUNTERS_TABLE", TABLE, "a table's name"),
+        )
+
+    def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
+        statements = []
+        for op in ops:
+            try:
+                statements.append(read(op))
+            except (Refused, Misconfigured) as error:
+                yield Outcome(op, error)
+        settled = until_settled(statements, lambda left: self._try(left, deadline), deadline)
+        yield from (Outcome(statement.op, result) for statement, result in settled)
+
+    def _try(
+        self, statements: Sequence[Statement], deadline: Deadline
+    ) -> Iterator[tuple[Statement, Result]]:
+        """Compare with what is stored, and carry out the difference."""
+        rows = {said: said.row(self.contributions) for said in statements}
+        found = self._items.read(list(rows.values()), deadline)
+        changes = []
+        for said, row in rows.items():
+            item = found[row]
+            if isinstance(item, Retry):
+                yield said, item
+                continue
+            change = Change(said, Contribution.of(item) if item else None)
+            if change.stored is None or said.op.version > change.stored.version:
+                # Also where the counter stays: its version has to refuse what is older.
+                changes.append(change)
+            elif said.op.version < change.stored.version:
+                yield said, Done.STALE
+            elif change.touched:
+                changes.append(change)
+            else:
+                yield said, Done.WRITTEN
+        given_up: Retry | None = None  # a fault of one transaction would be the next one's too
+        for portion in portions(changes):
+            result = given_up or self._carry_out(portion, deadline)
+            if isinstance(result, Retry) and result is not _CONTENDED:
+                given_up = result
+            yield from ((change.said, result) for change in portion)
+
+    def _carry_out(self, changes: Sequence[Change], deadline: Deadline) -> Result:
+        """One transaction: the rows of *changes*, and what they come to for each counter."""
+        if not deadline.remaining():
+            return Unavailable("no time is left")
+        net: Tally[Counter] = Tally()
+        for change in changes:
+            for counter in change.touched:
+                net[counter] += 1 if counter == change.after else -1
+        falling = {counter: -by for counter, by in net.items() if by < 0}
+        puts = [
+            actions.put(self.contributions, change.said.op, change.after, change.stored)
+            for change in changes
+        ]
+        adds = [actions.add(self.counters, counter, by) for counter, by in net.items() if by > 0]
+        try:
+            held = self._held(falling, deadline)
+            takes = [
+                actions.take(self.counters, counter, falling[counter], count)
+                for counter, count in held.items()
+            ]
+            done = transact(self._clients, [*puts, *adds, *takes], "counting")
+        except Retry as error:
+            return error
+        if not done:
+            return _CONTENDED
+        for counter, by in falling.items():
+            if held.get(counter, 0) < by:
+                logger.error(
+                    "a counter held less than what contributes to it, and is gone: run recount",
+                    extra={**counter._asdict(), "held": held.get(counter)},
+                )
+        return Done.WRITTEN
+
+    def _held(self, counters: Iterable[Counter], deadline: Deadline) -> dict[Counter, int]:
+        """What those of *counters* hold that there are. Raises Retry."""
+        sources = {counter: counter.source(self.counters) for counter in counters}
+        items = self._items.read(list(sources.values()), deadline)
+        held = {}
+        for counter, source in sources.items():
+            item = items[source]
+            if isinstance(item, Retry):
+                raise item
+            if item is not None:
+                held[counter] = count_of(item)
+        return held
+
+
+def portions(changes: Iterable[Change]) -> Iterator[list[Change]]:
+    """*changes*, as transactions: at most 100 actions each, an item once.
+
+    Ordered by counters, so that links of one counter share its action. A link that moves between
+    two counters of its own takes three, so 100 links never take more than four transactions.
+    Bytes never bind: 100 rows of 5 KB at most are far below 4 MB.
+    """
+    portion: list[Change] = []
+    counters: frozenset[Counter] = frozenset()
+    for change in sorted(changes, key=lambda change: (change.before or (), change.after or ())):
+        if portion and len(portion) + 1 + len(counters | change.touched) > MOST_ACTIONS:
+            yield portion
+            portion, counters = [], frozenset()
+        portion.append(change)
+        counters |= change.touched
+    if portion:
+        yield portion
+
+
+def read(op: Op) -> Statement:
+    """Raises Refused for a bad body, Misconfigured for a target that is no family of counters."""
+    if op.target not in FAMILIES:
+        raise Misconfigured(f"no counters are called {op.target!r}, only {', '.join(FAMILIES)}")
+    if op.body is None:
+        return Statement(op, None)
+    return Statement(op, Counter(FAMILIES[op.target], Counted.read(op.body).sort_key))

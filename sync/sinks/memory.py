@@ -1,0 +1,38 @@
+"""A sink in memory, for tests and docs; versioned like OpenSearch, or plain like a KV store."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar, Self
+
+from sync.deadline import Deadline
+from sync.sinks.base import Done, Op, Outcome
+
+
+class Memory:
+    """Documents by (target, id). Versioned: an older version is stale, an equal one is written."""
+
+    name: ClassVar[str] = "memory"
+    timeout_s = 0.0
+
+    def __init__(self, *, versioned: bool = True) -> None:
+        self.documents: dict[tuple[str, str], bytes] = {}
+        self._versions: dict[tuple[str, str], int] = {}  # deletes leave theirs, as a tombstone
+        self._versioned = versioned
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        del env  # nothing to set
+        return cls()
+
+    def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
+        del deadline  # memory is never late
+        for op in ops:
+            key = op.target, op.id
+            if self._versioned and op.version < self._versions.get(key, op.version):
+                yield Outcome(op, Done.STALE)
+                continue
+            self._versions[key] = op.version
+            if op.body is None:
+                self.documents.pop(key, None)
+            else:
+                self.documents[key] = op.body
+            yield Outcome(op, Done.WRITTEN)

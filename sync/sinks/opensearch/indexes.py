@@ -1,0 +1,46 @@
+"""Creating what the OpenSearch sink writes to: an alias, and behind it `<alias>-v<number>`."""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sync.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from opensearchpy import OpenSearch as Client
+
+
+def prepare(client: "Client", alias: str, body: Mapping[str, Any]) -> str:
+    """Bring *alias* in line with *body* and say what was done: created, extended or unchanged.
+
+    New fields are added in place. A field whose type differs can't be changed in place: raises
+    Misconfigured, naming the fields; documents then need a new index. Nothing is ever deleted.
+    """
+    if not client.indices.exists_alias(name=alias):
+        return _create(client, alias, body)
+    ((index, found),) = client.indices.get_mapping(index=alias).items()
+    wanted, there = body["mappings"]["properties"], found["mappings"].get("properties", {})
+    changed = sorted(name for name in wanted if name in there and there[name] != wanted[name])
+    if changed:
+        raise Misconfigured(
+            f"alias {alias}, index {index}: the type of {', '.join(changed)} differs from the "
+            "model; it can't be changed in place and needs a new index"
+        )
+    added = {name: mapping for name, mapping in wanted.items() if name not in there}
+    if not added:
+        return "unchanged"
+    client.indices.put_mapping(index=index, body={"properties": added})
+    return "extended"
+
+
+def _create(client: "Client", alias: str, body: Mapping[str, Any]) -> str:
+    if client.indices.exists(index=alias):
+        raise Misconfigured(
+            f"{alias} is an index where an alias is to be: something wrote to it before it was made"
+        )
+    taken = client.indices.get(index=f"{alias}-v*", ignore_unavailable=True)
+    numbers = [int(m[1]) for name in taken if (m := re.fullmatch(rf"{alias}-v(\d+)", name))]
+    index = f"{alias}-v{max(numbers, default=0) + 1}"
+    # One request for index and alias: a crash leaves both or neither.
+    client.indices.create(index=index, body={**body, "aliases": {alias: {"is_write_index": True}}})
+    return "created"

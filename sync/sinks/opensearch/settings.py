@@ -1,0 +1,54 @@
+"""Where OpenSearch is, and how to speak to it, from environment variables."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from sync.config import one_of, required, seconds
+from sync.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sync.sinks.opensearch.client import Connection
+
+_ENDPOINT = re.compile(r"(https?)://([A-Za-z0-9.-]+)(:\d{1,5})?/?")
+_ON_AWS = (".amazonaws.com", ".amazonaws.com.cn", ".on.aws")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    endpoint: str
+    region: str | None  # to sign requests for; None: they are not signed
+    refresh: str  # what a bulk request does at its end: false, true or wait_for
+    timeout_s: float  # the longest that a request may take
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """From OPENSEARCH_ENDPOINT, OPENSEARCH_AUTH, OPENSEARCH_REFRESH,
+        OPENSEARCH_TIMEOUT_S and AWS_REGION.
+
+        Raises ConfigError that names the first variable that is missing or wrong.
+        """
+        endpoint = required(env, "OPENSEARCH_ENDPOINT")
+        parts = _ENDPOINT.fullmatch(endpoint)
+        if parts is None:  # the value is not shown: it may hold a password
+            raise ConfigError("OPENSEARCH_ENDPOINT must be http(s)://host or http(s)://host:port")
+        auth = one_of(env, "OPENSEARCH_AUTH", ("aws", "none"), default="")
+        if parts[2].lower().endswith(_ON_AWS):
+            if parts[1] == "http":
+                raise ConfigError("OPENSEARCH_ENDPOINT must be https for an endpoint on AWS")
+            if auth == "none":
+                raise ConfigError("OPENSEARCH_AUTH must be aws for an endpoint on AWS")
+        return cls(
+            endpoint=endpoint,
+            region=required(env, "AWS_REGION") if auth == "aws" else None,
+            refresh=one_of(
+                env, "OPENSEARCH_REFRESH", ("false", "true", "wait_for"), default="false"
+            ),
+            timeout_s=seconds(env, "OPENSEARCH_TIMEOUT_S", default=30.0, most=300.0),
+        )
+
+    def connect(self) -> "Connection":
+        from sync.sinks.opensearch.client import Connection  # 0.15 s to import; signing, 0.15 more
+
+        return Connection(self)

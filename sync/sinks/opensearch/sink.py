@@ -1,0 +1,209 @@
+"""The OpenSearch sink: ops become bulk requests, each item of an answer becomes an outcome."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
+
+import orjson
+
+from sync.backoff import full_jitter
+from sync.batches import batches
+from sync.deadline import Deadline
+from sync.errors import Misconfigured, Refused, Retry, Unavailable
+from sync.ids import MAX_ID_BYTES
+from sync.sinks.base import Op, Outcome
+from sync.sinks.opensearch.answers import HARMLESS_ID, Rejected, Result, action, read_items
+from sync.sinks.opensearch.settings import Settings
+from sync.versions import HIGHEST
+
+if TYPE_CHECKING:
+    from sync.model import Model
+
+MAX_OPS = 1_000  # in one request
+MAX_BYTES = 5_000_000  # in one request, before compression
+MAX_BODY_BYTES = 10_000_000  # small domains take requests of 10 MiB (OpenSearch Service quotas)
+TRIES = 5
+MARGIN_S = 0.2  # from a request's timeout to the deadline, for reading what came
+
+
+class Client(Protocol):
+    """What `client.Connection` does."""
+
+    def bulk(self, body: bytes, timeout_s: float) -> Any: ...
+
+    def prepare(self, alias: str, schema: Mapping[str, Any]) -> str: ...
+
+
+class Line(NamedTuple):
+    """An op, and what it is in a bulk request."""
+
+    op: Op
+    data: bytes
+
+
+class OpenSearch:
+    """Documents in indexes behind aliases; a target is an alias, and is never created here.
+
+    Ordered by external versions (external_gte): below the stored version an op is stale, equal to
+    it the op is written again, so redelivery is harmless.
+    """
+
+    name: ClassVar[str] = "opensearch"
+
+    def __init__(self, connect: Callable[[], Client], timeout_s: float = 30.0) -> None:
+        """*connect* is called once, by the first write."""
+        self.timeout_s = timeout_s
+        self._connect = connect
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        settings = Settings.from_env(env)
+        return cls(settings.connect, settings.timeout_s)
+
+    @cached_property
+    def _client(self) -> Client:
+        return self._connect()
+
+    @classmethod
+    def schema(cls, models: Sequence[type["Model"]]) -> dict[str, Any]:
+        from sync.sinks.opensearch.mapping import index_body  # for commands, not for writing
+
+        return index_body(models)
+
+    def prepare(self, target: str, schema: Mapping[str, Any]) -> str:
+        return self._client.prepare(target, schema)
+
+    def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
+        lines = []
+        for op in ops:
+            try:
+                lines.append(Line(op, encode(op)))
+            except Refused as refused:
+                yield Outcome(op, refused)
+        given_up: dict[str | None, Retry] = {}  # by target; None: the whole destination
+        for chunk in chunks(lines):
+            waiting = []
+            for line in chunk:
+                if error := given_up.get(None) or given_up.get(line.op.target):
+                    yield Outcome(line.op, error)
+                else:
+                    waiting.append(line)
+            yield from self._write_chunk(waiting, deadline, given_up)
+
+    def _write_chunk(
+        self, waiting: list[Line], deadline: Deadline, given_up: dict[str | None, Retry]
+    ) -> Iterator[Outcome]:
+        """Try *waiting*, then again what may pass, until it has or tries or time run out.
+
+        What did not pass is noted in *given_up*, so that a destination that is down costs one
+        chunk's tries, and a missing alias those of its own ops.
+        """
+        retry = 0
+        while waiting:
+            failed: list[tuple[Line, Retry]] = []
+            for line, result in self._try(waiting, deadline):
+                if isinstance(result, Retry):
+                    failed.append((line, result))
+                else:
+                    yield Outcome(line.op, result)
+            retry += 1
+            waiting = [line for line, _ in failed]
+            if waiting and (retry == TRIES or not deadline.pause(full_jitter(retry))):
+                for line, error in failed:
+                    given_up[line.op.target if isinstance(error, Misconfigured) else None] = error
+                    yield Outcome(line.op, error)
+                return
+
+    def _try(self, lines: list[Line], deadline: Deadline) -> Iterator[tuple[Line, Result]]:
+        """Send *lines*, in halves where a request is rejected; another failure ends the try."""
+        groups = [lines]
+        while groups:
+            group = groups.pop()
+            try:
+                results = self._send(group, deadline)
+            except Rejected:
+                middle = len(group) // 2
+                groups += [group[middle:], group[:middle]]
+            except Retry as error:
+                yield from ((line, error) for line in chain(group, *reversed(groups)))
+                return
+            else:
+                yield from zip(group, results, strict=True)
+
+    def _send(self, group: list[Line], deadline: Deadline) -> Sequence[Result]:
+        """The result of each line of one request.
+
+        Raises Retry for a request that failed, and Rejected where one of several lines may be
+        why. A line that is alone is the one to blame if a request without it would be taken.
+        """
+        try:
+            return self._bulk(group, {line.op.target for line in group}, deadline)
+        except Rejected as rejected:
+            if len(group) > 1:
+                raise
+            if rejected.status != 413:  # Content Too Large speaks for itself
+                try:
+                    self._bulk([], {group[0].op.target}, deadline)
+                except Rejected as harmless:
+                    raise Misconfigured(f"even a harmless request fails: {harmless}") from harmless
+            refused = Refused(str(rejected))
+            refused.__cause__ = rejected
+            return [refused]
+
+    def _bulk(self, group: list[Line], targets: set[str], deadline: Deadline) -> Sequence[Result]:
+        """One request with *group*, and a harmless update for each of *targets* it has no put for.
+
+        `require_alias` is read from puts and updates only: deletes alone, having external
+        versions, would create an index under the alias's name (seen with OpenSearch 3.6).
+        """
+        timeout_s = min(self.timeout_s, deadline.remaining() - MARGIN_S)
+        if timeout_s < MARGIN_S:
+            raise Unavailable("no time is left before the deadline")
+        guarded = sorted(targets - {line.op.target for line in group if line.op.body is not None})
+        body = b"".join([harmless_update(t) for t in guarded] + [line.data for line in group])
+        answer = self._client.bulk(body, timeout_s)
+        return read_items(answer, len(guarded), [line.op for line in group])
+
+
+def encode(op: Op) -> bytes:
+    """The lines of *op* in a bulk request. Raises Refused for what would fail or alter the others.
+
+    One wrong id or version fails a whole request, and a newline in a body would start an action.
+    """
+    try:
+        id_bytes = len(op.id.encode())
+    except UnicodeEncodeError as error:
+        raise Refused("the id holds half of a surrogate pair, so it has no UTF-8 form") from error
+    if not 1 <= id_bytes <= MAX_ID_BYTES:
+        raise Refused(f"the id has {id_bytes} bytes, not 1 to {MAX_ID_BYTES}")
+    if not 0 <= op.version <= HIGHEST:
+        raise Refused(f"version {op.version} is not between 0 and 2^63 - 1")
+    head = orjson.dumps(
+        {
+            action(op): {
+                "_index": op.target,
+                "_id": op.id,
+                "version": op.version,
+                "version_type": "external_gte",
+            }
+        }
+    )
+    if op.body is None:
+        return head + b"\n"
+    if len(op.body) > MAX_BODY_BYTES:
+        raise Refused(f"the body has {len(op.body):,} bytes, more than {MAX_BODY_BYTES:,}")
+    if b"\n" in op.body:
+        raise Refused("the body has more than one line")
+    return b"%b\n%b\n" % (head, op.body)
+
+
+def harmless_update(target: str) -> bytes:
+    """Lines that change nothing, whether a document has this id or not."""
+    head = orjson.dumps({"update": {"_index": target, "_id": HARMLESS_ID}})
+    return head + b'\n{"doc":{}}\n'
+
+
+def chunks(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    """*lines* in order, as requests."""
+    return batches(lines, most=MAX_OPS, most_bytes=MAX_BYTES, size=lambda line: len(line.data))

@@ -1,0 +1,87 @@
+"""Creating what the Typesense sink writes to: an alias, and behind it `<alias>_v<number>`."""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sync.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from typesense import Client
+
+
+def prepare(client: "Client", alias: str, schema: Mapping[str, Any]) -> str:
+    """Bring *alias* in line with *schema* and say what was done: created, extended or unchanged.
+
+    New fields are added in place, as optional ones, since the documents that are there lack them
+    until they are resynced. A field that differs can't be changed in place without losing its
+    index meanwhile: raises Misconfigured, naming the fields; documents then need a new collection.
+    Nothing is ever deleted.
+    """
+    names = {each["alias"]: each for each in _aliases(client)}
+    if alias not in names:
+        return _create(client, alias, schema)
+    collection = names[alias]["collection"]
+    added = missing(alias, collection, client.collections[collection].retrieve(), schema)
+    if not added:
+        return "unchanged"
+    client.collections[collection].update({"fields": added})
+    return "extended"
+
+
+def missing(
+    alias: str, collection: str, found: Mapping[str, Any], schema: Mapping[str, Any]
+) -> list[Any]:
+    """The fields of *schema* that *found* lacks. Raises Misconfigured where others differ."""
+    there = {field["name"]: field for field in found["fields"]}
+    changed = sorted(
+        wanted["name"]
+        for wanted in schema["fields"]
+        if wanted["name"] in there and _differs(there[wanted["name"]], wanted)
+    )
+    if changed:
+        raise Misconfigured(
+            f"alias {alias}, collection {collection}: the type of {', '.join(changed)} differs "
+            "from the model; it can't be changed in place and needs a new collection"
+        )
+    return [
+        {**wanted, "optional": True} for wanted in schema["fields"] if wanted["name"] not in there
+    ]
+
+
+def _differs(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a field is other than *wanted*; one that asks less of documents is fine."""
+    return any(
+        there.get(name) != value
+        for name, value in wanted.items()
+        if not (name == "optional" and there.get(name))
+    )
+
+
+def _aliases(client: "Client") -> list[dict[str, str]]:
+    listed = client.aliases.retrieve()["aliases"]
+    return [{"alias": each["name"], "collection": each["collection_name"]} for each in listed]
+
+
+def _create(client: "Client", alias: str, schema: Mapping[str, Any]) -> str:
+    """A collection, then the alias. After a crash in between, the empty collection is taken."""
+    there = {each["name"]: each for each in client.collections.retrieve()}
+    if alias in there:
+        raise Misconfigured(f"{alias} is a collection where an alias is to be")
+    numbers = [int(m[1]) for name in there if (m := re.fullmatch(rf"{alias}_v(\d+)", name))]
+    last = f"{alias}_v{max(numbers, default=0)}"
+    if last in there and _is_ready(there[last], schema):
+        collection = last
+    else:
+        collection = f"{alias}_v{max(numbers, default=0) + 1}"
+        client.collections.create({**schema, "name": collection})  # type: ignore[typeddict-item] # read from a file
+    client.aliases.upsert(alias, {"collection_name": collection})
+    return "created"
+
+
+def _is_ready(found: Mapping[str, Any], schema: Mapping[str, Any]) -> bool:
+    there = {field["name"]: field for field in found["fields"]}
+    return not found["num_documents"] and all(
+        wanted["name"] in there and not _differs(there[wanted["name"]], wanted)
+        for wanted in schema["fields"]
+    )

@@ -1,0 +1,108 @@
+"""What Typesense's answers mean: for each line of an import, and for a request as a whole.
+
+Texts and codes: typesense/typesense, src/collection.cpp and src/core_api.cpp.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sync.errors import Misconfigured, Refused, Retry, Throttled, Unavailable
+from sync.sinks.base import Done, Op
+
+Result = Done | Refused | Retry
+
+MAX_TEXT: Final = 400  # characters of an error that are kept
+
+# From here on a parser's error quotes the document, which has no place in a log.
+_QUOTED: Final = re.compile(r"[;,]?\s*last read:.*", re.DOTALL)
+# The server is short of disk or memory (raft_server.cpp): nothing is wrong with the document.
+_NO_ROOM: Final = "Rejecting write"
+_NO_DOCUMENT: Final = "Could not find a document"
+
+
+class Busy(Throttled):
+    """429, 503, or no room: the server wants to be left alone for a while."""
+
+
+class Unanswered(Unavailable):
+    """Nobody knows what became of the request: it may yet take effect."""
+
+
+class TooLarge(Exception):
+    """The request as a whole is too large for what stands before the server (413)."""
+
+
+def read_import(answer: str, ops: Sequence[Op]) -> list[Result]:
+    """One result for each of *ops*, from the answer to the import of their documents, in order.
+
+    Raises Unanswered if the answer is not line by line about them: then nothing is known.
+    """
+    lines = answer.split("\n")
+    if len(lines) != len(ops):
+        raise Unanswered(f"the answer has {len(lines)} lines for {len(ops)} documents")
+    return [_line_result(line, op) for line, op in zip(lines, ops, strict=True)]
+
+
+def _line_result(text: str, op: Op) -> Result:
+    try:
+        line = json.loads(text)
+    except ValueError as error:
+        raise Unanswered("a line of the answer is not JSON") from error
+    success = line.get("success") if isinstance(line, dict) else None
+    if not isinstance(success, bool):
+        raise Unanswered("a line of the answer does not say how its document fared")
+    if line.get("id", op.id) != op.id:
+        raise Unanswered(f"a line of the answer has another id where {op.id!r} was sent")
+    if success:
+        return Done.WRITTEN
+    return document_failure(line.get("code"), line.get("error"))
+
+
+def document_failure(code: Any, error: Any) -> Refused | Retry:
+    """What the failure of one line of an import says of its document.
+
+    Codes are HTTP's. A code that is missing tells nothing, so it may pass.
+    """
+    text = f"{code} {describe(error)}"
+    if not isinstance(code, int) or code >= 500 or code in (408, 409):
+        return Unavailable(text)
+    if code == 429 or _NO_ROOM in text:
+        return Throttled(text)
+    if code in (401, 403):
+        return Misconfigured(text)
+    if 400 <= code < 500:
+        return Refused(text)
+    return Unavailable(text)
+
+
+def request_failure(status: Any, error: Any) -> Retry | TooLarge:
+    """What a status that isn't 2xx says of a whole request; *error* is the message with it."""
+    text = f"{status} {describe(error)}"
+    if status in (429, 503) or _NO_ROOM in text:
+        return Busy(text)
+    if status == 413:
+        return TooLarge(text)
+    if isinstance(status, int) and 300 <= status < 500 and status != 408:
+        return Misconfigured(text)
+    return Unanswered(text)  # a gateway's 502 or 504 says nothing of the server behind it
+
+
+def read_delete(answer: Any, op: Op) -> Result:
+    """The result of deleting *op*'s document. Raises Unanswered."""
+    if not isinstance(answer, Mapping):
+        raise Unanswered("the answer to a delete is no object")
+    if answer.get("id") != op.id and not isinstance(answer.get("num_deleted"), int):
+        raise Unanswered(f"the answer is not about the delete of {op.id!r}")
+    return Done.WRITTEN
+
+
+def is_missing_document(status: Any, error: Any) -> bool:
+    """Whether a delete found nothing to delete, as a server without ignore_not_found says it."""
+    return status == 404 and str(error).startswith(_NO_DOCUMENT)
+
+
+def describe(error: Any) -> str:
+    """*error* in one line, without a document's values."""
+    return " ".join(_QUOTED.sub("", str(error or "")).split())[:MAX_TEXT]

@@ -1,0 +1,110 @@
+"""What stands in the Typesense queue: actions, many to a message, as JSON."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+from sync.batches import batches
+from sync.errors import RecordError
+from sync.sinks.base import Op, Source
+
+SCHEMA: Final = 1  # messages outlive deploys; a reader looks here first
+MAX_BYTES: Final = 250_000  # of a message; SQS took 256 KB before it took 1 MiB
+
+_HEAD: Final = f'{{"schema":{SCHEMA},"actions":['
+_TAIL: Final = "]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What is to become of one document.
+
+    An upsert without a *document* was too large for a message: its item is to be read.
+    """
+
+    action: str  # upsert or delete
+    collection: str
+    id: str
+    document: bytes | None
+    version: int
+    source: Source
+
+    @classmethod
+    def of(cls, op: Op) -> Self:
+        action = "delete" if op.body is None else "upsert"
+        return cls(action, op.target, op.id, op.body, op.version, op.source)
+
+    @property
+    def reads_item(self) -> bool:
+        return self.action == "upsert" and self.document is None
+
+    def op(self) -> Op:
+        return Op(self.source, self.collection, self.id, self.document, self.version)
+
+    def text(self) -> str:
+        """As it stands in a message: ASCII, so that characters are bytes, and that SQS, which
+        refuses some of Unicode's, takes them all. Raises UnicodeDecodeError."""
+        value: dict[str, Any] = {
+            "action": self.action,
+            "collection": self.collection,
+            "id": self.id,
+            "version": self.version,
+            "source": {"table": self.source.table, "keys": self.source.keys},
+        }
+        if self.document is not None:  # as a text: exact, and a wrong one harms no other
+            value["document"] = self.document.decode()
+        return json.dumps(value, separators=(",", ":"))
+
+    def fitting_text(self) -> str:
+        """`text`, without the document where it is too large for a message."""
+        text = self.text()
+        if len(text) <= MAX_BYTES - len(_HEAD) - len(_TAIL):
+            return text
+        return Action("upsert", self.collection, self.id, None, self.version, self.source).text()
+
+    @classmethod
+    def read(cls, value: Mapping[str, Any]) -> Self:
+        """Raises KeyError, TypeError or ValueError."""
+        action, document = value["action"], value.get("document")
+        if action not in ("upsert", "delete") or (action == "delete" and document is not None):
+            raise ValueError(f"no action: {action!r}")
+        source = value["source"]
+        if not isinstance(source["keys"], dict) or not isinstance(document, str | None):
+            raise TypeError("an action has keys, and a document that is text")
+        return cls(
+            action=action,
+            collection=_text(value["collection"]),
+            id=_text(value["id"]),
+            document=None if document is None else document.encode(),
+            version=int(value["version"]),
+            source=Source(_text(source["table"]), source["keys"]),
+        )
+
+
+def pack(texts: Iterable[tuple[Op, str]]) -> Iterator[tuple[str, list[Op]]]:
+    """Messages that hold the actions *texts*, in order, each with the ops that it speaks of."""
+    for part in batches(
+        texts,
+        most=len(_HEAD) * MAX_BYTES,  # bytes alone limit it
+        most_bytes=MAX_BYTES - len(_HEAD) - len(_TAIL) + 1,
+        size=lambda each: len(each[1]) + 1,  # and a comma, which the last lacks
+    ):
+        yield _HEAD + ",".join(text for _, text in part) + _TAIL, [op for op, _ in part]
+
+
+def read(body: str) -> Sequence[Action]:
+    """The actions of a message. Raises RecordError for what is none, or of a newer schema."""
+    try:
+        value = json.loads(body)
+        if value["schema"] > SCHEMA:
+            raise RecordError(f"a message of schema {value['schema']}; this is {SCHEMA}")
+        return [Action.read(action) for action in value["actions"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise RecordError(f"not a message of Typesense actions: {error!r}") from error
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("expected a text")
+    return value

@@ -1,0 +1,156 @@
+"""The Typesense sink of the stream: ops become messages of an SQS FIFO queue (SPEC S3.3)."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+
+from sync.aws import Clients, failures
+from sync.aws import client as aws_client
+from sync.backoff import full_jitter
+from sync.batches import batches
+from sync.config import matching
+from sync.deadline import Deadline
+from sync.errors import Misconfigured, Refused, Retry, Unavailable
+from sync.sinks.base import Done, Op, Outcome
+from sync.sinks.typesense.messages import Action, pack
+from sync.sinks.typesense.sink import TypesenseDirect
+
+if TYPE_CHECKING:
+    from sync.model import Model
+
+# Another number sends a document's actions down another lane, where they can overtake those under
+# way: the queue has to be empty when it changes.
+LANES: Final = 32
+TRIES: Final = 3
+_MOST_MESSAGES: Final = 10  # in one SendMessageBatch
+_MOST_BYTES: Final = 250_000
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    lane: str
+    body: str
+    ops: Sequence[Op]  # what it speaks of
+    # SQS drops what repeats an id within five minutes, handled or not. So it is new for each
+    # message, since an older state may rightly come again, and the same when one is sent again.
+    once: str
+
+
+class Typesense:
+    """Actions on their way to Typesense; a worker writes them (worker.py).
+
+    Written means that the queue has it. Actions of one document share a lane, a FIFO group, so
+    they are applied in the order in which they were sent. A message holds many actions of a lane:
+    a hundred changes of 2 KB take four calls at most.
+    """
+
+    name: ClassVar[str] = "typesense"
+    timeout_s = 10.0  # a call ends within 8 s (sync/aws.py)
+
+    def __init__(
+        self,
+        queue_url: str,
+        clients: Clients = aws_client,
+        direct: Callable[[], TypesenseDirect] | None = None,
+    ) -> None:
+        """*direct* makes the sink that `prepare` asks."""
+        self._queue_url = queue_url
+        self._clients = clients
+        self._direct = direct
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        url = matching(
+            env, "TYPESENSE_QUEUE_URL", r"https?://\S+\.fifo", "the URL of an SQS FIFO queue"
+        )
+        return cls(url, direct=lambda: TypesenseDirect.from_env(env))
+
+    @classmethod
+    def schema(cls, models: Sequence[type["Model"]]) -> dict[str, Any]:
+        return TypesenseDirect.schema(models)
+
+    def prepare(self, target: str, schema: Mapping[str, Any]) -> str:
+        """Make or extend the collection behind *target*. Raises Retry, and ConfigError where the
+        settings of TypesenseDirect are missing: the stream has none."""
+        if self._direct is None:
+            raise Misconfigured("this sink knows the queue alone")
+        return self._direct().prepare(target, schema)
+
+    def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
+        lanes: dict[str, list[tuple[Op, str]]] = {}
+        for op in ops:
+            try:
+                text = Action.of(op).fitting_text()
+            except UnicodeDecodeError as error:
+                refused = Refused("the body is not UTF-8")
+                refused.__cause__ = error
+                yield Outcome(op, refused)
+            else:
+                lanes.setdefault(lane_of(op), []).append((op, text))
+        messages = (
+            Message(lane, body, packed, os.urandom(16).hex())
+            for lane, texts in lanes.items()
+            for body, packed in pack(texts)
+        )
+        for call in batches(
+            messages, most=_MOST_MESSAGES, most_bytes=_MOST_BYTES, size=lambda m: len(m.body)
+        ):
+            yield from self._write(call, deadline)
+
+    def _write(self, waiting: Sequence[Message], deadline: Deadline) -> Iterator[Outcome]:
+        """Send *waiting*, and again what may pass, until it has or tries or time run out."""
+        retry = 0
+        while waiting:
+            failed = self._send(waiting, deadline)
+            for message in waiting:
+                if message.once not in failed:
+                    yield from (Outcome(op, Done.WRITTEN) for op in message.ops)
+            retry += 1
+            waiting = [message for message in waiting if message.once in failed]
+            hopeless = all(isinstance(error, Misconfigured) for error in failed.values())
+            if waiting and (hopeless or retry == TRIES or not deadline.pause(full_jitter(retry))):
+                for message in waiting:
+                    yield from (Outcome(op, failed[message.once]) for op in message.ops)
+                return
+
+    def _send(self, messages: Sequence[Message], deadline: Deadline) -> dict[str, Retry]:
+        """One call; returns why which messages, by `once`, were not taken."""
+        if not deadline.remaining():
+            return dict.fromkeys((m.once for m in messages), Unavailable("no time is left"))
+        entries = [
+            {
+                "Id": str(n),
+                "MessageBody": message.body,
+                "MessageGroupId": message.lane,
+                "MessageDeduplicationId": message.once,
+            }
+            for n, message in enumerate(messages)
+        ]
+        try:
+            with failures("sending to the Typesense queue"):
+                answer = self._clients("sqs").send_message_batch(
+                    QueueUrl=self._queue_url, Entries=entries
+                )
+        except Retry as error:
+            return dict.fromkeys((message.once for message in messages), error)
+        taken = {entry["Id"] for entry in answer.get("Successful", [])}
+        causes = {entry["Id"]: _cause(entry) for entry in answer.get("Failed", [])}
+        unknown = Unavailable("sending to the Typesense queue: the answer leaves it out")
+        return {
+            message.once: causes.get(str(n), unknown)
+            for n, message in enumerate(messages)
+            if str(n) not in taken
+        }
+
+
+def lane_of(op: Op) -> str:
+    """The lane of an op's document, the same in every process and release."""
+    digest = hashlib.blake2b(f"{op.target}\0{op.id}".encode(errors="surrogatepass"), digest_size=4)
+    return str(int.from_bytes(digest.digest()) % LANES)
+
+
+def _cause(failed: Mapping[str, Any]) -> Retry:
+    kind = Misconfigured if failed.get("SenderFault") else Unavailable
+    return kind(f"sending to the Typesense queue: {failed['Code']}: {failed.get('Message', '')}")

@@ -1,0 +1,71 @@
+"""Typesense's schema for the models that feed one alias: explicit types, nothing guessed."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from sync.errors import RegistryError
+from sync.fields import Field, Kind, fields
+from sync.model import Model
+from sync.sinks.typesense.documents import EXACT
+
+_TYPES: Final[dict[Kind, dict[str, Any]]] = {
+    "text": {"type": "string"},
+    "keyword": {"type": "string", "facet": True},
+    # A search compares 32 bits; the document keeps every digit (documents.py).
+    "number": {"type": "float"},
+    "integer": {"type": "int64"},
+    "boolean": {"type": "bool"},
+    # The text as the item has it, so that a document says what its item says. Moments of one zone
+    # and precision sort right; others nearly.
+    "timestamp": {"type": "string", "sort": True},
+    # Stored, not searched: an indexed object takes each unknown field's type from the first
+    # document that has it, and refuses later ones, 1 before 1.5.
+    "object": {"type": "object", "index": False},
+}
+_OWN: Final = ("id", EXACT)
+
+
+def collection(models: Iterable[type[Model]]) -> dict[str, Any]:
+    """The schema of the collection behind an alias, less its name.
+
+    Raises RegistryError where two models of the alias give one field different types, and for
+    names that the sink needs itself.
+    """
+    owned = {model: list(_declared(model, "", many=False, required=True)) for model in models}
+    declared: dict[str, dict[str, Any]] = {}
+    for model, found in owned.items():
+        for field in found:
+            known = declared.setdefault(field["name"], {**field})
+            known["optional"] |= field["optional"]
+            if known != {**field, "optional": known["optional"]}:
+                raise RegistryError(
+                    f"{model.__name__}.{field['name']}: another model of the alias differs"
+                )
+    for found in owned.values():
+        for name in declared.keys() - {field["name"] for field in found}:
+            declared[name]["optional"] = True  # this model's documents don't have it
+    return {"enable_nested_fields": True, "fields": list(declared.values())}
+
+
+def _declared(
+    model: type[Model], prefix: str, *, many: bool, required: bool
+) -> Iterator[dict[str, Any]]:
+    for field in fields(model):
+        if not prefix and field.name in _OWN:
+            raise RegistryError(f"{model.__name__}.{field.name}: Typesense has a use for the name")
+        name = f"{prefix}{field.name}"
+        several, needed = many or field.many, required and field.required
+        if field.nested is not None:
+            needed = needed and not field.many  # an empty list has no such fields
+            yield from _declared(field.nested, f"{name}.", many=several, required=needed)
+        else:
+            yield _declaration(name, field, many=several, required=needed)
+
+
+def _declaration(name: str, field: Field, *, many: bool, required: bool) -> dict[str, Any]:
+    assert field.kind is not None  # noqa: S101 - a field is nested or of a kind
+    kind = dict(_TYPES[field.kind])
+    if many:
+        kind["type"] += "[]"
+        kind.pop("sort", None)  # arrays can't be sorted by
+    return {"name": name, **kind, "optional": not required}

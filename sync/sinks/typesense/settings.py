@@ -1,0 +1,62 @@
+"""Where Typesense is, and how to speak to it, from environment variables."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
+
+from sync.aws import Clients, failures
+from sync.config import matching, required, seconds
+from sync.errors import ConfigError, Misconfigured
+
+if TYPE_CHECKING:
+    from sync.sinks.typesense.client import Connection
+
+_URL: Final = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::(\d{1,5}))?/?")
+_PORTS: Final = {"http": 80, "https": 443}
+_KEY: Final = re.compile(r"[!-~]+")  # what a header can hold without being quoted
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    protocol: str
+    host: str
+    port: int
+    api_key_arn: str  # of the secret whose text is the key
+    timeout_s: float  # the longest that a request may take
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """From TYPESENSE_URL, TYPESENSE_API_KEY_ARN and TYPESENSE_TIMEOUT_S.
+
+        Raises ConfigError that names the first variable that is missing or wrong.
+        """
+        parts = _URL.fullmatch(required(env, "TYPESENSE_URL"))
+        if parts is None:  # the value is not shown: it may hold a password
+            raise ConfigError("TYPESENSE_URL must be http(s)://host or http(s)://host:port")
+        return cls(
+            protocol=parts[1],
+            host=parts[2],
+            port=int(parts[3] or _PORTS[parts[1]]),
+            api_key_arn=matching(
+                env,
+                "TYPESENSE_API_KEY_ARN",
+                r"arn:[^:]+:secretsmanager:[^:]+:\d{12}:secret:\S+",
+                "a secret's ARN",
+            ),
+            timeout_s=seconds(env, "TYPESENSE_TIMEOUT_S", default=20.0, most=300.0),
+        )
+
+    def connect(self, clients: Clients) -> "Connection":
+        """A connection with the key as the secret holds it now. Raises Retry."""
+        from sync.sinks.typesense.client import Connection  # see there for what it costs
+
+        return Connection(self, self._api_key(clients))
+
+    def _api_key(self, clients: Clients) -> str:
+        with failures(f"reading the secret {self.api_key_arn}"):
+            answer = clients("secretsmanager").get_secret_value(SecretId=self.api_key_arn)
+        key = str(answer.get("SecretString") or "").strip()
+        if not _KEY.fullmatch(key):
+            raise Misconfigured(f"the secret {self.api_key_arn} holds no API key")
+        return key

@@ -1,0 +1,202 @@
+"""Writing to Typesense: puts become imports, deletes requests of their own, answers outcomes."""
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol, Self
+
+from sync.aws import client as aws_client
+from sync.backoff import full_jitter
+from sync.batches import batches
+from sync.deadline import Deadline
+from sync.errors import Misconfigured, Refused, Retry, Unavailable
+from sync.sinks.base import Op, Outcome
+from sync.sinks.typesense.answers import (
+    Busy,
+    Result,
+    TooLarge,
+    Unanswered,
+    read_delete,
+    read_import,
+)
+from sync.sinks.typesense.documents import check_id, encode
+from sync.sinks.typesense.settings import Settings
+
+if TYPE_CHECKING:
+    from sync.model import Model
+
+MAX_OPS: Final = 500  # in one import, whose documents the server indexes before it answers
+MAX_BYTES: Final = 2_000_000
+TRIES: Final = 3
+MARGIN_S: Final = 0.2  # from a request's timeout to the deadline, for reading what came
+BUSY_S: Final = (10.0, 60.0)  # how long a busy server is left alone
+
+
+class Client(Protocol):
+    """What `client.Connection` does."""
+
+    def import_(self, target: str, lines: bytes, timeout_s: float) -> str: ...
+
+    def delete(self, target: str, document_id: str, timeout_s: float) -> Any: ...
+
+    def prepare(self, alias: str, schema: Mapping[str, Any]) -> str: ...
+
+    def close(self) -> None: ...
+
+
+class Line(NamedTuple):
+    """An op, and its document as a line of an import; empty for a delete."""
+
+    op: Op
+    data: bytes
+
+
+class TypesenseDirect:
+    """Documents in collections behind aliases; a target is an alias, and is never created here.
+
+    Typesense keeps no versions: of two writes of a document the one that takes effect last wins.
+    So order is the caller's to keep, and is kept like this. A document's ops pass through one lane
+    of a FIFO queue, of which one batch is in flight at a time, and a batch is folded to the last
+    op of each document. Within a write no document occurs twice. What remains is a request whose
+    answer was lost: it may take effect until its timeout is over, on top of what is written
+    meanwhile. So it is tried again only after that time, and if there is none left it is given
+    back as Retry: then its key is parked for longer than the timeout, and the item read anew.
+    """
+
+    name: ClassVar[str] = "typesense-direct"
+
+    def __init__(self, connect: Callable[[], Client], timeout_s: float = 20.0) -> None:
+        """*connect* is called by the first write, and again when the server refuses the key."""
+        self.timeout_s = timeout_s
+        self._connect = connect
+        self._connected: Client | None = None
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        settings = Settings.from_env(env)
+        return cls(lambda: settings.connect(aws_client), settings.timeout_s)
+
+    @property
+    def _client(self) -> Client:
+        if self._connected is None:
+            self._connected = self._connect()
+        return self._connected
+
+    @classmethod
+    def schema(cls, models: Sequence[type["Model"]]) -> dict[str, Any]:
+        from sync.sinks.typesense.schema import collection  # for commands, not for writing
+
+        return collection(models)
+
+    def prepare(self, target: str, schema: Mapping[str, Any]) -> str:
+        return self._client.prepare(target, schema)
+
+    def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
+        lines: dict[str, list[Line]] = {}
+        for op in ops:
+            try:
+                line = Line(op, b"" if op.body is None else encode(op))
+                check_id(op.id)
+            except Refused as refused:
+                yield Outcome(op, refused)
+            else:
+                lines.setdefault(op.target, []).append(line)
+        given_up: dict[str | None, Retry] = {}  # by target; None: the whole server
+        for target, of_target in lines.items():
+            for request in requests(of_target):
+                if error := given_up.get(None) or given_up.get(target):
+                    yield from (Outcome(line.op, error) for line in request)
+                else:
+                    yield from self._write(target, request, deadline, given_up)
+
+    def _write(
+        self,
+        target: str,
+        waiting: Sequence[Line],
+        deadline: Deadline,
+        given_up: dict[str | None, Retry],
+    ) -> Iterator[Outcome]:
+        """Try *waiting*, then again what may pass, until it has or tries or time run out.
+
+        A request that failed as a whole is noted in *given_up*, so that a server that is down
+        costs one request's tries, and a missing collection those of its own ops.
+        """
+        retry = 0
+        while waiting:
+            whole: Retry | None = None
+            try:
+                results = self._send(target, waiting, deadline)
+            except TooLarge as error:
+                yield from self._halves(target, waiting, error, deadline, given_up)
+                return
+            except Retry as error:
+                whole, results = error, [error] * len(waiting)
+            failed: list[tuple[Line, Retry]] = []
+            for line, result in zip(waiting, results, strict=True):
+                if isinstance(result, Retry):
+                    failed.append((line, result))
+                else:
+                    yield Outcome(line.op, result)
+            retry += 1
+            waiting = [line for line, _ in failed]
+            if waiting and (retry == TRIES or not self._wait(whole, retry, deadline)):
+                yield from (Outcome(line.op, error) for line, error in failed)
+                if whole is not None:
+                    given_up[target if isinstance(whole, Misconfigured) else None] = whole
+                return
+
+    def _halves(
+        self,
+        target: str,
+        lines: Sequence[Line],
+        error: TooLarge,
+        deadline: Deadline,
+        given_up: dict[str | None, Retry],
+    ) -> Iterator[Outcome]:
+        if len(lines) == 1:
+            refused = Refused(str(error))
+            refused.__cause__ = error
+            yield Outcome(lines[0].op, refused)
+            return
+        middle = len(lines) // 2
+        for half in (lines[:middle], lines[middle:]):
+            yield from self._write(target, half, deadline, given_up)
+
+    def _send(self, target: str, lines: Sequence[Line], deadline: Deadline) -> list[Result]:
+        """The result of each line of one request. Raises Retry, or TooLarge."""
+        timeout_s = min(self.timeout_s, deadline.remaining() - MARGIN_S)
+        if timeout_s < MARGIN_S:
+            raise Unavailable("no time is left before the deadline")
+        ops = [line.op for line in lines]
+        try:
+            if ops[0].body is None:
+                return [read_delete(self._client.delete(target, ops[0].id, timeout_s), ops[0])]
+            body = b"\n".join(line.data for line in lines)
+            return read_import(self._client.import_(target, body, timeout_s), ops)
+        except Misconfigured:
+            self._forget()  # the key may have been changed since it was read
+            raise
+
+    def _forget(self) -> None:
+        if self._connected is not None:
+            self._connected.close()
+            self._connected = None
+
+    def _wait(self, whole: Retry | None, retry: int, deadline: Deadline) -> bool:
+        """Wait as long as the failure asks for; False where there is no time to."""
+        if isinstance(whole, Unanswered):
+            return deadline.pause(self.timeout_s)  # until it can't take effect any more
+        if isinstance(whole, Busy):
+            least, most = BUSY_S
+            most = min(most, deadline.remaining() / 2)  # leaves as much for the request
+            return most > least and deadline.pause(random.uniform(least, most))  # noqa: S311 - not a secret
+        return deadline.pause(full_jitter(retry))
+
+
+def requests(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    """*lines* as requests: puts together within the limits, each delete by itself."""
+    lines = list(lines)
+    puts = (line for line in lines if line.op.body is not None)
+    yield from batches(
+        puts, most=MAX_OPS, most_bytes=MAX_BYTES, size=lambda line: len(line.data) + 1
+    )
+    yield from ([line] for line in lines if line.op.body is None)

@@ -1,0 +1,203 @@
+"""The worker of the Typesense queue: actions are written, and what can't be waits elsewhere.
+
+    messages → actions → the last one of each document → write → outcomes → response
+
+A lane never waits for a document: one that fails is parked or quarantined by itself, and its
+message is done with. Only what can't even be parked comes again, with all that is behind it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sync.deadletters import DeadLetter, DeadLetters
+from sync.deadline import Deadline
+from sync.errors import RecordError, Refused, RegistryError, Retry
+from sync.fanout import Fanout
+from sync.log import logger
+from sync.parking import Parked, Parking
+from sync.responses import BatchResponse, failures_of
+from sync.resync import Resync
+from sync.sinks.base import Op, Source
+from sync.sinks.typesense.messages import Action, read
+from sync.sinks.typesense.queue import Typesense
+from sync.worker import letter
+
+
+@dataclass(slots=True)
+class Batch:
+    """What has to be answered for; messages go by their place in the event."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    failed: set[int] = field(default_factory=set)  # messages that are to come again
+    waiting: list[tuple[Parked, int, Retry]] = field(default_factory=list)  # may pass later
+    letters: list[tuple[DeadLetter, int]] = field(default_factory=list)  # can never succeed
+
+
+class TypesenseWorker:
+    """Handles messages of the Typesense queue. One for each warm container.
+
+    *fanout* and *resync* write `Typesense` ops straight to Typesense: *fanout* is made of
+    `{Typesense: TypesenseDirect(…)}`, and *resync* of that fanout. They would fill the queue
+    otherwise that they are to empty.
+    """
+
+    def __init__(
+        self, fanout: Fanout, resync: Resync, parking: Parking, dead_letters: DeadLetters
+    ) -> None:
+        self._fanout = fanout
+        self._resync = resync
+        self._parking = parking
+        self._dead_letters = dead_letters
+
+    def run(self, records: Sequence[Mapping[str, Any]], deadline: Deadline) -> BatchResponse:
+        """Write the actions of SQS *records*; reports the messages that are to come again.
+
+        Raises on a bug: then all come again.
+        """
+        batch = Batch(Counter(messages=len(records)))
+        latest = _latest(records, batch)
+        self._write([each for each in latest if not each[0].reads_item], batch, deadline)
+        self._read_and_write([each for each in latest if each[0].reads_item], batch, deadline)
+        self._publish(batch)
+        self._park(batch)
+        failed = _with_followers(records, batch.failed)
+        logger.info("typesense", extra={**batch.counts, "failed": len(failed)})
+        return failures_of(records[n]["messageId"] for n in failed)
+
+    def _write(
+        self, actions: Sequence[tuple[Action, int]], batch: Batch, deadline: Deadline
+    ) -> None:
+        if not actions:
+            return
+        messages = {(action.collection, action.id): n for action, n in actions}
+        ops = [action.op() for action, _ in actions]
+        for _, (op, result) in self._fanout.write({Typesense: ops}, deadline):
+            n = messages[op.target, op.id]
+            if isinstance(result, Refused):
+                batch.letters.append((_refused(op, result), n))
+            elif isinstance(result, Retry):
+                batch.waiting.append((Parked(op.source, op.version), n, result))
+            else:
+                batch.counts[result.value] += 1
+
+    def _read_and_write(
+        self, actions: Sequence[tuple[Action, int]], batch: Batch, deadline: Deadline
+    ) -> None:
+        """Actions that were too large for a message: what their items say now is written.
+
+        An item says all of its documents, and verifying (Resync) keeps those right that have
+        other lanes.
+        """
+        if not actions:
+            return
+        messages: dict[Source, int] = {}
+        versions: dict[Source, int] = {}
+        for action, n in actions:
+            messages[action.source] = n
+            versions[action.source] = max(action.version, versions.get(action.source, 0))
+        keys = [Parked(source) for source in messages]
+        for settled in self._resync.run(keys, deadline, only=Typesense.name):
+            source, verdict = settled.key.source, settled.verdict
+            if isinstance(verdict, Retry):
+                parked = Parked(source, versions[source])
+                batch.waiting.append((parked, messages[source], verdict))
+            elif isinstance(verdict, Refused | RecordError | RegistryError):
+                batch.letters.append((letter(settled, verdict, Typesense.name), messages[source]))
+            else:
+                batch.counts["read"] += 1
+
+    def _publish(self, batch: Batch) -> None:
+        batch.counts["quarantined"] = len(batch.letters)
+        messages: dict[str, list[int]] = {}
+        for one, n in batch.letters:
+            messages.setdefault(one.id, []).append(n)
+        for one, _ in self._dead_letters.publish([one for one, _ in batch.letters]):
+            batch.failed.update(messages[one.id])
+
+    def _park(self, batch: Batch) -> None:
+        _log_failures(batch.waiting)
+        messages: dict[Parked, list[int]] = {}
+        for key, n, _ in batch.waiting:
+            messages.setdefault(key, []).append(n)
+        batch.counts["parked"] = len(messages)
+        for key, cause in self._parking.park(Typesense.name, list(messages)):
+            logger.error(
+                "not parked; the message will come again", extra=_about(key.source), exc_info=cause
+            )
+            batch.failed.update(messages[key])
+
+
+def _latest(records: Sequence[Mapping[str, Any]], batch: Batch) -> list[tuple[Action, int]]:
+    """The last action of each document, and its message.
+
+    What is behind a message that can't be read has to wait for it: a newer release may read it.
+    """
+    latest: dict[tuple[str, str], tuple[Action, int]] = {}
+    stopped: set[str] = set()
+    for n, record in enumerate(records):
+        if (lane := _lane(record)) in stopped:
+            continue
+        try:
+            actions = read(record["body"])
+        except RecordError as error:
+            # It comes again, and goes to the dead letters in the end, whole.
+            logger.error(
+                "unreadable message",
+                extra={"id": record["messageId"], "lane": lane},
+                exc_info=error,
+            )
+            batch.failed.add(n)
+            stopped.add(lane)
+            continue
+        batch.counts["actions"] += len(actions)
+        for action in actions:
+            latest[action.collection, action.id] = action, n
+    return list(latest.values())
+
+
+def _with_followers(records: Sequence[Mapping[str, Any]], failed: Iterable[int]) -> list[int]:
+    """*failed*, and the messages behind them in their lanes, without which their order would be
+    lost (Lambda guide, SQS: batch item failures of FIFO queues)."""
+    first: dict[str, int] = {}
+    for n in sorted(failed, reverse=True):
+        first[_lane(records[n])] = n
+    return [n for n, record in enumerate(records) if n >= first.get(_lane(record), len(records))]
+
+
+def _lane(record: Mapping[str, Any]) -> str:
+    return str(record["attributes"]["MessageGroupId"])
+
+
+def _refused(op: Op, error: Refused) -> DeadLetter:
+    document = None if op.body is None else op.body.decode()
+    return DeadLetter(
+        {
+            "table": op.source.table,
+            "keys": op.source.keys,
+            "version": op.version,
+            "document": document,
+        },
+        error,
+        table=op.source.table,
+        keys=op.source.keys,
+        sink=Typesense.name,
+        target=op.target,
+        document_id=op.id,
+    )
+
+
+def _log_failures(waiting: Iterable[tuple[Parked, int, Retry]]) -> None:
+    """One line for each cause, with the trace once and every key: an outage has many."""
+    causes: dict[str, tuple[Retry, list[Any]]] = {}
+    for key, _, error in waiting:
+        _, keys = causes.setdefault(f"{type(error)} {error}", (error, []))
+        keys.append(_about(key.source))
+    for error, keys in causes.values():
+        extra = {"sink": Typesense.name, "error": type(error).__name__, "items": keys}
+        logger.error("not written yet: %s", error, extra=extra, exc_info=error)
+
+
+def _about(source: Source) -> dict[str, Any]:
+    return {"table": source.table, "keys": source.keys}

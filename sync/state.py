@@ -1,0 +1,78 @@
+"""How each sink is doing, noted in the state table for `status`: one row for each sink.
+
+A warm container notes a success once a minute at most, and every opening of its breaker. So the
+row is a minute old at worst, and writing ops costs no request of its own.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sync.aws import Clients, failures
+from sync.breaker import Breaker
+from sync.clock import Clock
+from sync.errors import Retry
+from sync.log import logger
+from sync.moments import iso
+from sync.sinks.base import Done, Outcome
+
+EVERY_S: Final = 60.0
+_LONGEST: Final = 500  # characters
+_DIGITS: Final = 10**9  # a version's second stands before its last nine digits
+
+
+class StateTable:
+    """The rows. Attributes: sink, last_success_at, lag_s, and broken_at, broken_until, broken_by
+    of the breaker that opened last. Moments are ISO 8601, UTC."""
+
+    def __init__(self, name: str, clients: Clients, clock: Clock) -> None:
+        self._name = name
+        self._clients = clients
+        self._clock = clock
+        self._noted: dict[str, float] = {}
+
+    def saw(self, sink: str, outcomes: Sequence[Outcome], breaker: Breaker) -> None:
+        """Note how a write of *sink* went, if that is news.
+
+        lag_s is how old the oldest change of this write was when the sink had taken it.
+        """
+        now, now_s = self._clock.monotonic(), self._clock.time_ns() / 1e9
+        if breaker.left_s:
+            self._noted.pop(sink, None)  # the next success is news
+            self._note(
+                sink,
+                broken_at={"S": iso(now_s)},
+                broken_until={"S": iso(now_s + breaker.left_s)},
+                broken_by={"S": f"{type(breaker.cause).__name__}: {breaker.cause}"[:_LONGEST]},
+            )
+            return
+        written = [op.version for op, result in outcomes if result is Done.WRITTEN]
+        if written and now - self._noted.get(sink, -EVERY_S) >= EVERY_S:
+            self._noted[sink] = now
+            self._note(
+                sink,
+                last_success_at={"S": iso(now_s)},
+                lag_s={"N": str(max(0, int(now_s) - min(written) // _DIGITS))},
+            )
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """Each sink's row. Raises Retry."""
+        with failures(f"reading from {self._name}"):
+            answer = self._clients("dynamodb").scan(TableName=self._name, ConsistentRead=True)
+        return {
+            item["sink"]["S"]: {name: next(iter(av.values())) for name, av in item.items()}
+            for item in answer["Items"]
+        }
+
+    def _note(self, sink: str, **values: dict[str, str]) -> None:
+        """Telling how a write went must not make it fail: errors are logged."""
+        sets = ", ".join(f"{name} = :{name}" for name in values)
+        try:
+            with failures(f"writing to {self._name}"):
+                self._clients("dynamodb").update_item(
+                    TableName=self._name,
+                    Key={"sink": {"S": sink}},
+                    UpdateExpression=f"SET {sets}",
+                    ExpressionAttributeValues={f":{n}": value for n, value in values.items()},
+                )
+        except Retry as error:
+            logger.warning("state not noted: %s", error, extra={"sink": sink})

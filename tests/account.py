@@ -1,0 +1,137 @@
+"""An AWS account in this process, and the service in it, for tests that need no server."""
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+import boto3
+
+from sync.commands import run
+from sync.deadline import Deadline
+from sync.service import Service
+from sync.sinks.memory import Memory
+from sync.sinks.opensearch import OpenSearch
+from tests.clocks import ManualClock
+from tests.records import CORE, PRODUCTS
+
+REGION = "us-east-1"
+LETTERS = "stream-sync-test-dead-letters"
+STATE = "stream-sync-test-state"
+BUCKET = "payloads"
+QUEUES = "https://sqs.us-east-1.amazonaws.com/123456789012"
+STREAM = f"arn:aws:dynamodb:us-east-1:123456789012:table/{PRODUCTS}/stream/label"
+ENV = {
+    "STAGE": "test",
+    "LOG_LEVEL": "WARNING",
+    "OPENSEARCH_ENDPOINT": "http://127.0.0.1:9",
+    "OPENSEARCH_AUTH": "none",
+    "OPENSEARCH_TIMEOUT_S": "3",
+    "DEAD_LETTER_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:dead-letters",
+    "DEAD_LETTER_QUEUE_URL": f"{QUEUES}/dead-letters",
+    "DEAD_LETTER_TABLE": LETTERS,
+    "PAYLOAD_BUCKET": BUCKET,
+    "RESYNC_QUEUE_URL": f"{QUEUES}/resync",
+    "PARK_DELAY_S": "40",
+    "STATE_TABLE": STATE,
+}
+_INDEXED = [
+    *("kind", "last_at", "seen", "table", "keys", "sink", "model", "target", "document_id"),
+    *("error_class", "error", "after", "replays", "replayed_at", "reason", "resolved_at"),
+]
+
+
+class Context:
+    aws_request_id = "request"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 300_000
+
+
+class Account:
+    """Tables, queues and bucket; make one within `moto.mock_aws()`.
+
+    *stream* stands in for the client of dynamodbstreams.
+    """
+
+    def __init__(self, stream: Any = None) -> None:
+        self.clock = ManualClock(1_800_000_100.0)  # past the records of tests/records.py
+        self.memory = Memory()
+        self.stream = stream
+        self.boto = cache(lambda service: boto3.client(service, REGION))
+        self.dynamodb = self.boto("dynamodb")
+        for name, *keys in (
+            (CORE, "PK", "SK"),
+            (PRODUCTS, "productId"),
+            (STATE, "sink"),
+        ):
+            self._table(name, keys)
+        self._table(LETTERS, ["id"], index=True)
+        self.boto("s3").create_bucket(Bucket=BUCKET)
+        for queue in ("resync", "dead-letters"):
+            self.boto("sqs").create_queue(QueueName=queue)
+        self.service = self.fresh()
+
+    def fresh(self, **env: str) -> Service:
+        """A service as of a cold start."""
+        return Service(
+            {**ENV, **env},
+            lambda name: self.stream if name == "dynamodbstreams" else self.boto(name),
+            self.clock,
+            sinks={OpenSearch: self.memory},
+        )
+
+    def call(self, command: str, **payload: Any) -> dict[str, Any]:
+        """The answer to a command, which stands the way to JSON and back."""
+        deadline = Deadline(290, clock=self.clock.monotonic, sleep=self.clock.sleep)
+        answer = run({"command": command, **payload}, self.service, deadline)
+        plain: dict[str, Any] = json.loads(json.dumps(answer))
+        return plain
+
+    def consume(self, *bodies: Any, message_id: str = "m", queue: str = "dead-letters") -> Any:
+        """What the consumer answers to messages; a body that is no text is written as JSON."""
+        records = [
+            {
+                "messageId": f"{message_id}-{n}",
+                "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:{REGION}:123456789012:{queue}",
+                "body": body if isinstance(body, str) else json.dumps(body),
+                "attributes": {"ApproximateReceiveCount": "6"},
+            }
+            for n, body in enumerate(bodies)
+        ]
+        return self.service.handle({"Records": records}, Context())
+
+    def rows(self, status: str = "open") -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.call("dlq list", status=status)["rows"]
+        return rows
+
+    def put(self, product_id: str, **attributes: Mapping[str, Any]) -> None:
+        item: Any = {"productId": {"S": product_id}, **attributes}
+        self.dynamodb.put_item(TableName=PRODUCTS, Item=item)
+
+    def document(self, product_id: str) -> Any:
+        body = self.memory.documents.get(("products", product_id))
+        return None if body is None else json.loads(body)
+
+    def _table(self, name: str, keys: Iterable[str], *, index: bool = False) -> None:
+        def schema(names: Iterable[str]) -> Any:
+            kinds = ("HASH", "RANGE")
+            return [{"AttributeName": n, "KeyType": k} for n, k in zip(names, kinds, strict=False)]
+
+        names = [*keys, *(("status", "first_at") if index else ())]
+        request: Any = {
+            "TableName": name,
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{"AttributeName": n, "AttributeType": "S"} for n in names],
+            "KeySchema": schema(keys),
+        }
+        if index:
+            request["GlobalSecondaryIndexes"] = [
+                {
+                    "IndexName": "by-status",
+                    "KeySchema": schema(["status", "first_at"]),
+                    "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": _INDEXED},
+                }
+            ]
+        self.dynamodb.create_table(**request)

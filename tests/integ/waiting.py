@@ -1,0 +1,47 @@
+"""Waiting for what a deployed stack does in its own time; it can't tell us, so it is asked."""
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from local.stack import Stack
+
+T = TypeVar("T")
+
+PATIENCE_S = 120.0
+
+
+def until(what: str, ask: Callable[[], T], *, patience_s: float = PATIENCE_S) -> T:
+    """What *ask* says once it is true. Fails, naming *what*, when it never is."""
+    end = time.monotonic() + patience_s
+    while not (found := ask()):
+        assert time.monotonic() < end, f"waited {patience_s:.0f} s in vain for {what}"
+        time.sleep(0.1)
+    return found
+
+
+def delivered(stack: Stack) -> None:
+    """Return once everything written so far is delivered."""
+    for driver in stack.drivers:
+        assert driver.drain(PATIENCE_S), driver.last_error
+
+
+def parked(stack: Stack) -> int:
+    """Messages on the resync queue, whatever their state."""
+    counts: dict[str, Any] = stack.command({"command": "status"})["parked"]
+    return sum(counts[name] for name in ("waiting", "delayed", "in_flight"))
+
+
+def quiet(stack: Stack) -> None:
+    """Return once nothing is under way: nothing to deliver, nothing parked, no letter to keep."""
+    delivered(stack)
+    until("parked keys to be resynced", lambda: parked(stack) == 0)
+    until(
+        "dead letters to be kept",
+        lambda: stack.command({"command": "status"})["dead_letters"]["queued"] == 0,
+    )
+
+
+def open_letters(stack: Stack) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = stack.command({"command": "dlq list"})["rows"]
+    return rows

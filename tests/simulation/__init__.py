@@ -1,0 +1,17 @@
+"""The service in a simulated world: seeded, deterministic, without sleeping or threads.
+
+The project's own handler code runs unchanged; everything it calls is simulated at the boundary of
+its clients. Read it from run.py.
+
+run         one seed from start to verdict; `python -m tests.simulation` runs many
+scenario    what a seed decides: settings, writes, trouble
+world       virtual time, and tasks that give way to one another at each simulated call
+calls       a call over a network, and the faults that can befall it
+functions   Lambda functions: containers with clocks of their own, timeouts, kills
+mappings    what invokes them: streams (by the rules of local/delivery), queues
+table, stream, queues, topic, bucket, opensearch, plain    the services
+aws         their clients, as boto3 has them
+models      what is in the tables, and what is expected of it in the sinks
+invariants  what has to hold in the end
+planted     bugs, each of which the simulation has to catch
+"""

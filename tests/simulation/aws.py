@@ -1,0 +1,188 @@
+"""boto3's low-level clients, as the service calls them, on simulated services.
+
+Limits and shapes follow the API references; a request that breaks one fails as AWS fails it.
+Requests keep the parameter names of AWS, so clients take them as they come: `**given`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
+
+from tests.simulation.calls import LATE, WHOLE, Calls, Fault
+from tests.simulation.queues import Queue
+from tests.simulation.table import plain_copy
+from tests.simulation.topic import Bucket, Topic
+
+CALL_S: Final = 8.0  # what sync.aws lets a call take, with its second try
+BATCH: Final = WHOLE | {Fault.PARTIAL}
+
+Effect = Callable[[bool], Any]
+
+
+def client_error(
+    code: str, message: str, status: int = 400, kind: type[ClientError] = ClientError
+) -> ClientError:
+    return kind(
+        {
+            "Error": {"Code": code, "Message": message},
+            "ResponseMetadata": {"HTTPStatusCode": status},  # type: ignore[typeddict-item]
+        },
+        "Simulated",
+    )
+
+
+class AwsErrors:
+    """What boto3 raises for the faults of calls."""
+
+    def throttled(self) -> Exception:
+        return client_error("ThrottlingException", "Rate exceeded")
+
+    def server_error(self) -> Exception:
+        return client_error("InternalServerError", "Try again", 500)
+
+    def timeout(self) -> Exception:
+        return ReadTimeoutError(endpoint_url="https://simulated")
+
+    def cut(self) -> Exception:
+        return ConnectionClosedError(endpoint_url="https://simulated")
+
+
+ERRORS: Final = AwsErrors()
+
+
+class Aws:
+    """The services of one account."""
+
+    def __init__(self, calls: Calls) -> None:
+        self.calls = calls
+        self.queues: dict[str, Queue] = {}
+        self.topics: dict[str, Topic] = {}
+        self.buckets: dict[str, Bucket] = {}
+        self.clients: dict[str, Any] = {"sqs": Sqs(self), "sns": Sns(self), "s3": S3(self)}
+
+    def client(self, service: str) -> Any:
+        """What `sync.aws.client` gives."""
+        return self.clients[service]
+
+    def call(self, site: str, effect: Effect, possible: frozenset[Fault] = WHOLE) -> Any:
+        """Answers are copies, so that no caller holds a part of a service."""
+        return self.calls.make(
+            site,
+            lambda partial: plain_copy(effect(partial)),
+            ERRORS,
+            timeout_s=CALL_S,
+            possible=possible,
+        )
+
+    def some(self, entries: Sequence[Any], *, partial: bool) -> list[bool]:
+        """Which of *entries* are to fail; of a partial failure, at least one."""
+        if not partial:
+            return [False] * len(entries)
+        random = self.calls.world.random
+        failing = [random.random() < 0.5 for _ in entries]
+        failing[random.randrange(len(entries))] = True
+        return failing
+
+
+class Sqs:
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    def send_message_batch(self, **given: Any) -> dict[str, Any]:
+        url, entries = given["QueueUrl"], list(given["Entries"])
+
+        def effect(partial: bool) -> dict[str, Any]:
+            queue = self._aws.queues.get(url)
+            if queue is None:
+                raise client_error("QueueDoesNotExist", url)
+            _check_batch(entries, "MessageBody")
+            answer: dict[str, Any] = {"Successful": [], "Failed": []}
+            for entry, fails in zip(entries, self._aws.some(entries, partial=partial), strict=True):
+                delay_s = entry.get("DelaySeconds", 0)
+                if not 0 <= delay_s <= 900:
+                    raise client_error("InvalidParameterValue", f"DelaySeconds {delay_s}")
+                if fails:
+                    answer["Failed"].append(_failed(entry))
+                else:
+                    message_id = queue.send(entry["MessageBody"], delay_s)
+                    answer["Successful"].append({"Id": entry["Id"], "MessageId": message_id})
+            return answer
+
+        answer: dict[str, Any] = self._aws.call("sqs.send_message_batch", effect, BATCH | LATE)
+        return answer
+
+
+class Sns:
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    def publish_batch(self, **given: Any) -> dict[str, Any]:
+        arn, entries = given["TopicArn"], list(given["PublishBatchRequestEntries"])
+
+        def effect(partial: bool) -> dict[str, Any]:
+            topic = self._aws.topics.get(arn)
+            if topic is None:
+                raise client_error("NotFound", "Topic does not exist", 404)
+            _check_batch(entries, "Message")
+            answer: dict[str, Any] = {"Successful": [], "Failed": []}
+            for entry, fails in zip(entries, self._aws.some(entries, partial=partial), strict=True):
+                if fails:
+                    answer["Failed"].append(_failed(entry))
+                else:
+                    topic.publish(entry["Message"])
+                    answer["Successful"].append({"Id": entry["Id"], "MessageId": entry["Id"]})
+            return answer
+
+        answer: dict[str, Any] = self._aws.call("sns.publish_batch", effect, BATCH | LATE)
+        return answer
+
+
+class S3:
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    def put_object(self, **given: Any) -> dict[str, Any]:
+        def effect(_partial: bool) -> dict[str, Any]:
+            self._bucket(given["Bucket"]).objects[given["Key"]] = bytes(given["Body"])
+            return {}
+
+        answer: dict[str, Any] = self._aws.call("s3.put_object", effect, WHOLE | LATE)
+        return answer
+
+    def get_object(self, **given: Any) -> dict[str, Any]:
+        def effect(_partial: bool) -> dict[str, Any]:
+            body = self._bucket(given["Bucket"]).objects.get(given["Key"])
+            if body is None:
+                raise client_error("NoSuchKey", given["Key"], 404)
+            return {"Body": Body(body)}
+
+        answer: dict[str, Any] = self._aws.call("s3.get_object", effect)
+        return answer
+
+    def _bucket(self, name: str) -> Bucket:
+        if name not in self._aws.buckets:
+            raise client_error("NoSuchBucket", name, 404)
+        return self._aws.buckets[name]
+
+
+class Body:
+    """The body of an object, as a stream."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def read(self) -> bytes:
+        return self._body
+
+
+def _failed(entry: Any) -> dict[str, Any]:
+    return {"Id": entry["Id"], "Code": "InternalError", "Message": "one", "SenderFault": False}
+
+
+def _check_batch(entries: Sequence[Any], body: str) -> None:
+    if not 1 <= len(entries) <= 10 or len({entry["Id"] for entry in entries}) < len(entries):
+        raise client_error("InvalidBatch", f"{len(entries)} entries, or two of one id")
+    size = sum(len(entry[body].encode()) for entry in entries)
+    if size > 262_144:
+        raise client_error("BatchRequestTooLong", f"{size} bytes")

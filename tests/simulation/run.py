@@ -1,0 +1,222 @@
+"""One seed: a world is made, goes wrong, comes to rest, is mended, and has to be right."""
+
+import random as global_random
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from functools import partial
+from typing import Any, Final
+from unittest import mock
+
+from greenlet import getcurrent
+
+from sync import deadletters
+from sync.log import logger
+from sync.parking import Message, Parked
+from sync.sinks.base import Source
+from tests.simulation import invariants
+from tests.simulation.models import Article, is_valid
+from tests.simulation.scenario import Scenario, Write, draw
+from tests.simulation.stack import ALIASES, Stack
+from tests.simulation.world import SECOND, Stuck, Task, World
+
+MOST_STEPS: Final = 400_000  # of a seed; a few thousand are usual
+ROUNDS: Final = 40  # of replaying everything
+ROUND_S: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a seed went. *failure*: what was wrong, None if nothing was."""
+
+    seed: int
+    failure: str | None
+    fingerprint: str
+    fired: Counter[tuple[str, str]]
+    writes: int
+    keys: int
+    steps: int
+    trace: list[str] | None
+
+
+def simulate(seed: int, *, trace: bool = False) -> Report:
+    """Run *seed*. The same seed gives the same history, to the last event."""
+    world = World(seed, trace=trace)
+    with _settings(seed):
+        run = Simulation(world, draw(seed))
+        failure = None
+        try:
+            run.run()
+        except (invariants.Violated, Stuck) as error:
+            failure = f"{type(error).__name__}: {error}"
+    return Report(
+        seed,
+        failure,
+        world.fingerprint(),
+        run.stack.calls.fired,
+        sum(len(table.stream.events) for table in run.stack.tables),
+        len({str(write.keys) for write in run.scenario.writes}),
+        world.steps,
+        world.trace,
+    )
+
+
+class _MachineTime(datetime):
+    """What `datetime.now` says on a simulated machine."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> "_MachineTime":
+        task = getcurrent()
+        assert isinstance(task, Task)
+        return cls.fromtimestamp(task.owner.container.clock.time_ns() / SECOND, tz or UTC)
+
+
+@contextmanager
+def _settings(seed: int) -> Iterator[None]:
+    """What is global while a seed runs: its chance, the log, and the mended model."""
+    state = global_random.getstate()
+    level, handlers, propagate = logger.level, list(logger.handlers), logger.propagate
+    global_random.seed(seed)
+    Article.mended = False
+    try:
+        with mock.patch.object(deadletters, "datetime", _MachineTime, create=True):
+            yield
+    finally:
+        Article.mended = False
+        global_random.setstate(state)
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
+        logger.propagate = propagate
+
+
+class Simulation:
+    """A scenario, played in a world with the service in it."""
+
+    def __init__(self, world: World, scenario: Scenario) -> None:
+        self.world = world
+        self.scenario = scenario
+        self.stack = Stack(world, scenario)
+
+    def run(self) -> None:
+        """Raises Violated or Stuck."""
+        scenario, world = self.scenario, self.world
+        for write in scenario.writes:
+            world.after(write.at, partial(self._write, write))
+        for at, incident in scenario.incidents:
+            world.after(at, partial(self._befall, incident))
+        world.after(scenario.ends, self._calm)
+        if scenario.old_message:
+            self._park_long_ago()
+        self._rest()
+        invariants.explained(self._differences(), self.stack.rows())
+        invariants.whole(self.stack.tables, self.stack.rows())
+        self._mend()
+        self._rest()
+        self._replay_all()
+        invariants.nothing_differs(self._differences())
+
+    def _rest(self) -> None:
+        """Let the world run until nothing is left to happen."""
+        stack = self.stack
+        self.world.run(most_steps=MOST_STEPS)
+        for function in stack.functions:
+            for error in function.unexpected:
+                raise invariants.Violated(f"{function.name} raised {error!r}") from error
+        if work := list(stack.work()):
+            raise invariants.Violated(f"at rest, though there is work: {', '.join(work)}")
+        if stack.resync_queue.dropped or stack.letter_queue.dropped:
+            raise invariants.Violated("a message was dropped for its age")
+
+    def _differences(self) -> list[invariants.Difference]:
+        return list(invariants.differences(self.stack.tables, self.stack.sinks))
+
+    def _write(self, write: Write) -> None:
+        table = self.stack.table(write.table)
+        keys = {name: dict(value) for name, value in write.keys.items()}
+        if write.kind == "put":
+            table.put({**keys, **write.values})
+        elif write.kind == "update":
+            table.update(keys, write.values)
+        else:
+            table.delete(keys, expired=write.kind == "expire")
+
+    def _befall(self, incident: str) -> None:
+        stack, world = self.stack, self.world
+        random = world.random
+        if stack.calls.trouble.over:
+            return
+        world.note("incident", incident)
+        stack.calls.fired["world", incident] += 1
+        if incident == "kill":
+            running = [(f, invocation) for f in stack.functions for invocation in f.running]
+            if running:
+                function, invocation = random.choice(running)
+                function.kill(invocation, "killed")
+        elif incident == "recycle":
+            for function in stack.functions:
+                function.recycle()
+        elif incident == "split":
+            random.choice(stack.tables).stream.split()
+            for mapping in stack.streams:
+                mapping.look()
+        elif incident in ("replace poller", "rewind"):
+            back = 0 if incident == "replace poller" else random.choice((1, 5, 1000))
+            random.choice(stack.streams).replace_poller(back=back)
+        elif incident == "restart":
+            stack.server.restart()
+        elif incident == "alias":
+            stack.server.aliases.discard(random.choice(ALIASES))
+            world.after(random.choice((5.0, 120.0)), self._restore_aliases)
+        elif incident == "block":
+            stack.server.blocked = True
+            world.after(random.choice((5.0, 120.0)), self._unblock)
+        elif incident in ("replay", "replay twice"):
+            for _ in range(1 if incident == "replay" else 2):
+                stack.command({"command": "dlq replay", "all": True}, lambda _answer: None)
+
+        elif incident == "show":  # a large one, if there is one: its body is in the bucket
+            rows = sorted(stack.rows(), key=lambda row: (row["payload"] is None, row["id"]))
+            for _ in rows[:3]:
+                stack.command({"command": "dlq show", "id": rows[0]["id"]}, lambda _answer: None)
+
+    def _restore_aliases(self) -> None:
+        self.stack.server.aliases.update(ALIASES)
+
+    def _unblock(self) -> None:
+        self.stack.server.blocked = False
+
+    def _calm(self) -> None:
+        self.world.note("all trouble is over")
+        self.stack.calls.trouble.over = True
+
+    def _park_long_ago(self) -> None:
+        """A key of which SQS has heard for almost 14 days, over and over."""
+        write = self.scenario.writes[0]
+        since = self.world.now - 14 * 86_400 + 3600 + self.world.random.uniform(-900, 3600)
+        message = Message("opensearch", (Parked(Source(write.table, write.keys)),), 1300, since)
+        self.stack.resync_queue.send(message.body())
+
+    def _mend(self) -> None:
+        """Every cause of a dead letter is seen to, by those whose it is."""
+        self.world.note("mended")
+        self.stack.server.mended = self.stack.store.mended = Article.mended = True
+        for table in self.stack.tables:
+            for item in list(table):
+                if not is_valid(item):
+                    table.update({name: item[name] for name in table.names}, {"title": {"S": "!"}})
+
+    def _replay_all(self) -> None:
+        """Replay until no row is open, as a person would. Raises Violated if that never is."""
+        stack = self.stack
+        for _ in range(ROUNDS):
+            if not any(row["status"] == "open" for row in stack.rows()):
+                return
+            answers: list[Any] = []
+            stack.command({"command": "dlq replay", "all": True}, answers.append)
+            self._rest()
+            self.world.after(ROUND_S, lambda: None)
+            self._rest()
+        left = [(row["id"], row["error"]) for row in stack.rows() if row["status"] == "open"]
+        raise invariants.Violated(f"not replayed after {ROUNDS} rounds: {left[:3]}")

@@ -1,0 +1,98 @@
+"""A DynamoDB table: every write that changes something makes a stream record."""
+
+import base64
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from sync.sinks.base import AttributeMap
+from tests.simulation.stream import Stream
+from tests.simulation.world import World
+
+Item = dict[str, dict[str, Any]]
+Key = tuple[tuple[str, str, str], ...]
+
+STALE_S: Final = 5.0  # how long an eventually consistent read may see what was before
+
+
+def key_of(names: tuple[str, ...], item: AttributeMap) -> Key:
+    """The key attributes of *item* as a value to look it up by."""
+    return tuple((name, *next(iter(item[name].items()))) for name in names)
+
+
+class Table:
+    """Items by key, as stream records have them: binary values are base64 text."""
+
+    def __init__(self, world: World, name: str, names: tuple[str, ...], stream: Stream) -> None:
+        self.name = name
+        self.names = names
+        self.stream = stream
+        self.items: dict[Key, Item] = {}
+        self.gone = False  # deleted: every call answers ResourceNotFoundException
+        self._world = world
+        self._before: dict[Key, tuple[float, Item | None]] = {}  # and when that ended
+
+    def put(self, item: Item) -> None:
+        self._set(key_of(self.names, item), item)
+
+    def update(self, keys: Item, values: Item) -> None:
+        """Set *values* in the item, which comes into being if there is none."""
+        key = key_of(self.names, keys)
+        self._set(key, {**self.items.get(key, keys), **values})
+
+    def delete(self, keys: Item, *, expired: bool = False) -> None:
+        """*expired*: by the table's TTL, as the record then says (DynamoDB guide, TTL)."""
+        self._set(key_of(self.names, keys), None, expired=expired)
+
+    def _set(self, key: Key, new: Item | None, *, expired: bool = False) -> None:
+        old = self.items.get(key)
+        if old == new:  # "if … you don't change any data, no stream record is written" (guide)
+            return
+        keys = {name: {tag: value} for name, tag, value in key}
+        self._before[key] = self._world.now, old
+        if new is None:
+            del self.items[key]
+        else:
+            self.items[key] = plain_copy(new)
+        self.stream.add(keys, old, new, expired=expired)
+
+    def read(self, keys: Mapping[str, Mapping[str, Any]], *, consistent: bool) -> Item | None:
+        """The item of *keys*, as it is or, if that will do, perhaps as it was a moment ago."""
+        key = key_of(self.names, as_text(keys))
+        if not consistent and key in self._before:
+            changed_at, old = self._before[key]
+            if self._world.now < changed_at + STALE_S and self._world.random.random() < 0.5:
+                return old
+        return self.items.get(key)
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self.items.values())
+
+
+def as_bytes(value: Any) -> Any:
+    """AttributeValues as boto3 has them: binary values are bytes."""
+    if isinstance(value, dict):
+        return {
+            name: base64.b64decode(inner)
+            if name == "B" and isinstance(inner, str)
+            else [base64.b64decode(one) for one in inner]
+            if name == "BS" and isinstance(inner, list)
+            else as_bytes(inner)
+            for name, inner in value.items()
+        }
+    return [as_bytes(inner) for inner in value] if isinstance(value, list) else value
+
+
+def as_text(value: Any) -> Any:
+    """AttributeValues as stream records have them: binary values are base64 text."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, dict):
+        return {name: as_text(inner) for name, inner in value.items()}
+    return [as_text(inner) for inner in value] if isinstance(value, list) else value
+
+
+def plain_copy(value: Any) -> Any:
+    """A copy of what is made of dicts, lists and immutable values."""
+    if isinstance(value, dict):
+        return {name: plain_copy(inner) for name, inner in value.items()}
+    return [plain_copy(inner) for inner in value] if isinstance(value, list) else value

@@ -1,0 +1,36 @@
+"""SNS topics and S3 buckets, as far as this service uses them."""
+
+from collections.abc import Callable
+from functools import partial
+
+from tests.simulation.world import World
+
+
+class Topic:
+    """Hands each message to every subscriber, at least once, in no order (SNS guide)."""
+
+    def __init__(self, world: World, name: str, *, duplicates: float = 0.0) -> None:
+        self.arn = f"arn:aws:sns:us-east-1:123456789012:{name}"
+        self.subscribers: list[Callable[[str], object]] = []
+        self.under_way = 0
+        self._world = world
+        self._duplicates = duplicates
+
+    def publish(self, message: str) -> None:
+        random = self._world.random.random
+        for subscriber in self.subscribers:
+            for _ in range(2 if random() < self._duplicates else 1):
+                self.under_way += 1
+                self._world.after(random() * 0.5, partial(self._deliver, subscriber, message))
+
+    def _deliver(self, subscriber: Callable[[str], object], message: str) -> None:
+        self.under_way -= 1
+        subscriber(message)
+
+
+class Bucket:
+    """Objects by key."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.objects: dict[str, bytes] = {}

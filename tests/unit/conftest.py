@@ -1,0 +1,21 @@
+"""An account for the tests that need AWS, in this process."""
+
+from collections.abc import Iterator
+
+import pytest
+from moto import mock_aws
+
+from sync.log import logger
+from tests.account import Account
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    for name in ("propagate", "level"):  # which a service sets when it is made
+        monkeypatch.setattr(logger, name, getattr(logger, name))
+    monkeypatch.setattr(logger, "handlers", list(logger.handlers))
+    with mock_aws():
+        yield Account()

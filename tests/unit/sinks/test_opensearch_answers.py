@@ -1,0 +1,194 @@
+"""What OpenSearch's answers mean, told without a server."""
+
+from typing import Any
+
+import pytest
+
+from sync.errors import Misconfigured, Refused, Throttled, Unavailable
+from sync.sinks.base import Done, Op, Source
+from sync.sinks.opensearch.answers import (
+    Rejected,
+    describe,
+    item_result,
+    read_items,
+    request_failure,
+)
+
+PUT = Op(Source("t", {}), "products", "1", b"{}", 1)
+DELETE = Op(Source("t", {}), "products", "2", None, 1)
+TAKEN = {"index": {"_id": "1", "status": 201}}
+GONE = {"delete": {"_id": "2", "status": 404, "result": "not_found"}}
+GUARD = {"update": {"_id": "-", "status": 404, "error": {"type": "document_missing_exception"}}}
+
+
+def item(status: int, error_type: str | None = None, reason: str = "") -> dict[str, Any]:
+    error = {"type": error_type, "reason": reason}
+    return {"_id": "1", "status": status, **({"error": error} if error_type else {})}
+
+
+@pytest.mark.parametrize(
+    ("status", "error_type", "result"),
+    [
+        (429, "circuit_breaking_exception", Throttled),
+        (429, "cluster_block_exception", Throttled),
+        (500, "x", Unavailable),
+        (503, "unavailable_shards_exception", Unavailable),
+        (504, "x", Unavailable),
+        (408, "x", Unavailable),
+        (409, "another_conflict", Unavailable),
+        (302, "x", Unavailable),
+        (401, "security_exception", Misconfigured),
+        (403, "cluster_block_exception", Misconfigured),
+        (404, "index_not_found_exception", Misconfigured),
+        (405, "x", Misconfigured),
+        (400, "index_closed_exception", Misconfigured),
+        (400, "invalid_index_name_exception", Misconfigured),
+        (400, "routing_missing_exception", Misconfigured),
+        (400, "mapper_parsing_exception", Refused),
+        (400, "strict_dynamic_mapping_exception", Refused),
+        (400, "illegal_argument_exception", Refused),
+        (400, None, Refused),
+        (413, "x", Refused),
+    ],
+)
+@pytest.mark.parametrize("kind", ["index", "delete"])
+def test_an_item_s_failure_is_told_by_status_and_type(
+    kind: str, status: int, error_type: str | None, result: type
+) -> None:
+    """Only what is about this one document is refused."""
+    assert type(item_result(kind, item(status, error_type))) is result
+
+
+@pytest.mark.parametrize(
+    ("kind", "told", "result"),
+    [
+        ("index", item(200), Done.WRITTEN),
+        ("index", item(201), Done.WRITTEN),
+        ("delete", item(200), Done.WRITTEN),
+        ("delete", item(404), Done.WRITTEN),
+        ("index", item(409, "version_conflict_engine_exception"), Done.STALE),
+        ("delete", item(409, "version_conflict_engine_exception"), Done.STALE),
+    ],
+)
+def test_an_item_that_ended_well(kind: str, told: dict[str, Any], result: Done) -> None:
+    """Created, replaced, deleted, not there to delete, or older than what is stored."""
+    assert item_result(kind, told) is result
+
+
+def test_a_put_answered_by_404_is_not_written() -> None:
+    """Only a delete may find nothing."""
+    assert isinstance(item_result("index", item(404)), Misconfigured)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["no write index is defined for alias [a].", "pipeline with id [p] does not exist"],
+)
+def test_an_illegal_argument_may_be_the_index_s(reason: str) -> None:
+    """The same type stands for a wrong document and for a wrong alias."""
+    told = item_result("index", item(400, "illegal_argument_exception", reason))
+    assert isinstance(told, Misconfigured)
+
+
+def test_guards_are_read_and_left_out() -> None:
+    """Results are of the ops alone, in their order."""
+    answer = {"items": [GUARD, TAKEN, GONE]}
+    assert read_items(answer, 1, [PUT, DELETE]) == [Done.WRITTEN, Done.WRITTEN]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        "",
+        [],
+        {},
+        {"items": None},
+        {"items": {}},
+        {"items": []},
+        {"items": [TAKEN]},
+        {"items": [TAKEN, GONE, GONE]},
+        {"items": [GONE, TAKEN]},
+        {"items": [TAKEN, TAKEN]},
+        {"items": [TAKEN, None]},
+        {"items": [TAKEN, {}]},
+        {"items": [TAKEN, {"delete": None}]},
+        {"items": [TAKEN, {"delete": {"_id": "3", "status": 200}}]},
+        {"items": [TAKEN, {"delete": {"status": 200}}]},
+        {"items": [TAKEN, {"delete": {"_id": "2"}}]},
+        {"items": [TAKEN, {"delete": {"_id": "2", "status": "200"}}]},
+        {"items": [TAKEN, {"index": {"_id": "2", "status": 200}}]},
+    ],
+    ids=repr,
+)
+def test_an_answer_that_does_not_match_the_request_tells_nothing(answer: Any) -> None:
+    """Wrong count, order, ids, actions or shape: nothing is taken for written."""
+    with pytest.raises(Unavailable):
+        read_items(answer, 0, [PUT, DELETE])
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (302, Misconfigured),
+        (400, Rejected),
+        (401, Misconfigured),
+        (403, Misconfigured),
+        (404, Misconfigured),
+        (406, Rejected),
+        (408, Unavailable),
+        (413, Rejected),
+        (429, Throttled),
+        (500, Unavailable),
+        (503, Unavailable),
+    ],
+)
+def test_a_request_s_failure_is_told_by_its_status(status: int, kind: type) -> None:
+    """And the text names the status."""
+    failure = request_failure(status, {"type": "a", "reason": "b"})
+    assert type(failure) is kind
+    assert str(failure) == f"{status} a: b"
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (
+            {
+                "type": "mapper_parsing_exception",
+                "reason": "failed to parse field [a] of type [double] in document with id '1'. "
+                "Preview of field's value: 'secret\nsecret'",
+                "caused_by": {
+                    "type": "number_format_exception",
+                    "reason": 'For input string: "secret"',
+                },
+            },
+            "mapper_parsing_exception: failed to parse field [a] of type [double] in document "
+            "with id '1'. < number_format_exception",
+        ),
+        (
+            {
+                "type": "illegal_argument_exception",
+                "reason": "immense term in field.  The prefix of the first immense term is: "
+                "'[115, 101]...', original message: secret",
+            },
+            "illegal_argument_exception: immense term in field.",
+        ),
+        ({"type": "a"}, "a"),
+        ({}, "None"),
+        ("<html>\n  busy\n</html>", "<html> busy </html>"),
+        (None, ""),
+        ("x" * 5_000, "x" * 400),
+        ({"type": "a", "reason": "x" * 5_000}, "a: " + "x" * 400),
+    ],
+)
+def test_an_error_is_told_in_one_short_line_without_values(error: Any, text: str) -> None:
+    """Type, reason and the types of its causes; never what stood in the document."""
+    assert describe(error) == text
+
+
+def test_endless_causes_end() -> None:
+    """However deep a server nests its causes."""
+    error: dict[str, Any] = {"type": "a"}
+    error["caused_by"] = error
+    assert len(describe(error)) < 1_000

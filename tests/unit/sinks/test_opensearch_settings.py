@@ -1,0 +1,80 @@
+"""Settings of the OpenSearch sink."""
+
+import subprocess
+import sys
+
+import pytest
+
+from sync.errors import ConfigError
+from sync.sinks.opensearch import OpenSearch
+from sync.sinks.opensearch.settings import Settings
+
+LOCAL = "http://127.0.0.1:9200"
+DOMAIN = "https://search-x.eu-west-1.es.amazonaws.com"
+GOOD = {"OPENSEARCH_ENDPOINT": LOCAL, "OPENSEARCH_AUTH": "none"}
+ON_AWS = {
+    "OPENSEARCH_ENDPOINT": DOMAIN,
+    "OPENSEARCH_AUTH": "aws",
+    "AWS_REGION": "eu-west-1",
+}
+
+
+@pytest.mark.parametrize(
+    ("env", "settings"),
+    [
+        (GOOD, Settings("http://127.0.0.1:9200", None, "false", 30.0)),
+        (
+            {**GOOD, "AWS_REGION": "eu-west-1"},
+            Settings("http://127.0.0.1:9200", None, "false", 30.0),
+        ),
+        (
+            {**GOOD, "OPENSEARCH_REFRESH": "wait_for"},
+            Settings(GOOD["OPENSEARCH_ENDPOINT"], None, "wait_for", 30.0),
+        ),
+        (
+            {**GOOD, "OPENSEARCH_TIMEOUT_S": "3"},
+            Settings(GOOD["OPENSEARCH_ENDPOINT"], None, "false", 3.0),
+        ),
+        (ON_AWS, Settings(ON_AWS["OPENSEARCH_ENDPOINT"], "eu-west-1", "false", 30.0)),
+    ],
+)
+def test_settings_are_read(env: dict[str, str], settings: Settings) -> None:
+    """A region means that requests are signed."""
+    assert Settings.from_env(env) == settings
+
+
+@pytest.mark.parametrize(
+    ("env", "name"),
+    [
+        ({}, "OPENSEARCH_ENDPOINT"),
+        ({**GOOD, "OPENSEARCH_ENDPOINT": " "}, "OPENSEARCH_ENDPOINT"),
+        ({**GOOD, "OPENSEARCH_ENDPOINT": "localhost:9200"}, "OPENSEARCH_ENDPOINT"),
+        ({**GOOD, "OPENSEARCH_ENDPOINT": "ftp://localhost"}, "OPENSEARCH_ENDPOINT"),
+        ({**GOOD, "OPENSEARCH_ENDPOINT": "http://me:hunter2@localhost"}, "OPENSEARCH_ENDPOINT"),
+        ({**GOOD, "OPENSEARCH_ENDPOINT": "http://localhost/path"}, "OPENSEARCH_ENDPOINT"),
+        ({**GOOD, "OPENSEARCH_ENDPOINT": "http://localhost\nx"}, "OPENSEARCH_ENDPOINT"),
+        ({**GOOD, "OPENSEARCH_AUTH": ""}, "OPENSEARCH_AUTH"),
+        ({**GOOD, "OPENSEARCH_AUTH": "basic"}, "OPENSEARCH_AUTH"),
+        ({**ON_AWS, "OPENSEARCH_AUTH": "none"}, "OPENSEARCH_AUTH"),
+        ({**ON_AWS, "AWS_REGION": ""}, "AWS_REGION"),
+        ({**ON_AWS, "OPENSEARCH_ENDPOINT": "http://x.ES.amazonaws.com"}, "OPENSEARCH_ENDPOINT"),
+        ({**GOOD, "OPENSEARCH_REFRESH": "yes"}, "OPENSEARCH_REFRESH"),
+    ],
+    ids=repr,
+)
+def test_what_is_missing_or_wrong_is_named(env: dict[str, str], name: str) -> None:
+    """And a password in an endpoint is not repeated."""
+    with pytest.raises(ConfigError, match=name) as caught:
+        OpenSearch.from_env(env)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_clients_are_not_imported_before_the_first_write() -> None:
+    """They take 0.3 s, which a start pays for nothing where no record is for this sink."""
+    code = (
+        "import sys; from sync.sinks.opensearch import OpenSearch as sink\n"
+        f"sink.from_env({ON_AWS!r})\n"
+        "print({'boto3', 'botocore', 'opensearchpy', 'requests'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,426 @@
+"""The worker of the Typesense queue, with a destination in memory."""
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.deadline import Deadline
+from sync.errors import Misconfigured, Refused, Unavailable
+from sync.fields import Text
+from sync.model import Model, Route
+from sync.parking import Parked
+from sync.sinks.base import Done, Op, Outcome, Source
+from sync.sinks.memory import Memory
+from sync.sinks.typesense import Typesense
+from sync.sinks.typesense import queue as queue_module
+from sync.sinks.typesense import worker as module
+from sync.sinks.typesense.queue import lane_of
+from tests.fifo import Message, records
+from tests.records import CORE, core_keys
+from tests.typesense_line import Line
+
+
+class Thing(Model):
+    name: Text
+
+
+Thing.route = Route(CORE, {"PK": "THING", "SK": ".+"}, {Typesense: "things"})
+
+
+class Destination(Memory):
+    """Takes everything in the order it comes, but for what *trouble* gives a result for."""
+
+    def __init__(self) -> None:
+        super().__init__(versioned=False)
+        self.trouble: Callable[[Op], Refused | Unavailable | Misconfigured | None] = lambda op: None
+        self.writes: list[list[str]] = []
+
+    def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
+        self.writes.append([op.id for op in ops])
+        for op in ops:
+            if (trouble := self.trouble(op)) is not None:
+                yield Outcome(op, trouble)
+            else:
+                yield from super().write([op], deadline)
+
+    def holds(self) -> dict[str, Any]:
+        return {id_: json.loads(body) for (_, id_), body in self.documents.items()}
+
+
+@pytest.fixture
+def destination() -> Destination:
+    return Destination()
+
+
+@pytest.fixture
+def line(destination: Destination) -> Line:
+    return Line(destination, Thing)
+
+
+def source(id_: object) -> Source:
+    return Source(CORE, core_keys("THING", str(id_)))
+
+
+def op(id_: object, state: object, *, version: int = 1) -> Op:
+    body = None if state is None else json.dumps({"name": state}).encode()
+    return Op(source(id_), "things", str(id_), body, version)
+
+
+def parked(line: Line) -> list[Parked]:
+    assert {sink for sink, _ in line.parking.keys} <= {"typesense"}
+    return [key for _, key in line.parking.keys]
+
+
+def run(line: Line, messages: Sequence[Message]) -> list[str]:
+    """What the worker reports of *messages*."""
+    answer = line.worker.run(records(messages), line.deadline())
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def lanes(count: int) -> Mapping[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for n in range(count):
+        found.setdefault(lane_of(op(n, "")), []).append(n)
+    return found
+
+
+@pytest.fixture
+def mates() -> tuple[int, int, int]:
+    """Three documents of one lane."""
+    first, second, third, *_ = next(found for found in lanes(500).values() if len(found) > 3)
+    return first, second, third
+
+
+def test_the_last_action_of_a_document_is_written(line: Line, destination: Destination) -> None:
+    """Of all that a batch says of it, once."""
+    line.send(op(1, "a"), op(2, "b"))
+    line.send(op(1, "c"), op(2, None))
+    line.send(op(1, "d"))
+    line.pump()
+    assert destination.holds() == {"1": {"name": "d"}}
+    assert sorted(destination.writes[0]) == ["1", "2"]
+    assert len(destination.writes) == 1
+
+
+def test_a_document_that_is_refused_is_quarantined_alone(
+    line: Line, destination: Destination
+) -> None:
+    """The letter holds the document and what refused it; its lane goes on."""
+    destination.trouble = lambda o: Refused("400 no") if o.id == "2" else None
+    line.send(*(op(n, "x", version=n) for n in range(100)))
+    line.pump(rounds=4)
+    assert not line.fifo.waiting
+    assert set(destination.holds()) == {str(n) for n in range(100)} - {"2"}
+    (letter,) = line.letters.letters
+    assert (letter.sink, letter.target, letter.document_id) == ("typesense", "things", "2")
+    assert (letter.table, letter.keys) == (CORE, source(2).keys)
+    assert letter.raw["document"] == '{"name": "x"}'
+    assert not parked(line)
+
+
+def test_a_document_that_may_pass_later_is_parked_alone(
+    line: Line, destination: Destination, mates: tuple[int, int, int]
+) -> None:
+    """Its lane does not wait: what comes behind it is written, and the queue is empty."""
+    first, second, _ = mates
+    destination.trouble = lambda o: Unavailable("500 no") if o.id == str(first) else None
+    line.send(op(first, "x", version=7))
+    line.send(op(second, "x"))
+    line.pump(rounds=1)
+    assert not line.fifo.waiting
+    assert set(destination.holds()) == {str(second)}
+    assert parked(line) == [Parked(source(first), 7)]
+
+
+def test_an_outage_parks_every_key_and_leaves_no_message(
+    line: Line, destination: Destination
+) -> None:
+    """And is not tried again at once: later batches are parked without a request."""
+    destination.trouble = lambda o: Unavailable("no connection")
+    for n in range(100):
+        line.send(op(n, "x", version=n))
+    line.pump(rounds=20)
+    assert not line.fifo.waiting
+    assert sorted(key.after for key in parked(line)) == list(range(100))
+    assert len(destination.writes) == 1
+    assert not destination.holds()
+
+
+def test_what_can_t_be_parked_comes_again_with_all_that_follows_it(
+    line: Line, destination: Destination, mates: tuple[int, int, int]
+) -> None:
+    """SQS would deliver what is behind a failed message before it otherwise; other lanes go on."""
+    first, second, third = mates
+    stranger = next(n for n in range(500) if lane_of(op(n, "")) != lane_of(op(first, "")))
+    destination.trouble = lambda o: Misconfigured("401 no") if o.id == str(second) else None
+    line.parking.error = Unavailable("parking: down")
+    for n in (first, second, stranger, third):
+        line.send(op(n, "x"))
+    waiting = line.fifo.waiting
+    assert run(line, waiting) == [waiting[1].id, waiting[3].id]
+    line.parking.error = None
+    line.pump(rounds=2)
+    assert not line.fifo.waiting
+    assert set(destination.holds()) >= {str(first), str(stranger)}
+
+
+def test_what_can_t_be_quarantined_comes_again(line: Line, destination: Destination) -> None:
+    """Nothing is dropped while the dead-letter topic is down."""
+    destination.trouble = lambda o: Refused("400 no")
+    line.letters.error = Unavailable("publishing: down")
+    line.send(op(1, "x"))
+    line.pump(rounds=3)
+    assert len(line.fifo.waiting) == 1
+    line.letters.error = None
+    line.pump(rounds=1)
+    assert not line.fifo.waiting
+    assert len(line.letters.letters) == 1
+
+
+@pytest.mark.parametrize("body", ["nonsense", '{"schema":2,"actions":[]}'])
+def test_behind_a_message_that_can_t_be_read_its_lane_waits(
+    line: Line, destination: Destination, body: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may be a newer release's, which will read it; other lanes go on, and the log tells."""
+    sent = [
+        Message("m1", "a", queue_body(line, op(1, "x"))),
+        Message("m2", "a", body),
+        Message("m3", "a", queue_body(line, op(3, "x"))),
+        Message("m4", "b", queue_body(line, op(4, "x"))),
+    ]
+    with caplog.at_level(logging.ERROR, "sync"):
+        assert run(line, sent) == ["m2", "m3"]
+    assert set(destination.holds()) == {"1", "4"}
+    assert [(r.message, r.__dict__["id"]) for r in caplog.records] == [("unreadable message", "m2")]
+
+
+def queue_body(line: Line, what: Op) -> str:
+    line.send(what)
+    return line.fifo.waiting.pop().body
+
+
+def test_a_document_too_large_for_a_message_comes_from_its_item(
+    line: Line, destination: Destination
+) -> None:
+    """As it is by then; if it is gone, so is the document."""
+    item = {**source(1).keys, "name": {"S": "now"}}
+    line.table.items[source(1)] = item
+    line.send(op(1, "x" * 300_000), op(2, "y" * 300_000), op(3, "z"))
+    destination.documents["things", "THING|2"] = b"{}"
+    line.pump()
+    held = destination.holds()
+    assert held["THING|1"] == {"name": "now"}
+    assert "THING|2" not in held
+    assert held["3"] == {"name": "z"}
+
+
+def test_an_item_too_large_and_refused_is_quarantined(line: Line) -> None:
+    """Here because its model does not fit it."""
+    line.table.items[source(1)] = {**source(1).keys, "name": {"N": "1"}}
+    line.send(op(1, "x" * 300_000))
+    line.pump(rounds=1)
+    assert not line.fifo.waiting
+    (letter,) = line.letters.letters
+    assert letter.sink == "typesense"
+    assert letter.keys == source(1).keys
+
+
+def test_an_item_that_can_t_be_read_is_parked(line: Line) -> None:
+    """Past the version of the write that asked for it."""
+    line.table.items[source(1)] = Unavailable("dynamodb: down")
+    line.send(op(1, "x" * 300_000, version=5))
+    line.pump(rounds=1)
+    assert not line.fifo.waiting
+    assert parked(line) == [Parked(source(1), 5)]
+
+
+def test_a_later_small_action_takes_the_place_of_a_large_one(
+    line: Line, destination: Destination
+) -> None:
+    """And the other way round."""
+    line.send(op(1, "x" * 300_000))
+    line.send(op(1, "small"))
+    line.pump()
+    assert destination.holds() == {"1": {"name": "small"}}
+
+
+def test_without_time_everything_is_parked(line: Line) -> None:
+    """The real sink hands back what it has no time for; the worker has some left to park it."""
+
+    class Late(Destination):
+        def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
+            assert not deadline.remaining()
+            return [Outcome(op, Unavailable("no time is left")) for op in ops]
+
+    late = Line(Late(), Thing)
+    late.send(op(1, "x"), op(2, "x"))
+    answer = late.worker.run(records(late.fifo.waiting), Deadline(0))
+    assert answer == {"batchItemFailures": []}
+    assert len(parked(late)) == 2
+
+
+def test_a_bug_is_raised(line: Line, destination: Destination) -> None:
+    """All messages come again then; nothing is called done."""
+
+    def bug(o: Op) -> None:
+        raise ZeroDivisionError
+
+    destination.trouble = bug
+    line.send(op(1, "x"))
+    with pytest.raises(ZeroDivisionError):
+        run(line, line.fifo.waiting)
+
+
+def test_an_outage_is_logged_once_a_cause_with_every_key(
+    line: Line, destination: Destination, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And with the trace."""
+    destination.trouble = lambda o: Unavailable("no connection")
+    line.send(*(op(n, "x") for n in range(5)))
+    with caplog.at_level(logging.ERROR, "sync"):
+        run(line, line.fifo.waiting)
+    (record,) = caplog.records
+    assert record.exc_info
+    assert len(record.__dict__["items"]) == 5
+
+
+# Histories.
+
+histories = st.lists(
+    st.lists(st.tuples(st.integers(0, 5), st.none() | st.integers(0, 99)), max_size=6),
+    max_size=12,
+)
+
+
+def play(line: Line, batches: Iterable[list[tuple[int, int | None]]], cut: Iterator[int]) -> None:
+    """The stream sends *batches*, while the worker gets batches of a size that *cut* says, each
+    twice: once killed before it could answer, as Lambda's time can be up after all is written."""
+    for batch in batches:
+        folded = {id_: op(id_, state) for id_, state in batch}
+        line.send(*folded.values())
+        while line.fifo.waiting and (size := next(cut)):
+            taken = line.fifo.waiting[:size]
+            run(line, taken)
+            assert run(line, taken) == []
+            line.fifo.waiting = line.fifo.waiting[size:]
+    while line.fifo.waiting:
+        taken = line.fifo.waiting[:10]
+        assert run(line, taken) == []
+        line.fifo.waiting = line.fifo.waiting[10:]
+
+
+def ends_as_the_table(
+    batches: list[list[tuple[int, int | None]]], cuts: Sequence[int]
+) -> tuple[Any, Any]:
+    destination = Destination()
+    cut = iter([*cuts, *[0] * 10_000])
+    play(Line(destination, Thing), batches, cut)
+    end = {str(id_): state for batch in batches for id_, state in batch}
+    return destination.holds(), {k: {"name": s} for k, s in end.items() if s is not None}
+
+
+@given(histories, st.lists(st.integers(0, 10), max_size=30))
+def test_any_history_ends_where_the_table_did(
+    batches: list[list[tuple[int, int | None]]], cuts: list[int]
+) -> None:
+    """However messages are batched, and though each batch comes twice."""
+    held, wanted = ends_as_the_table(batches, cuts)
+    assert held == wanted
+
+
+# Planted bugs: what the tests above are worth.
+
+SCRIPT: list[list[tuple[int, int | None]]] = [[(n, r) for n in range(6)] for r in range(12)]
+
+
+def out_of_order(line: Line) -> None:
+    """Messages reach the worker as SQS may deliver those of different groups: in any order, the
+    latest first."""
+    groups: dict[str, list[Message]] = {}
+    for message in line.fifo.waiting:
+        groups.setdefault(message.group, []).append(message)
+    while groups:
+        for group in reversed(list(groups)):
+            run(line, [groups[group].pop(0)])
+            if not groups[group]:
+                del groups[group]
+
+
+def played_out_of_order(destination: Destination) -> dict[str, Any]:
+    line = Line(destination, Thing)
+    for batch in SCRIPT:
+        line.send(*(op(id_, state) for id_, state in batch))
+    out_of_order(line)
+    return destination.holds()
+
+
+WANTED = {str(n): {"name": 11} for n in range(6)}
+
+
+def test_lanes_in_any_order_end_right(destination: Destination) -> None:
+    """Only within a lane order holds, and that is all that is needed."""
+    assert played_out_of_order(destination) == WANTED
+
+
+def test_a_lane_by_chance_ends_wrong(
+    destination: Destination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: the actions of one document go down different lanes."""
+    lane = iter(range(10_000))
+    monkeypatch.setattr(queue_module, "lane_of", lambda op: str(next(lane)))
+    assert played_out_of_order(destination) != WANTED
+
+
+def test_folding_to_the_first_action_ends_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: an older action of a document is applied on top of a newer one."""
+    latest = module._latest
+    monkeypatch.setattr(module, "_latest", lambda given, batch: latest(given[::-1], batch))
+    held, wanted = ends_as_the_table(SCRIPT, [])
+    assert held != wanted
+
+
+def test_counting_one_bad_line_as_a_failed_batch_blocks_the_lane(
+    line: Line, destination: Destination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: a refused document fails its whole message; it then never leaves the queue."""
+    refused = module.TypesenseWorker._publish
+
+    def planted(self: Any, batch: module.Batch) -> None:
+        refused(self, batch)
+        batch.failed.update(n for _, n in batch.letters)
+
+    monkeypatch.setattr(module.TypesenseWorker, "_publish", planted)
+    with pytest.raises(AssertionError):
+        test_a_document_that_is_refused_is_quarantined_alone(line, destination)
+
+
+def test_reporting_a_message_without_its_followers_is_caught(
+    line: Line,
+    destination: Destination,
+    mates: tuple[int, int, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Planted: SQS would forget the followers, and deliver what came before them again."""
+    monkeypatch.setattr(module, "_with_followers", lambda records, failed: sorted(failed))
+    with pytest.raises(AssertionError):
+        test_what_can_t_be_parked_comes_again_with_all_that_follows_it(line, destination, mates)
+
+
+def test_taking_a_failure_for_done_is_caught(
+    line: Line, destination: Destination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: the results of documents are not looked at."""
+    write = Destination.write
+
+    def planted(self: Destination, ops: Sequence[Op], deadline: Deadline) -> Iterator[Outcome]:
+        for outcome in write(self, ops, deadline):
+            yield outcome._replace(result=Done.WRITTEN)
+
+    monkeypatch.setattr(Destination, "write", planted)
+    with pytest.raises((AssertionError, ValueError)):
+        test_a_document_that_is_refused_is_quarantined_alone(line, destination)

@@ -1,0 +1,434 @@
+"""One batch of records, from Lambda's event to Lambda's answer."""
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.attributes import decode
+from sync.change import Change
+from sync.clock import SystemClock
+from sync.deadletters import DeadLetter, DeadLetters
+from sync.deadline import Deadline
+from sync.dispatch import Dispatcher
+from sync.errors import Refused, Retry, Throttled, Unavailable
+from sync.fanout import Fanout
+from sync.fields import Number, Text
+from sync.model import Model, Route
+from sync.parking import Parked, Parking
+from sync.registry import Registry
+from sync.sinks.base import Done, Op, Outcome, Sink
+from sync.sinks.memory import Memory
+from sync.versions import stream_version
+from tests.records import CORE, core_keys, stream_record
+
+
+class Letters(DeadLetters):
+    """Keeps letters instead of publishing them; *broken* refuses every one."""
+
+    def __init__(self, *, broken: bool = False) -> None:
+        self.kept: list[DeadLetter] = []
+        self._broken = broken
+
+    def publish(self, letters: Iterable[DeadLetter]) -> Any:
+        for letter in letters:
+            if self._broken:
+                yield letter, Unavailable("the topic is down")
+            else:
+                self.kept.append(letter)
+
+
+class Queue(Parking):
+    """Keeps parked keys, by sink; *broken* parks none."""
+
+    def __init__(self, *, broken: bool = False) -> None:
+        self.parked: list[tuple[str, Parked]] = []
+        self._broken = broken
+
+    def park(self, sink: str, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
+        for key in keys:
+            if self._broken:
+                yield key, Unavailable("the queue is down")
+            else:
+                self.parked.append((sink, key))
+
+
+class Second(Memory):
+    """Another sink, to tell apart from the first."""
+
+    name: ClassVar[str] = "second"
+
+
+class Thing(Model):
+    """A thing with a name and an exact price."""
+
+    name: Text
+    price: Number | None = None
+
+
+Thing.route = Route(CORE, {"PK": "THING", "SK": "ID#.+"}, {Memory: "things"})
+
+
+class Shared(Model):
+    """Feeds two sinks."""
+
+    name: Text
+
+
+Shared.route = Route(CORE, {"PK": "SHARED", "SK": ".+"}, {Memory: "shared", Second: "shared"})
+
+
+class Broken(Model):
+    """A model with a bug in its plan."""
+
+    @classmethod
+    def plan(cls, change: Change[Self]) -> Any:
+        raise ZeroDivisionError("a bug")
+
+
+Broken.route = Route(CORE, {"PK": "BROKEN", "SK": ".+"})
+
+
+class Bench:
+    """A dispatcher over memory sinks; what each op is answered may be decided by a test."""
+
+    def __init__(
+        self,
+        *,
+        letters: Letters | None = None,
+        queue: Queue | None = None,
+        memory: Sink | None = None,
+        second: Sink | None = None,
+        strict: Iterable[str] = (),
+    ) -> None:
+        self.memory = Memory()
+        self.letters = letters or Letters()
+        self.queue = queue or Queue()
+        sinks: dict[type[Sink], Sink] = {
+            Memory: memory or self.memory,
+            Second: second or Second(),
+        }
+        self.dispatcher = Dispatcher(
+            Registry([Thing, Shared, Broken], "test"),
+            Fanout(sinks, SystemClock()),
+            self.queue,
+            self.letters,
+            strict=frozenset(strict),
+        )
+
+    @property
+    def parked(self) -> list[tuple[str, str]]:
+        """Sink and range key of each parked key."""
+        return [(sink, key.source.keys["SK"]["S"]) for sink, key in self.queue.parked]
+
+    def run(self, *records: Any) -> list[str]:
+        answer = self.dispatcher.run(records, Deadline(30))
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    def document(self, document_id: str, target: str = "things") -> Any:
+        body = self.memory.documents.get((target, document_id))
+        return None if body is None else json.loads(body)
+
+
+class Answering(Memory):
+    """A sink that answers as *answer* says, and writes nothing then."""
+
+    def __init__(self, answer: Callable[[Op], Done | Refused | Retry]) -> None:
+        super().__init__()
+        self._answer = answer
+        self.calls: list[Sequence[Op]] = []
+
+    def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
+        self.calls.append(ops)
+        return [Outcome(op, self._answer(op)) for op in ops]
+
+
+def thing(n: int, name: str | None = "x", **options: Any) -> Any:
+    new = None if name is None else {"name": {"S": name}}
+    return stream_record(core_keys("THING", f"ID#{n}"), new, **options)
+
+
+def number(record: Any) -> str:
+    return str(record["dynamodb"]["SequenceNumber"])
+
+
+def test_an_insert_a_change_and_a_removal_reach_the_sink() -> None:
+    """The document holds the model's fields, under the id made of the keys."""
+    bench = Bench()
+    assert bench.run(thing(1, "one"), thing(2, "two")) == []
+    assert bench.document("THING|ID%231") == {"name": "one"}
+    assert bench.run(thing(1, "uno", old={"name": {"S": "one"}}), thing(2, None)) == []
+    assert bench.document("THING|ID%231") == {"name": "uno"}
+    assert bench.document("THING|ID%232") is None
+
+
+def test_a_removal_needs_no_old_image() -> None:
+    """A NEW_IMAGE stream gives a REMOVE its keys only."""
+    bench = Bench()
+    bench.run(thing(1))
+    assert bench.run(thing(1, None)) == []
+    assert bench.document("THING|ID%231") is None
+
+
+def test_one_sink_is_called_once_for_a_batch() -> None:
+    """No call a record."""
+    sink = Answering(lambda op: Done.WRITTEN)
+    Bench(memory=sink).run(*(thing(n) for n in range(100)))
+    assert [len(ops) for ops in sink.calls] == [100]
+
+
+def test_of_the_ops_of_one_id_the_last_one_counts() -> None:
+    """Sinks see each id once."""
+    sink = Answering(lambda op: Done.WRITTEN)
+    Bench(memory=sink).run(
+        thing(1, "a"), thing(2, "b"), thing(1, "c"), thing(1, None), thing(2, "d")
+    )
+    assert {op.id[-1]: op.body for op in sink.calls[0]} == {"1": None, "2": b'{"name":"d"}'}
+
+
+def test_what_no_model_wants_is_passed_by() -> None:
+    """Quietly: tables hold other things too."""
+    bench = Bench()
+    assert bench.run(stream_record(core_keys("OTHER", "1"), {"junk": {"N": "not a number"}})) == []
+    assert bench.letters.kept == []
+
+
+def test_an_unmatched_record_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Match before decode."""
+
+    def fail(image: Any) -> Any:
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr("sync.change.decode", fail)
+    assert Bench().run(stream_record(core_keys("OTHER", "1"), {"a": {"S": "b"}})) == []
+
+
+def test_a_matched_record_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For however many sinks, and never the old image where the plan does not ask."""
+    calls = []
+
+    def counting(image: Any) -> Any:
+        calls.append(image)
+        return decode(image)
+
+    monkeypatch.setattr("sync.change.decode", counting)
+    record = stream_record(
+        core_keys("SHARED", "1"), {"name": {"S": "new"}}, old={"name": {"S": "old"}}
+    )
+    assert Bench().run(record) == []
+    assert [call["name"] for call in calls] == [{"S": "new"}]
+
+
+def _without(field: str) -> Any:
+    record = thing(1)
+    del record["dynamodb"][field]
+    return record
+
+
+MALFORMED: Mapping[str, tuple[Any, str]] = {
+    "not an object": ("text", "no 'dynamodb'"),
+    "no body": ({"eventName": "INSERT"}, "no 'dynamodb'"),
+    "no keys": (_without("Keys"), "no Keys"),
+    "keys of no type": (
+        {**thing(1), "dynamodb": {**thing(1)["dynamodb"], "Keys": {"PK": 5}}},
+        "Keys",
+    ),
+    "no new image": (_without("NewImage"), "INSERT without a NewImage"),
+    "no creation time": (_without("ApproximateCreationDateTime"), "ApproximateCreationDateTime"),
+    "unknown event name": (thing(1, event_name="UPSERT"), "unknown eventName 'UPSERT'"),
+    "no stream": ({**thing(1), "eventSourceARN": "arn:aws:sqs:x"}, "names no table"),
+    "unknown type": (stream_record(core_keys("THING", "ID#1"), {"name": {"Q": "x"}}), "name"),
+    "NaN": (
+        stream_record(core_keys("THING", "ID#1"), {"name": {"S": "x"}, "price": {"N": "NaN"}}),
+        "price",
+    ),
+    "lone surrogate": (
+        stream_record(core_keys("THING", "ID#1"), {"name": {"S": "\ud800"}}),
+        "name",
+    ),
+    "not of the model": (stream_record(core_keys("THING", "ID#1"), {"name": {"N": "5"}}), "Thing"),
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_a_malformed_record_is_quarantined_whole_and_the_rest_goes_on(case: str) -> None:
+    """It names what is wrong; its neighbours are written; nothing comes again."""
+    record, message = MALFORMED[case]
+    bench = Bench()
+    assert bench.run(thing(7, "before"), record, thing(8, "after")) == []
+    (letter,) = bench.letters.kept
+    assert letter.raw is record
+    assert message in str(letter.error)
+    assert bench.document("THING|ID%237") == {"name": "before"}
+    assert bench.document("THING|ID%238") == {"name": "after"}
+
+
+def test_a_record_that_cannot_even_be_reported_fails_the_batch() -> None:
+    """Without a sequence number Lambda can only be told that everything is to come again."""
+    with pytest.raises(Unavailable):
+        Bench(letters=Letters(broken=True)).run(thing(1), _without("SequenceNumber"))
+
+
+def test_a_refused_op_is_quarantined_naming_its_sink() -> None:
+    """The shard moves on."""
+    refused = Refused("strict_dynamic_mapping_exception")
+    bench = Bench(memory=Answering(lambda op: refused if op.id.endswith("2") else Done.WRITTEN))
+    assert bench.run(thing(1), thing(2), thing(3)) == []
+    (letter,) = bench.letters.kept
+    envelope = letter.envelope()
+    assert (letter.table, letter.keys) == (CORE, core_keys("THING", "ID#2"))
+    assert (letter.sink, letter.target, letter.document_id) == ("memory", "things", "THING|ID%232")
+    assert envelope["error"]["class"] == "Refused"
+    assert "strict_dynamic_mapping_exception" in envelope["error"]["trace"]
+
+
+def some(*ends: str) -> Answering:
+    """A sink that has 503 for the ids with these ends."""
+    return Answering(lambda op: Unavailable("503") if op.id[-1] in ends else Done.WRITTEN)
+
+
+def test_what_may_pass_is_parked_for_its_sink(caplog: pytest.LogCaptureFixture) -> None:
+    """The shard moves on, and loudly: table, keys, sink and trace are in the log, once a cause."""
+    caplog.set_level(logging.INFO, "sync")
+    logging.getLogger("sync").propagate = True
+    bench = Bench(memory=some("1", "3"))
+    assert bench.run(*(thing(n) for n in range(4))) == []
+    assert bench.parked == [("memory", "ID#1"), ("memory", "ID#3")]
+    (line,) = [r for r in caplog.records if r.levelname == "ERROR"]
+    assert line.sink == "memory"  # type: ignore[attr-defined]
+    assert line.items == [  # type: ignore[attr-defined]
+        {"table": CORE, "keys": core_keys("THING", f"ID#{n}")} for n in (1, 3)
+    ]
+    assert line.exc_info is not None
+
+
+def test_a_parked_key_waits_for_the_version_that_parked_it() -> None:
+    """The last of its records in the batch, whose op may still be under way."""
+    bench = Bench(memory=some("1"))
+    bench.run(thing(1, "a", created_s=7, number=1), thing(1, "b", created_s=7, number=2))
+    assert [key.after for _, key in bench.queue.parked] == [stream_version(7, 2)]
+
+
+def test_a_stale_op_parks_its_key() -> None:
+    """What the sink holds may be an old write that came late: the item has to be read."""
+    bench = Bench(memory=Answering(lambda op: Done.STALE))
+    assert bench.run(thing(1)) == []
+    assert bench.parked == [("memory", "ID#1")]
+    assert bench.letters.kept == []
+
+
+def test_a_key_that_cannot_be_parked_brings_its_record_again() -> None:
+    """With the parking queue down, Lambda's retries are what is left."""
+    records = [thing(1, "a"), thing(2, "b"), thing(1, "c")]
+    bench = Bench(memory=some("1"), queue=Queue(broken=True))
+    assert bench.run(*records) == [number(records[2])]
+
+
+def test_a_strict_sink_reports_instead_of_parking() -> None:
+    """As the source systems have it: Lambda retries, bisects, and tells the topic (SPEC S3.2)."""
+    records = [thing(n) for n in range(4)]
+    bench = Bench(memory=some("1", "3"), strict=["memory"])
+    assert bench.run(*records) == [number(records[1]), number(records[3])]
+    assert bench.parked == []
+
+
+def test_a_strict_sink_parks_what_is_stale() -> None:
+    """Its record would be stale again, and again."""
+    bench = Bench(memory=Answering(lambda op: Done.STALE), strict=["memory"])
+    assert bench.run(thing(1)) == []
+    assert bench.parked == [("memory", "ID#1")]
+
+
+def test_a_dead_sink_is_not_waited_for_again() -> None:
+    """After a write that got nothing done its keys are parked untried, for a while."""
+    sink = some("1", "2")
+    bench = Bench(memory=sink)
+    bench.run(thing(1), thing(2))
+    bench.run(thing(1), thing(2))
+    assert len(sink.calls) == 1
+    assert len(bench.parked) == 4
+
+
+def test_a_dead_letter_that_cannot_be_published_brings_its_record_again() -> None:
+    """Nothing is dropped because the topic is down."""
+    record = stream_record(core_keys("THING", "ID#1"), {"name": {"N": "5"}})
+    assert Bench(letters=Letters(broken=True)).run(thing(2), record) == [number(record)]
+
+
+def test_a_failing_sink_keeps_nothing_from_another() -> None:
+    """One outage is one outage."""
+    bench = Bench(second=Answering(lambda op: Unavailable("down")))
+    record = stream_record(core_keys("SHARED", "1"), {"name": {"S": "x"}})
+    assert bench.run(record, thing(1)) == []
+    assert bench.parked == [("second", "1")]
+    assert bench.document("SHARED|1", "shared") == {"name": "x"}
+    assert bench.document("THING|ID%231") == {"name": "x"}
+
+
+def test_a_bug_in_a_plan_is_logged_with_its_keys_and_raised(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Lambda bisects the batch; nothing is swallowed."""
+    logging.getLogger("sync").propagate = True
+    with pytest.raises(ZeroDivisionError):
+        Bench().run(stream_record(core_keys("BROKEN", "1"), {}))
+    assert [(r.PK, r.SK) for r in caplog.records if r.exc_info] == [("BROKEN", "1")]  # type: ignore[attr-defined]
+
+
+def test_a_sink_that_forgets_an_op_fails_the_batch() -> None:
+    """That is a bug of the sink, and silence would lose a write."""
+
+    class Forgetful(Memory):
+        def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
+            return []
+
+    record = stream_record(core_keys("SHARED", "1"), {"name": {"S": "x"}})
+    with pytest.raises(AssertionError, match="second: 0 outcomes for 1 ops"):
+        Bench(second=Forgetful()).run(record)
+
+
+def test_every_record_leaves_a_line_with_event_keys_and_size(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """SPEC S3.1."""
+    caplog.set_level(logging.INFO, "sync")
+    logging.getLogger("sync").propagate = True
+    Bench().run(thing(1))
+    (line,) = [r for r in caplog.records if r.message == "record"]
+    assert (line.eventName, line.PK, line.SK, line.size) == ("INSERT", "THING", "ID#1", 100)  # type: ignore[attr-defined]
+
+
+def test_the_log_holds_no_document(caplog: pytest.LogCaptureFixture) -> None:
+    """Neither on the way nor on failure."""
+    caplog.set_level(logging.DEBUG, "sync")
+    logging.getLogger("sync").propagate = True
+    bench = Bench(memory=Answering(lambda op: Throttled("429")))
+    bench.run(
+        thing(1, "sesame"),
+        stream_record(core_keys("THING", "ID#2"), {"name": {"S": "x"}, "price": {"S": "sesame"}}),
+    )
+    assert caplog.records
+    assert not [r for r in caplog.records if "sesame" in str(vars(r))]
+
+
+WRITES = st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["a", "b", None])), max_size=20)
+
+
+@given(WRITES, st.integers(1, 7), st.randoms(use_true_random=False))
+def test_any_history_delivered_at_least_once_leaves_the_last_state(
+    writes: list[tuple[int, str | None]], size: int, random: Any
+) -> None:
+    """Batches of any size, each possibly delivered again before the next."""
+    bench = Bench()
+    records = [thing(n, name, number=i) for i, (n, name) in enumerate(writes, 1)]
+    for at in range(0, len(records), size):
+        for _ in range(random.randint(1, 2)):
+            assert bench.run(*records[at : at + size]) == []
+    table = {f"THING|ID%23{n}": name for n, name in writes}
+    assert {key: bench.document(key) for key in table} == {
+        key: None if name is None else {"name": name} for key, name in table.items()
+    }

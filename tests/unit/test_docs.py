@@ -1,0 +1,354 @@
+"""The docs name everything there is, and nothing that there is not."""
+
+import argparse
+import ast
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from sync import __main__ as cli
+from sync import models
+from sync.commands import COMMANDS
+from tests.records import core_keys, stream_record
+from tests.unit.test_handler import SETTINGS
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+PAGES = (README, *sorted((ROOT / "docs").rglob("*.md")))
+GUIDES = [page for page in PAGES if "adr" not in page.parts]  # decisions speak of their own day
+SOURCES = [ROOT / "handler.py", *sorted((ROOT / "sync").rglob("*.py"))]
+DEPLOYING = (ROOT / "docs" / "deploying.md").read_text()
+TEXT = "\n".join(page.read_text() for page in PAGES)
+
+CODE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`([^`\n]+)`")
+LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
+PATH = re.compile(r"(?:[\w.-]+/)+[\w.-]*|[\w-]+\.(?:py|md|yml|json|toml|txt)")
+PLACED = re.compile(r"`([\w.]+)` (?:\(|in )`((?:sync/|local/)?[\w/]+\.py)`")
+MADE = (".local/", "dist/", "node_modules/")  # by commands, so not in the repository
+READERS = {"required", "matching", "seconds", "one_of"}
+
+
+# ── Everything there is stands in the docs ────────────────────────────────────────────────────────
+
+
+def sinks() -> list[str]:
+    return sorted(
+        path.stem
+        for path in (ROOT / "sync" / "sinks").iterdir()
+        if path.stem not in ("__init__", "base", "__pycache__")
+    )
+
+
+def targets() -> list[str]:
+    return re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def variables() -> list[str]:
+    """The environment variables that the service reads."""
+    found = set()
+    for source in SOURCES:
+        for node in ast.walk(ast.parse(source.read_text())):
+            if isinstance(node, ast.Call):
+                found |= _read_by(node)
+            elif isinstance(node, ast.Subscript) and _is_env(node.value):
+                found |= _texts([node.slice])
+    return sorted(found)
+
+
+def _read_by(call: ast.Call) -> set[str]:
+    function, arguments = call.func, call.args
+    if isinstance(function, ast.Name) and function.id in READERS and len(arguments) > 1:
+        return _texts(arguments[1:2]) if _is_env(arguments[0]) else set()
+    if isinstance(function, ast.Attribute) and function.attr == "get" and _is_env(function.value):
+        return _texts(arguments[:1])
+    return set()
+
+
+def _is_env(node: ast.expr) -> bool:
+    return ast.unparse(node) in ("env", "os.environ", "self._env")
+
+
+def _texts(nodes: list[ast.expr]) -> set[str]:
+    return {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+
+
+class Parsed(Exception):
+    """Carries the parser that would have parsed."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        self.parser = parser
+
+
+def parser() -> argparse.ArgumentParser:
+    """The one of `python -m sync`."""
+
+    def stop(self: argparse.ArgumentParser, *_: object, **__: object) -> None:
+        raise Parsed(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(argparse.ArgumentParser, "parse_args", stop)
+        with pytest.raises(Parsed) as caught:
+            cli.main([])
+    return caught.value.parser
+
+
+def commands(of: argparse.ArgumentParser, *said: str) -> Iterator[tuple[str, ...]]:
+    """Every command that ends there: `dlq list`."""
+    found = [action for action in of._actions if isinstance(action, argparse._SubParsersAction)]
+    if not found:
+        yield said
+    for action in found:
+        for name, inner in action.choices.items():
+            yield from commands(inner, *said, name)
+
+
+def test_every_sink_is_documented() -> None:
+    """By its file, in a page that says what it needs."""
+    assert [s for s in sinks() if not re.search(rf"sync/sinks/{s}\b", TEXT)] == []
+
+
+def test_every_model_is_documented() -> None:
+    """By the target that it feeds."""
+    fed = {target for model in models.load() if model.route for target in model.route.into.values()}
+    assert fed
+    assert [target for target in sorted(fed) if target not in TEXT] == []
+
+
+def test_every_make_target_is_documented() -> None:
+    """The README shows what `make help` prints."""
+    said = subprocess.run(
+        ["make", "--no-print-directory", "help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert set(targets()) == set(re.findall(r"make ([a-z]+)", said.stdout))
+    assert said.stdout in README.read_text()
+
+
+def test_every_environment_variable_is_documented() -> None:
+    """In the table of docs/deploying.md, and no other there."""
+    assert {"STAGE", "OPENSEARCH_ENDPOINT", "RESYNC_QUEUE_URL"} <= set(variables())
+    assert variables() == sorted(re.findall(r"^\| `([A-Z_]+)` \|", DEPLOYING, re.MULTILINE))
+
+
+def test_every_parameter_is_documented() -> None:
+    """Those of serverless.yml's `default`, each with its value there unless that is empty."""
+    template = (ROOT / "serverless.yml").read_text()
+    block = re.search(r"^  default:\n(.*?)^  local:", template, re.MULTILINE | re.DOTALL)
+    assert block
+    values = dict(re.findall(r"^    (\w+): ([^#\n]*)", block[1], re.MULTILINE))
+    assert "alarmEmail" in values
+    assert [name for name in values if f"`{name}`" not in DEPLOYING] == []
+    rows = dict(re.findall(r"^\| `(\w+)` \| `?([\w.-]+)`? \|", DEPLOYING, re.MULTILINE))
+    rows = {name: value for name, value in rows.items() if name in values}
+    assert rows == {name: values[name].strip().strip("'") or "none" for name in rows}
+
+
+def test_every_alarm_is_paid_for() -> None:
+    """The table of costs counts what serverless.yml has."""
+    alarms = (ROOT / "serverless.yml").read_text().count("Type: AWS::CloudWatch::Alarm\n")
+    assert f"| {alarms} alarms |" in DEPLOYING
+
+
+def test_every_command_is_documented() -> None:
+    """As `python -m sync …`."""
+    said = [" ".join(words) for words in commands(parser())]
+    assert "mappings apply" in said
+    assert [c for c in said if f"python -m sync {c}" not in TEXT] == []
+
+
+def test_every_payload_is_documented() -> None:
+    """Each name that a command takes stands in its row of docs/commands.md."""
+    rows = dict(
+        re.findall(
+            r'^\| .* \| `\{"command": "([^"]+)"\}`(.*)$',
+            (ROOT / "docs" / "commands.md").read_text(),
+            re.MULTILINE,
+        )
+    )
+    assert sorted(rows) == sorted(COMMANDS)
+    filters = "a filter as above"  # what `dlq list` shows
+    missing = [
+        (name, taken)
+        for name, command in COMMANDS.items()
+        for taken in command.takes
+        if f"`{taken}`" not in rows[name]
+        and not (filters in rows[name] and f"`{taken}`" in rows["dlq list"])
+    ]
+    assert missing == []
+
+
+# ── Everything the docs name exists ───────────────────────────────────────────────────────────────
+
+
+def spans(page: Path) -> Iterator[str]:
+    """What *page* sets as code within its text."""
+    yield from INLINE.findall(CODE.sub("", page.read_text()))
+
+
+def lines(page: Path) -> Iterator[str]:
+    """What *page* tells its reader to type: spans, code marked `sh`, and indented code."""
+    text = page.read_text()
+    yield from spans(page)
+    for language, code in CODE.findall(text):
+        if language == "sh":
+            yield from code.splitlines()
+    yield from re.findall(r"^ {4,}(\S.*)$", CODE.sub("", text), re.MULTILINE)
+
+
+def shown() -> dict[str, str]:
+    """The files that the docs show whole, by path: their first line is `# path`."""
+    found = {}
+    for page in PAGES:
+        for language, code in CODE.findall(page.read_text()):
+            if language == "python":
+                first, _, rest = code.partition("\n")
+                found[first.removeprefix("# ")] = rest
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_link_leads_somewhere(page: Path) -> None:
+    """To a file of this repository."""
+    links = [link for link in LINK.findall(page.read_text()) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_file_named_exists(page: Path) -> None:
+    """Or is one that the docs show how to make."""
+    made = {*shown(), "mappings/opensearch/airports.json"}
+    named = {s for s in spans(page) if PATH.fullmatch(s) and not s.startswith(MADE)}
+    assert sorted(n for n in named if not (ROOT / n).exists() and n not in made) == []
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_name_is_where_the_docs_place_it(page: Path) -> None:
+    """`Registry.match` (`sync/registry.py`), `handle` in `handler.py`."""
+    placed = PLACED.findall(page.read_text())
+    assert [(name, path) for name, path in placed if name not in names(ROOT / path)] == []
+
+
+def test_names_are_placed() -> None:
+    """The pattern above finds those of the architecture's first section."""
+    found = PLACED.findall((ROOT / "docs" / "architecture.md").read_text())
+    assert {("handle", "handler.py"), ("Registry.match", "sync/registry.py")} <= set(found)
+
+
+def names(source: Path) -> Iterator[str]:
+    """What *source* defines: functions, classes, and members of classes as `Class.member`."""
+    for node in ast.parse(source.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        if isinstance(node, ast.ClassDef):
+            yield from (
+                f"{node.name}.{n.name}" for n in node.body if isinstance(n, ast.FunctionDef)
+            )
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_command_named_exists(page: Path) -> None:
+    """Make's targets, npm's scripts, modules, and the commands and options of `python -m sync`."""
+    scripts = json.loads((ROOT / "package.json").read_text())["scripts"]
+    unknown = []
+    for line in lines(page):
+        for part in re.split(r"[;|]|&&", line.partition("  #")[0]):
+            match part.strip().removeprefix("$ ").split():
+                case ["make", target, *_] if target not in targets() and target.isalpha():
+                    unknown.append(line)
+                case ["npm", "run", script, *_] if script not in scripts:
+                    unknown.append(line)
+                case ["python", "-m", "sync", *words] if not _parses(words):
+                    unknown.append(line)
+                case ["python", "-m", module, *_] if find_spec(module) is None:
+                    unknown.append(line)
+    assert unknown == []
+
+
+def _parses(words: list[str]) -> bool:
+    """Whether *words* begin a command of the CLI, with options it has."""
+    at = parser()
+    for word in shlex.split(" ".join(words)):
+        if word.startswith("--"):
+            if word.partition("=")[0] not in at._option_string_actions:
+                return False
+            continue
+        inner = [a for a in at._actions if isinstance(a, argparse._SubParsersAction)]
+        if inner and word != "…":
+            if word not in inner[0].choices:
+                return False
+            at = inner[0].choices[word]
+    return True
+
+
+# ── What the docs show works ──────────────────────────────────────────────────────────────────────
+
+RUN = """
+import json, sys
+import handler
+from sync.sinks.base import Done, Outcome
+from sync.sinks.opensearch import OpenSearch
+
+class Context:
+    aws_request_id = "request"
+    def get_remaining_time_in_millis(self): return 60000
+
+written = []
+def write(self, ops, deadline):  # no server here: the contract suite has one
+    written.extend([op.target, op.id, op.body.decode()] for op in ops)
+    return [Outcome(op, Done.WRITTEN) for op in ops]
+OpenSearch.write = write
+answer = handler.handle(json.load(sys.stdin), Context())
+print(json.dumps([answer, written]))
+"""
+
+
+def copy_to(folder: Path) -> None:
+    """What the docs' blocks need around them."""
+    for name in ("sync", "mappings", "local", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("handler.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+
+
+def python(copy: Path, *arguments: str, given: str = "") -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=copy,
+        env={**SETTINGS, "PATH": "/usr/bin:/bin"},
+        input=given,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_readmes_model_is_all_it_takes(tmp_path: Path) -> None:
+    """The block is put where it says, its mapping generated, and a record becomes its document."""
+    copy_to(tmp_path)
+    path = "sync/models/airport.py"
+    (tmp_path / path).write_text(shown()[path])
+    made = python(tmp_path, "-m", "sync", "mappings", "write")
+    assert made == "wrote opensearch/airports.json\n"
+    put = stream_record(
+        core_keys("AIRPORTS", "IATA#OSL"),
+        {"name": {"S": "Gardermoen"}, "city": {"S": "Oslo"}, "elevation_ft": {"N": "681"}},
+    )
+    said = python(tmp_path, "-c", RUN, given=json.dumps({"Records": [put]})).splitlines()[-1]
+    answer, ((target, document_id, body),) = json.loads(said)
+    assert answer == {"batchItemFailures": []}
+    assert (target, document_id) == ("airports", "AIRPORTS|IATA%23OSL")
+    assert json.loads(body) == {"name": "Gardermoen", "city": "Oslo", "elevation_ft": 681}

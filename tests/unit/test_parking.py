@@ -1,0 +1,143 @@
+"""Keys that wait on a queue for their sink."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.errors import Misconfigured, RecordError, Throttled, Unavailable
+from sync.parking import LIFETIME_S, LONGEST_DELAY_S, Message, Parked, Parking
+from sync.sinks.base import Source
+from tests.clocks import ManualClock
+from tests.records import CORE, core_keys
+
+QUEUE = "https://queue"
+
+
+class Sqs:
+    """Keeps what is sent; *failing* entries are refused, *error* refuses all."""
+
+    def __init__(self, *, error: Exception | None = None, failing: tuple[str, ...] = ()) -> None:
+        self.calls: list[Any] = []
+        self._error = error
+        self._failing = failing
+
+    def send_message_batch(self, **call: Any) -> Mapping[str, Any]:
+        if self._error:
+            raise self._error
+        self.calls.append(call)
+        return {
+            "Failed": [
+                {"Id": n, "Code": "InternalError", "SenderFault": False} for n in self._failing
+            ]
+        }
+
+    @property
+    def entries(self) -> list[Any]:
+        return [entry for call in self.calls for entry in call["Entries"]]
+
+    @property
+    def messages(self) -> list[Message]:
+        return [Message.read(entry["MessageBody"]) for entry in self.entries]
+
+
+def parking(sqs: Sqs, *, delay_s: float = 40.0, clock: ManualClock | None = None) -> Parking:
+    return Parking(QUEUE, {"sqs": sqs}.__getitem__, clock or ManualClock(), delay_s=delay_s)
+
+
+def key(n: int = 1, *, after: int = 0, width: int = 0) -> Parked:
+    return Parked(Source(CORE, core_keys("A", str(n).rjust(width, "0"))), after)
+
+
+def test_a_message_says_sink_keys_and_versions() -> None:
+    """And no body: items are read anew when their time comes."""
+    sqs = Sqs()
+    assert list(parking(sqs).park("memory", [key(1, after=5), key(2, after=6)])) == []
+    (message,) = sqs.messages
+    assert message == Message("memory", (key(1, after=5), key(2, after=6)), 0, 1_800_000_000.0)
+
+
+def test_a_batch_of_keys_takes_one_call() -> None:
+    """A failing sink must not cost a call for each record."""
+    sqs = Sqs()
+    assert list(parking(sqs).park("memory", [key(n) for n in range(100)])) == []
+    assert len(sqs.calls) == 1
+
+
+def test_long_keys_are_spread_over_messages_that_fit() -> None:
+    """Ten messages a call, each below the limit; none is lost, none doubled."""
+    sqs = Sqs()
+    keys = [key(n, width=1000) for n in range(3_000)]
+    assert list(parking(sqs).park("memory", keys)) == []
+    assert [k for message in sqs.messages for k in message.keys] == keys
+    assert max(len(call["Entries"]) for call in sqs.calls) <= 10
+    for call in sqs.calls:
+        assert sum(len(entry["MessageBody"]) for entry in call["Entries"]) <= 256 * 1024
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (EndpointConnectionError(endpoint_url=QUEUE), Unavailable),
+        (ClientError({"Error": {"Code": "RequestThrottled"}}, "SendMessageBatch"), Throttled),
+        (ClientError({"Error": {"Code": "AccessDenied"}}, "SendMessageBatch"), Misconfigured),
+    ],
+)
+def test_keys_that_cannot_be_sent_are_given_back(error: Exception, kind: type[Exception]) -> None:
+    """With the reason, so that their records can come again."""
+    given_back = list(parking(Sqs(error=error)).park("memory", [key(1), key(2)]))
+    assert [k for k, _ in given_back] == [key(1), key(2)]
+    assert {type(cause) for _, cause in given_back} == {kind}
+
+
+def test_entries_that_sqs_refuses_are_given_back() -> None:
+    """SendMessageBatch answers 200 and names them."""
+    sqs = Sqs(failing=("0",))
+    assert [k for k, _ in parking(sqs).park("memory", [key(1), key(2)])] == [key(1), key(2)]
+
+
+@given(st.floats(0.5, 900), st.floats(0, LIFETIME_S))
+def test_the_delay_grows_and_is_never_shorter_than_the_least(least: float, waited: float) -> None:
+    """A request without an answer has to be over when the key is tried again."""
+    sqs, clock = Sqs(), ManualClock()
+    message = Message("memory", (key(),), 1, clock.now - waited)
+    waiting = parking(sqs, delay_s=least, clock=clock)
+    assert list(waiting.again(message, message.keys)) == []
+    delay = sqs.entries[0]["DelaySeconds"]
+    assert min(LONGEST_DELAY_S, max(least, waited / 4)) <= delay <= LONGEST_DELAY_S
+    assert delay <= max(least, waited / 4) * 1.5 + 2
+
+
+def test_parking_again_keeps_the_first_time_and_counts() -> None:
+    """So that two weeks end, whatever happens on the way."""
+    sqs, clock = Sqs(), ManualClock()
+    waiting = parking(sqs, clock=clock)
+    message = Message("memory", (key(),), 3, clock.now)
+    clock.now += LIFETIME_S - 1
+    assert not waiting.expired(message)
+    assert list(waiting.again(message, message.keys)) == []
+    assert sqs.messages[0].since == message.since
+    assert sqs.messages[0].tries == 4
+    clock.now += 2
+    assert waiting.expired(sqs.messages[0])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "text",
+        "[]",
+        "{}",
+        json.dumps({"schema": 2, "sink": "s", "tries": 0, "since": 0, "keys": []}),
+        json.dumps({"schema": 1, "sink": "s", "tries": 0, "since": 0, "keys": [{"table": "t"}]}),
+    ],
+)
+def test_what_is_no_message_is_refused(body: str) -> None:
+    """A newer schema too: an older container must not guess at it."""
+    with pytest.raises(RecordError):
+        Message.read(body)
