@@ -6,12 +6,14 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import ClientError
 
+from local import paths
 from local.errors import LocalError
 from local.paths import ROOT, STATE
 
@@ -67,7 +69,7 @@ class Deployment:
 
         Does nothing when neither has changed. The zip is made before, by local/package.py.
         """
-        # Packaged to a folder of its own: others may deploy from the same checkout meanwhile.
+        # Packaged to a folder of its own: others may package from the same checkout meanwhile.
         with tempfile.TemporaryDirectory(prefix="stream-sync-deploy-") as folder:
             self.package(Path(folder))
             template = Path(folder, "cloudformation-template-update-stack.json")
@@ -116,7 +118,11 @@ class Deployment:
         if not _OSLS.exists():
             raise LocalError("osls is not installed: run `npm ci`")
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile("w+") as answer, self._log.open("a") as log:
+        with (
+            _alone(command),
+            tempfile.TemporaryFile("w+") as answer,
+            self._log.open("a") as log,
+        ):
             told = []
             with subprocess.Popen(
                 [_OSLS, command, *self._options, *args],
@@ -165,3 +171,11 @@ class Deployment:
 
 def _is_missing(error: ClientError) -> bool:
     return "does not exist" in error.response["Error"].get("Message", "")
+
+
+def _alone(command: str) -> AbstractContextManager[None]:
+    """Hold off others in this checkout: whatever --package says, osls works in .serverless."""
+    if command not in {"package", "deploy"}:
+        return nullcontext()
+    STATE.mkdir(exist_ok=True)
+    return paths.locked(STATE / "osls.lock")

@@ -45,15 +45,15 @@ class Guarded:
     def code(self) -> int | None:
         return self._process.returncode
 
-    def reap(self) -> None:
-        """Collect whatever has ended, the orphans that Linux hands to us included."""
+    def reap(self) -> bool:
+        """Collect whatever has ended, Linux's orphans included; return whether a child is left."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return
+                return False
             if pid == 0:
-                return
+                return True
             if pid == self.pid:
                 self._process.returncode = os.waitstatus_to_exitcode(status)
 
@@ -74,11 +74,12 @@ class Guarded:
         return self._known & table.keys()
 
     def end(self, grace_s: float) -> None:
-        """Leave none of them running."""
+        """Leave none of them, not even as a zombie: its exit code is ours."""
         if grace_s > 0:
             _signal(self.running(), signal.SIGTERM)
         deadline = time.monotonic() + grace_s
-        while pids := self.running():
+        # One that ends just after `running` reaped is a zombie there: not running, but still ours.
+        while (pids := self.running()) or self.reap():
             if time.monotonic() >= deadline:
                 _signal(pids, signal.SIGKILL)
             time.sleep(0.02)

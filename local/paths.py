@@ -56,7 +56,7 @@ def scratch(name: str) -> Path:
         base.mkdir(parents=True, exist_ok=True)
     else:
         base = Path(tempfile.gettempdir())
-    with _locked(base / f"{_PREFIX}lock"):
+    with locked(base / f"{_PREFIX}lock"):
         for left in base.glob(f"{_PREFIX}*/{_HELD}"):
             with left.open("r") as held, suppress(BlockingIOError):
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -86,7 +86,7 @@ def install(directory: Path) -> Iterator[Path | None]:
         yield None
         return
     directory.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(directory.parent / f".{directory.name}.lock"):
+    with locked(directory.parent / f".{directory.name}.lock"):
         if directory.exists():
             yield None
             return
@@ -102,7 +102,8 @@ def install(directory: Path) -> Iterator[Path | None]:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Hold *path*, a file made for it in a directory that exists, alone; others wait meanwhile."""
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # let go by the kernel, even if we are killed
         yield

@@ -138,6 +138,32 @@ def test_stop_returns_the_exit_code_every_time(tmp_path: Path) -> None:
     assert not child.alive()
 
 
+LATE = """
+import os, signal, sys
+from local import guard
+
+guarded = guard.Guarded([sys.executable, "-c", "import time; time.sleep(600)"], None)
+processes = guard._processes
+
+def after_its_end():
+    if guarded.code is None:
+        os.kill(guarded.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, guarded.pid, os.WEXITED | os.WNOWAIT)
+    return processes()
+
+guard._processes = after_its_end
+guarded.end(0)
+print(guarded.code)
+"""
+
+
+@on_linux  # where the process table is read from files
+def test_a_child_that_ends_while_it_is_looked_for_is_collected() -> None:
+    """A zombie in the process table is waited for: its exit code is known, and it is gone."""
+    answer = subprocess.run([sys.executable, "-c", LATE], cwd=ROOT, capture_output=True, check=True)
+    assert answer.stdout.split() == [b"-9"]
+
+
 def test_a_program_that_does_not_exist_is_named(tmp_path: Path) -> None:
     """What can't be run is said at once, by name and with the cause."""
     with pytest.raises(LocalError, match=r"the cellar can't be run: .*No such file.*/no/such"):
