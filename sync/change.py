@@ -1,13 +1,13 @@
 """From a stream record to a change: one item's old and new state, decoded when first looked at."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sync.attributes import decode
 from sync.errors import InvalidImage, RecordError
-from sync.sinks.base import AttributeMap, Op, Sink, Source
+from sync.sinks.base import AttributeMap, Op, Sink, Source, skips_equal
 from sync.versions import stream_version
 
 if TYPE_CHECKING:
@@ -100,6 +100,8 @@ class Change(Generic[M]):
 
     *old* and *new* are decoded and validated when first looked at, so a plan that needs no old
     image never pays for one, and an old image the model no longer fits does no harm.
+
+    *equal* counts the documents that need no writing.
     """
 
     def __init__(
@@ -118,6 +120,7 @@ class Change(Generic[M]):
         self.version = version
         self._new_image = new_image
         self._old_image = old_image
+        self.equal = 0
 
     @cached_property
     def new(self) -> M | None:
@@ -128,6 +131,26 @@ class Change(Generic[M]):
     def old(self) -> M | None:
         """The item before, where the stream carries it. Raises InvalidImage."""
         return None if self._old_image is None else self.model.read(decode(self._old_image))
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether item and document are what they were: none of the model's fields differs."""
+        old, new = self._old_image, self._new_image
+        if old is None or new is None:
+            return False
+        return all(old.get(name) == new.get(name) for name in self.model.model_fields)
+
+    def document(self, sink: type[Sink], target: str) -> Iterator[Planned]:
+        """`target` holds the item's document, or nothing once the item is gone.
+
+        No op where that is what it held before, and the sink wants no such ones.
+        """
+        if self.new is None:
+            yield self.delete(sink, target)
+        elif self.unchanged and skips_equal(sink):
+            self.equal += 1
+        else:
+            yield self.put(sink, target, self.new.document())
 
     def put(
         self, sink: type[Sink], target: str, body: bytes, *, document_id: str | None = None

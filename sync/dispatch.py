@@ -81,7 +81,7 @@ class Dispatcher:
         for raw in raws:
             try:
                 record = read_record(raw)
-                planned = self._plan(record)
+                planned = self._plan(record, batch.counts)
             except (RecordError, RegistryError) as error:
                 batch.letters.append(_unreadable(raw, error))
                 continue
@@ -93,7 +93,7 @@ class Dispatcher:
         self._write(work, batch, deadline)
         return self._respond(batch)
 
-    def _plan(self, record: Record) -> list[Planned] | None:
+    def _plan(self, record: Record, counts: Counter[str]) -> list[Planned] | None:
         """The ops that *record* asks for; None where no model wants it."""
         pattern = self._registry.match(record.source.table, record.source.keys)
         if pattern is None:
@@ -110,12 +110,14 @@ class Dispatcher:
             old_image=record.old_image,
         )
         try:
-            return list(pattern.model.plan(change))
+            planned = list(pattern.model.plan(change))
         except SyncError:
             raise
         except Exception:
             logger.exception("plan of %s failed", pattern.model.__name__, extra=_summary(record))
             raise
+        counts["equal"] += change.equal
+        return planned
 
     def _write(
         self,

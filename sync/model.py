@@ -65,10 +65,7 @@ class Model(BaseModel):
         """What every sink should hold now. Pure: old and new state in, ops out."""
         assert cls.route is not None  # noqa: S101 - the registry holds routed models only
         for sink, target in cls.route.into.items():
-            if change.new is None:
-                yield change.delete(sink, target)
-            else:
-                yield change.put(sink, target, change.new.document())
+            yield from change.document(sink, target)
 
     def document(self) -> bytes:
         """One line of JSON: the fields the item has, in the order of the class."""

@@ -11,7 +11,7 @@ from sync.deadline import Deadline, LambdaContext
 from sync.errors import ConfigError, RecordError
 from sync.fanout import AtOnce, Fanout, in_threads
 from sync.log import configure
-from sync.sinks.base import Sink
+from sync.sinks.base import Queued, Sink, Worker
 
 if TYPE_CHECKING:
     from sync.bodies import Bodies
@@ -71,6 +71,8 @@ class Service:
                 return self.resync_worker.run(_records(event), deadline)
             if queue == _name(self.config.dead_letter_queue_url):
                 return self.dead_letter_consumer.run(_records(event), deadline)
+            if (worker := self.queue_workers.get(queue)) is not None:
+                return worker.run(_records(event), deadline)
             raise RecordError(f"no handler for messages of the queue {queue}")
         raise RecordError(f"no handler for an event like this: {_shape(event)}")
 
@@ -141,6 +143,25 @@ class Service:
         return ResyncWorker(self.resync, self.parking, self.dead_letters)
 
     @cached_property
+    def queue_workers(self) -> Mapping[str, Worker]:
+        """The worker of each sink that has a queue, by the queue's name."""
+        from sync.items import Items
+        from sync.resync import Resync
+
+        workers = {}
+        for kind, sink in self.sinks.items():
+            if isinstance(sink, Queued):
+                # Writing past the queue, or the worker would fill what it is to empty.
+                fanout = Fanout(
+                    {kind: sink.direct()}, self.clock, at_once=self._at_once, state=self.state
+                )
+                resync = Resync(self.registry, fanout, Items(self.clients), self.clock)
+                workers[_name(sink.queue_url)] = sink.worker(
+                    fanout, resync, self.parking, self.dead_letters
+                )
+        return workers
+
+    @cached_property
     def bodies(self) -> "Bodies":
         from sync.bodies import Bodies
 
@@ -180,7 +201,8 @@ class Service:
                 f"STRICT_SINKS names {', '.join(sorted(unknown))}; the sinks are: "
                 f"{', '.join(sorted(names))}"
             )
-        for sink in self.sinks.values():
+        direct = [sink.direct() for sink in self.sinks.values() if isinstance(sink, Queued)]
+        for sink in (*self.sinks.values(), *direct):
             if sink.timeout_s >= self.config.park_delay_s:
                 raise ConfigError(
                     f"PARK_DELAY_S is {self.config.park_delay_s:g}: it has to be longer than the "

@@ -12,26 +12,18 @@ from sync.deadline import Deadline
 from sync.service import Service
 from sync.sinks.memory import Memory
 from sync.sinks.opensearch import OpenSearch
+from tests import settings
 from tests.clocks import ManualClock
 from tests.records import CORE, PRODUCTS
+from tests.settings import REGION
 
-REGION = "us-east-1"
-LETTERS = "stream-sync-test-dead-letters"
+LETTERS = settings.ENV["DEAD_LETTER_TABLE"]
 STATE = "stream-sync-test-state"
-BUCKET = "payloads"
-QUEUES = "https://sqs.us-east-1.amazonaws.com/123456789012"
+BUCKET = settings.ENV["PAYLOAD_BUCKET"]
 STREAM = f"arn:aws:dynamodb:us-east-1:123456789012:table/{PRODUCTS}/stream/label"
 ENV = {
-    "STAGE": "test",
-    "LOG_LEVEL": "WARNING",
-    "OPENSEARCH_ENDPOINT": "http://127.0.0.1:9",
-    "OPENSEARCH_AUTH": "none",
+    **settings.ENV,
     "OPENSEARCH_TIMEOUT_S": "3",
-    "DEAD_LETTER_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:dead-letters",
-    "DEAD_LETTER_QUEUE_URL": f"{QUEUES}/dead-letters",
-    "DEAD_LETTER_TABLE": LETTERS,
-    "PAYLOAD_BUCKET": BUCKET,
-    "RESYNC_QUEUE_URL": f"{QUEUES}/resync",
     "PARK_DELAY_S": "40",
     "STATE_TABLE": STATE,
 }

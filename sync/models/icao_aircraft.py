@@ -3,13 +3,14 @@
 from sync.fields import Keyword, Text
 from sync.model import Model, route
 from sync.sinks.opensearch import OpenSearch
+from sync.sinks.typesense import Typesense
 
 
 @route(
     "stream-sync-{stage}-core",
     PK=r"ICAO#AIRCRAFT",
     SK=r"TYPE#.+",
-    into={OpenSearch: "icao_aircraft"},
+    into={OpenSearch: "icao_aircraft", Typesense: "icao_aircraft"},
 )
 class IcaoAircraft(Model):
     """One designator of one manufacturer's model; `TYPE#{designator}#{manufacturer}#{model}`."""

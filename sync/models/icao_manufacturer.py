@@ -3,13 +3,14 @@
 from sync.fields import Text
 from sync.model import Model, route
 from sync.sinks.opensearch import OpenSearch
+from sync.sinks.typesense import Typesense
 
 
 @route(
     "stream-sync-{stage}-core",
     PK=r"ICAO#MANUFACTURERS",
     SK=r"MFR#.+",
-    into={OpenSearch: "icao_manufacturers"},
+    into={OpenSearch: "icao_manufacturers", Typesense: "icao_manufacturers"},
 )
 class IcaoManufacturer(Model):
     """A manufacturer and how many types it has; `MFR#{name}`."""

@@ -9,7 +9,12 @@ from sync.deadline import Deadline
 from sync.errors import Refused, Retry
 
 if TYPE_CHECKING:
+    from sync.deadletters import DeadLetters
+    from sync.fanout import Fanout
     from sync.model import Model
+    from sync.parking import Parking
+    from sync.responses import BatchResponse
+    from sync.resync import Resync
 
 AttributeMap = Mapping[str, Mapping[str, Any]]
 """An item or key as DynamoDB writes it: `{"PK": {"S": "…"}}`."""
@@ -87,6 +92,12 @@ class Sink(Protocol):
         ...
 
 
+def skips_equal(sink: type[Sink]) -> bool:
+    """Whether *sink* says, by `skips_equal = True`, that it need not be told of a change which
+    leaves a document as it was (SPEC S3.3). A resync tells it all the same."""
+    return bool(getattr(sink, "skips_equal", False))
+
+
 @runtime_checkable
 class Schematic(Protocol):
     """A sink whose targets have a schema, which is generated from the models that feed them."""
@@ -98,4 +109,29 @@ class Schematic(Protocol):
 
     def prepare(self, target: str, schema: Mapping[str, Any]) -> str:
         """Make *target*, or extend it; "created", "extended" or "unchanged". Raises Retry."""
+        ...
+
+
+class Worker(Protocol):
+    """What handles the messages of one queue."""
+
+    def run(self, records: Sequence[Mapping[str, Any]], deadline: Deadline) -> "BatchResponse":
+        """Handle SQS *records*; reports those that are to come again. Raises on a bug."""
+        ...
+
+
+@runtime_checkable
+class Queued(Protocol):
+    """A sink that hands its ops to a queue, from which a worker writes them to another sink."""
+
+    queue_url: str
+
+    def direct(self) -> Sink:
+        """The sink that the worker writes to. Raises ConfigError."""
+        ...
+
+    def worker(
+        self, fanout: "Fanout", resync: "Resync", parking: "Parking", dead_letters: "DeadLetters"
+    ) -> Worker:
+        """What handles the queue's messages; *fanout* and *resync* write to `direct`."""
         ...

@@ -139,8 +139,8 @@ def removals_are_forgotten() -> Planted:
     """A REMOVE of the stream plans nothing."""
     plan = dispatch.Dispatcher._plan
 
-    def forget(self: Any, record: Any) -> Any:
-        return None if record.event_name == "REMOVE" else plan(self, record)
+    def forget(self: Any, record: Any, *given: Any) -> Any:
+        return None if record.event_name == "REMOVE" else plan(self, record, *given)
 
     return mock.patch.object(dispatch.Dispatcher, "_plan", forget)
 

@@ -18,7 +18,7 @@ from sync import __main__ as cli
 from sync import models
 from sync.commands import COMMANDS
 from tests.records import core_keys, stream_record
-from tests.unit.test_handler import SETTINGS
+from tests.settings import ENV
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -326,7 +326,7 @@ def python(copy: Path, *arguments: str, given: str = "") -> str:
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=copy,
-        env={**SETTINGS, "PATH": "/usr/bin:/bin"},
+        env={**ENV, "PATH": "/usr/bin:/bin"},
         input=given,
         capture_output=True,
         text=True,

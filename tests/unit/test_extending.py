@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.records import stream_record
-from tests.unit.test_handler import SETTINGS
+from tests.settings import ENV
 
 ROOT = Path(__file__).parents[2]
 
@@ -93,7 +93,7 @@ def service(tmp_path: Path) -> Path:
 
 
 def python(service: Path, *arguments: str, given: str = "") -> str:
-    env = {**SETTINGS, "FOLDER": str(service / "documents"), "PATH": "/usr/bin:/bin"}
+    env = {**ENV, "FOLDER": str(service / "documents"), "PATH": "/usr/bin:/bin"}
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=service,

@@ -10,18 +10,7 @@ import pytest
 import handler
 from sync.errors import ConfigError, RecordError
 from tests.records import core_keys, stream_record
-
-SETTINGS = {
-    "STAGE": "test",
-    "LOG_LEVEL": "WARNING",
-    "OPENSEARCH_ENDPOINT": "http://127.0.0.1:9",
-    "OPENSEARCH_AUTH": "none",
-    "DEAD_LETTER_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:dead-letters",
-    "PAYLOAD_BUCKET": "payloads",
-    "RESYNC_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/resync",
-    "DEAD_LETTER_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/dead-letters",
-    "DEAD_LETTER_TABLE": "dead-letters",
-}
+from tests.settings import ENV, REQUIRED
 
 
 class Context:
@@ -34,7 +23,7 @@ class Context:
 @pytest.fixture(autouse=True)
 def _cold(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each test starts a container of its own."""
-    for name, value in SETTINGS.items():
+    for name, value in ENV.items():
         monkeypatch.setenv(name, value)
     handler.service.cache_clear()
     yield
@@ -62,7 +51,7 @@ def test_an_unknown_command_names_those_there_are() -> None:
         handler.handle({"command": "nope"}, Context())
 
 
-@pytest.mark.parametrize("name", [n for n in SETTINGS if n != "LOG_LEVEL"])
+@pytest.mark.parametrize("name", REQUIRED)
 def test_a_missing_setting_is_refused_at_start_by_name(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +78,13 @@ def test_a_missing_setting_is_refused_at_start_by_name(
         ("PARK_DELAY_S", "901"),
         ("PARK_DELAY_S", "30"),  # a request may take as long
         ("OPENSEARCH_TIMEOUT_S", "0"),
+        ("TYPESENSE_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/123456789012/standard"),
+        ("TYPESENSE_URL", "typesense.example.com"),
+        ("TYPESENSE_API_KEY_ARN", "xyz"),
+        ("TYPESENSE_TIMEOUT_S", "0"),
+        ("CONTRIBUTIONS_TABLE", "a table"),
+        ("COUNTERS_TABLE", "a table"),
+        ("IMAGES_TABLE", "a table"),
         ("STRICT_SINKS", "opensearch, opensaerch"),
     ],
 )

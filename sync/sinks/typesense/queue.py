@@ -12,13 +12,17 @@ from sync.backoff import full_jitter
 from sync.batches import batches
 from sync.config import matching
 from sync.deadline import Deadline
-from sync.errors import Misconfigured, Refused, Retry, Unavailable
-from sync.sinks.base import Done, Op, Outcome
+from sync.errors import ConfigError, Misconfigured, Refused, Retry, Unavailable
+from sync.sinks.base import Done, Op, Outcome, Schematic, Sink, Worker
 from sync.sinks.typesense.messages import Action, pack
 from sync.sinks.typesense.sink import TypesenseDirect
 
 if TYPE_CHECKING:
+    from sync.deadletters import DeadLetters
+    from sync.fanout import Fanout
     from sync.model import Model
+    from sync.parking import Parking
+    from sync.resync import Resync
 
 # Another number sends a document's actions down another lane, where they can overtake those under
 # way: the queue has to be empty when it changes.
@@ -47,16 +51,17 @@ class Typesense:
     """
 
     name: ClassVar[str] = "typesense"
+    skips_equal: ClassVar[bool] = True
     timeout_s = 10.0  # a call ends within 8 s (sync/aws.py)
 
     def __init__(
         self,
         queue_url: str,
         clients: Clients = aws_client,
-        direct: Callable[[], TypesenseDirect] | None = None,
+        direct: Callable[[], Sink] | None = None,
     ) -> None:
-        """*direct* makes the sink that `prepare` asks."""
-        self._queue_url = queue_url
+        """*direct* makes the sink that the worker writes to, and that `prepare` asks."""
+        self.queue_url = queue_url
         self._clients = clients
         self._direct = direct
 
@@ -72,11 +77,24 @@ class Typesense:
         return TypesenseDirect.schema(models)
 
     def prepare(self, target: str, schema: Mapping[str, Any]) -> str:
-        """Make or extend the collection behind *target*. Raises Retry, and ConfigError where the
-        settings of TypesenseDirect are missing: the stream has none."""
+        """Make or extend the collection behind *target*. Raises Retry and ConfigError."""
+        direct = self.direct()
+        if not isinstance(direct, Schematic):
+            raise ConfigError(f"{direct.name} prepares nothing")
+        return direct.prepare(target, schema)
+
+    def direct(self) -> Sink:
+        """The sink that the worker writes to. Raises ConfigError."""
         if self._direct is None:
-            raise Misconfigured("this sink knows the queue alone")
-        return self._direct().prepare(target, schema)
+            raise ConfigError("this sink knows the queue alone")
+        return self._direct()
+
+    def worker(
+        self, fanout: "Fanout", resync: "Resync", parking: "Parking", dead_letters: "DeadLetters"
+    ) -> Worker:
+        from sync.sinks.typesense.worker import TypesenseWorker
+
+        return TypesenseWorker(fanout, resync, parking, dead_letters)
 
     def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
         lanes: dict[str, list[tuple[Op, str]]] = {}
@@ -131,7 +149,7 @@ class Typesense:
         try:
             with failures("sending to the Typesense queue"):
                 answer = self._clients("sqs").send_message_batch(
-                    QueueUrl=self._queue_url, Entries=entries
+                    QueueUrl=self.queue_url, Entries=entries
                 )
         except Retry as error:
             return dict.fromkeys((message.once for message in messages), error)

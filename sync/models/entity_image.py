@@ -1,0 +1,44 @@
+"""Images of entities, whatever these are; each has a default one (SPEC S3.5)."""
+
+from collections.abc import Iterator
+from typing import Self
+
+from sync.change import Change, Planned
+from sync.fields import Keyword, Text, Timestamp
+from sync.model import Model, route
+from sync.sinks.default_image import DefaultImage, Entity
+
+POINTERS = "default_images"
+
+
+class EntityImage(Model):
+    """What all images have. A model for each entity type says where they stand, and what
+    besides the default image is made of them."""
+
+    org_id: Keyword
+    entity_type: Keyword
+    entity_id: Keyword
+    url: Keyword | None = None
+    caption: Text | None = None
+    photographer: Text | None = None
+    license: Keyword | None = None
+    width: int | None = None
+    height: int | None = None
+    uploaded_at: Timestamp | None = None
+
+    @classmethod
+    def plan(cls, change: Change[Self]) -> Iterator[Planned]:
+        """The entity's default image may be another one now. Of which entity, the keys tell."""
+        named = change.new.model_dump() if change.new else None
+        entity = Entity.of_image(change.source.keys, named)
+        yield change.put(DefaultImage, POINTERS, entity.body(), document_id=entity.op_id)
+
+
+@route(
+    "stream-sync-{stage}-core",
+    PK=r"IMAGES#(?!ORG#[^#]+#ENTITY#(?:ICAO|REGISTRATION)#ID#).*",
+    SK=r"IMG#.*",
+    into={DefaultImage: POINTERS},
+)
+class UnknownImage(EntityImage):
+    """An image of nothing that is known: refused, so that it is seen."""

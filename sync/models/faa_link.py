@@ -1,0 +1,36 @@
+"""Links from FAA airframes to ICAO types, which the matcher counts (SPEC S3.6)."""
+
+from collections.abc import Iterator
+
+from sync.change import Change, Planned
+from sync.fields import Keyword
+from sync.model import Model, route
+from sync.sinks.counters import Counted, Counters
+
+MATCHER = "icao_entity_matcher"
+
+
+@route(
+    "stream-sync-{stage}-core",
+    PK=r"FAA#LINKS",
+    SK=r"MFR_MDL_CODE#.+#SN#.+",
+    into={Counters: MATCHER},
+)
+class FaaLink(Model):
+    """What a manufacturer-and-model code and a serial number are by ICAO's names.
+
+    `MFR_MDL_CODE#{code}#SN#{serial number}`; it counts once all three names are known.
+    """
+
+    type_designator: Keyword | None = None
+    manufacturer: Keyword | None = None
+    model: Keyword | None = None
+
+    @classmethod
+    def plan(cls, change: Change["FaaLink"]) -> Iterator[Planned]:
+        link = change.new
+        if link and link.type_designator and link.manufacturer and link.model:
+            counted = Counted(link.type_designator, link.manufacturer, link.model)
+            yield change.put(Counters, MATCHER, counted.body())
+        else:
+            yield change.delete(Counters, MATCHER)

@@ -1,0 +1,27 @@
+"""Aircraft on the registers of other states (SPEC S3.4)."""
+
+from sync.fields import Keyword, Text
+from sync.model import Model, route
+from sync.sinks.typesense import Typesense
+
+
+@route(
+    "stream-sync-{stage}-core",
+    PK=r"AIRCRAFT#REGISTRY#FOREIGN",
+    SK=r"DETAIL#.+",
+    into={Typesense: "registry"},
+)
+class ForeignRegistration(Model):
+    """One aircraft, `DETAIL#{registration}`; searched together with those of the FAA."""
+
+    registration: Keyword
+    country: Keyword | None = None
+    serial_number: Keyword | None = None
+    manufacturer: Text | None = None
+    model: Text | None = None
+    type_designator: Keyword | None = None
+    year_mfr: Keyword | None = None
+    name: Text | None = None  # of the owner
+    operator: Text | None = None
+    mode_s_code_hex: Keyword | None = None
+    status_code: Keyword | None = None

@@ -1,0 +1,15 @@
+"""Images of ICAO aircraft types (SPEC S3.5)."""
+
+from sync.model import route
+from sync.models.entity_image import POINTERS, EntityImage
+from sync.sinks.default_image import DefaultImage
+
+
+@route(
+    "stream-sync-{stage}-core",
+    PK=r"IMAGES#ORG#[^#]+#ENTITY#ICAO#ID#.+",
+    SK=r"IMG#.*",
+    into={DefaultImage: POINTERS},
+)
+class IcaoImage(EntityImage):
+    """An image of a type, of any organisation; the newest by sort key comes last."""

@@ -1,0 +1,29 @@
+"""Images of registered aircraft (SPEC S3.4, S3.5)."""
+
+from collections.abc import Iterator
+from typing import Self
+
+from sync.attributes import key_text
+from sync.change import Change, Planned
+from sync.model import route
+from sync.models.entity_image import POINTERS, EntityImage
+from sync.sinks.default_image import DefaultImage
+from sync.sinks.typesense import Typesense
+
+_SEARCHED = "IMAGES#ORG#SYSTEM#"  # other organisations' images are their own
+
+
+@route(
+    "stream-sync-{stage}-core",
+    PK=r"IMAGES#ORG#[^#]+#ENTITY#REGISTRATION#ID#.+",
+    SK=r"IMG#.*",
+    into={DefaultImage: POINTERS, Typesense: "aircraft_images"},
+)
+class RegistrationImage(EntityImage):
+    """An image of one aircraft, of any organisation; those of SYSTEM are searched."""
+
+    @classmethod
+    def plan(cls, change: Change[Self]) -> Iterator[Planned]:
+        yield from super().plan(change)
+        if key_text(change.source.keys["PK"]).startswith(_SEARCHED):
+            yield from change.document(Typesense, "aircraft_images")
