@@ -40,6 +40,12 @@ class Context:
         return 300_000
 
 
+@cache
+def client(service: str) -> Any:
+    """Shared by all accounts: a client takes longer to make than most tests do."""
+    return boto3.client(service, REGION)  # type: ignore[call-overload] # any service
+
+
 class Account:
     """Tables, queues and bucket; make one within `moto.mock_aws()`.
 
@@ -50,7 +56,7 @@ class Account:
         self.clock = ManualClock(1_800_000_100.0)  # past the records of tests/records.py
         self.memory = Memory()
         self.stream = stream
-        self.boto = cache(lambda service: boto3.client(service, REGION))
+        self.boto = client
         self.dynamodb = self.boto("dynamodb")
         for name, *keys in (
             (CORE, "PK", "SK"),
