@@ -102,6 +102,7 @@ def status(*, as_json: bool) -> int:
         rows = {
             "AWS": f"AWS_ENDPOINT_URL={found['endpoint_url']}  (any credentials, us-east-1)",
             "OpenSearch": found["opensearch_url"],
+            "Typesense": f"{found['typesense_url']}  (API key: {found['typesense_api_key']})",
             "tables": f"{found['outputs']['CoreTable']}, {found['outputs']['ProductsTable']}",
             "process": found["pid"],
         }

@@ -20,6 +20,7 @@ from local.emulator import Emulator
 from local.errors import LocalError
 from local.opensearch import OpenSearchServer
 from local.paths import ROOT, STATE
+from local.typesense.process import TypesenseProcess
 from sync.cli.calls import deployed
 
 STAGE = "local"
@@ -70,9 +71,11 @@ class Stack:
         self._open.close()
 
     def _start(self) -> None:
-        self._say("starting OpenSearch and the AWS emulator, packaging the service")
+        self._say("starting OpenSearch, Typesense and the AWS emulator, packaging the service")
         self.opensearch = OpenSearchServer(log=self._logs / "opensearch.log", say=self._say)
         self._open.callback(self.opensearch.close)
+        self.typesense = TypesenseProcess(log=self._logs / "typesense.log")
+        self._open.callback(self.typesense.close)
         with ThreadPoolExecutor(2) as pool:
             search = pool.submit(self.opensearch.start)
             packaged = pool.submit(package.build, "host", root=self._root, say=self._say)
@@ -83,10 +86,17 @@ class Stack:
                     say=self._say,
                 )
             )
+            self.typesense.start()
             env = {**self.environment, "ARTIFACT": str(packaged.result().path)}
             self._say("deploying")
-            self.deployment = Deployment(STAGE, env, log=self._logs / "deploy.log")
+            self.deployment = Deployment(
+                STAGE,
+                env,
+                params={"typesenseUrl": self.typesense_url},
+                log=self._logs / "deploy.log",
+            )
             self._outputs = self.deployment.deploy()
+            self.put_typesense_api_key(self.typesense_api_key)
             search.result()
         for made in self.deployment.invoke("admin", {"command": "mappings apply"})["targets"]:
             self._say(f"{made['result']} {made['sink']} alias {made['target']}")
@@ -105,6 +115,21 @@ class Stack:
         return self.opensearch.url
 
     @property
+    def typesense_url(self) -> str:
+        return self.typesense.url
+
+    @property
+    def typesense_api_key(self) -> str:
+        """A key that may do everything."""
+        return self.typesense.api_key
+
+    def put_typesense_api_key(self, key: str) -> None:
+        """Have the functions use *key*; one that has read another reads anew when it is refused."""
+        self.client("secretsmanager").put_secret_value(
+            SecretId=self._outputs["TypesenseApiKeyArn"], SecretString=key
+        )
+
+    @property
     def environment(self) -> dict[str, str]:
         """An environment in which AWS tools and clients talk to the emulator."""
         return self._emulator.environment()
@@ -121,6 +146,14 @@ class Stack:
     @property
     def resync_queue_url(self) -> str:
         return self._outputs["ResyncQueueUrl"]
+
+    @property
+    def typesense_queue_url(self) -> str:
+        return self._outputs["TypesenseQueueUrl"]
+
+    @property
+    def typesense_dead_letter_queue_url(self) -> str:
+        return self._outputs["TypesenseDeadLetterQueueUrl"]
 
     def command(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """The answer of the deployed admin function to *payload*. Raises SyncError."""
@@ -142,6 +175,8 @@ class Stack:
             "pid": os.getpid(),
             "endpoint_url": self.endpoint_url,
             "opensearch_url": self.opensearch_url,
+            "typesense_url": self.typesense_url,
+            "typesense_api_key": self.typesense_api_key,
             "environment": self.environment,
             "outputs": dict(self._outputs),
         }
