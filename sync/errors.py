@@ -5,6 +5,7 @@
       RegistryError     two models want one key: refused at start, quarantined at run time
       RecordError       this record can never succeed: quarantined, its shard moves on
         InvalidImage    the image is not what DynamoDB or the model says it should be
+        ModelBug        the model's plan raised, where other keys must not suffer from it
       Refused           the destination will never take this document: quarantined
       Retry             may pass: tried again within the time budget, then handed back
         Throttled       the destination asks for less (429, flood stage)
@@ -34,6 +35,10 @@ class RecordError(SyncError):
 
 class InvalidImage(RecordError):
     """An image is malformed, or does not satisfy its model."""
+
+
+class ModelBug(RecordError):
+    """A model's plan raised what no plan should; the cause tells what."""
 
 
 class Refused(SyncError):

@@ -30,16 +30,19 @@ class Parked:
     """A key that a sink is to be brought in line with, but not before *after*.
 
     *after* is the version of the write that parked it: a resync's own version has to lie above it,
-    so that an effect still under way can never land on top of what the resync writes.
+    so that an effect still under way can never land on top of what the resync writes. *since*
+    (epoch seconds) is when it was first parked; None: it never was.
     """
 
     source: Source
     after: int = 0
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Keys of one sink; *tries* of a resync so far, *since* the first parking (epoch seconds)."""
+    """Keys of one sink; *tries* of a resync so far, *since* the first parking (epoch seconds),
+    which is that of each key."""
 
     sink: str
     keys: tuple[Parked, ...]
@@ -68,14 +71,15 @@ class Message:
             value = json.loads(body)
             if value["schema"] > SCHEMA:
                 raise RecordError(f"a message of schema {value['schema']}; this is {SCHEMA}")
+            since = float(value["since"])
             return cls(
                 sink=str(value["sink"]),
                 keys=tuple(
-                    Parked(Source(key["table"], key["keys"]), int(key["after"]))
+                    Parked(Source(key["table"], key["keys"]), int(key["after"]), since)
                     for key in value["keys"]
                 ),
                 tries=int(value["tries"]),
-                since=float(value["since"]),
+                since=since,
             )
         except (ValueError, KeyError, TypeError) as error:
             raise RecordError(f"not a message of parked keys: {error!r}") from error
@@ -95,18 +99,32 @@ class Parking:
         self._delay_s = delay_s
 
     def park(self, sink: str, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
-        """Park *keys* for *sink*; yields those that could not be, with the reason."""
-        since = self._clock.time_ns() / 1e9
-        yield from self._send([Message(sink, part, 0, since) for part in _parts(keys)])
+        """Park *keys* for *sink*; yields those that could not be, with the reason.
+
+        A key that was parked before, as one is that the sink's own worker could not write, keeps
+        its age: it waits ever longer, and its two weeks end.
+        """
+        now = self._clock.time_ns() / 1e9
+        by_age: dict[float, list[Parked]] = {}
+        for key in keys:
+            by_age.setdefault(now if key.since is None else key.since, []).append(key)
+        yield from self._send(
+            [
+                Message(sink, part, 0, since)
+                for since, of_age in by_age.items()
+                for part in _parts(of_age)
+            ]
+        )
 
     def again(self, message: Message, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
         """Park what is left of *message* once more, for longer than the last time."""
         tries = message.tries + 1
         yield from self._send([replace(message, keys=part, tries=tries) for part in _parts(keys)])
 
-    def expired(self, message: Message) -> bool:
-        """Whether *message* is as old as SQS lets one get: time for a person to look."""
-        return self._clock.time_ns() / 1e9 - message.since > LIFETIME_S
+    def expired(self, since: float) -> bool:
+        """Whether what was parked at *since* is as old as SQS lets a message get: time for a person
+        to look."""
+        return self._clock.time_ns() / 1e9 - since > LIFETIME_S
 
     def _send(self, messages: Sequence[Message]) -> Iterator[tuple[Parked, Retry]]:
         bodies = [(message, message.body()) for message in messages]

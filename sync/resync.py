@@ -15,7 +15,7 @@ from typing import Final
 from sync.change import Change, Planned
 from sync.clock import Clock
 from sync.deadline import Deadline
-from sync.errors import RecordError, Refused, RegistryError, Retry, Unavailable
+from sync.errors import ModelBug, RecordError, Refused, RegistryError, Retry, SyncError, Unavailable
 from sync.fanout import Fanout
 from sync.ids import document_id
 from sync.items import Found, Items
@@ -123,8 +123,8 @@ class Resync:
                 settled.append(Settled(key, Unmatched(), found))
                 continue
             asked.append(key)
-            for sink, op in planned:
-                ops[sink, op.target, op.id] = key, op
+            for sink, op in planned:  # a sink that hands it on hands on its age
+                ops[sink, op.target, op.id] = key, replace(op, since=key.since)
         ended = {key: Settled(key, Done.WRITTEN, items[key.source]) for key in asked}
         for key, outcome, sink in self._outcomes(ops, deadline):
             if outcome.result is Done.WRITTEN or isinstance(ended[key].verdict, Retry):
@@ -133,7 +133,7 @@ class Resync:
             # What was tried may land yet: whoever resyncs next, by whatever clock, has to be above.
             above = max(key.after, version) if isinstance(verdict, Retry) else key.after
             ended[key] = Settled(
-                Parked(key.source, above), verdict, items[key.source], outcome.op, sink
+                replace(key, after=above), verdict, items[key.source], outcome.op, sink
             )
         to_verify: list[Settled] = []
         for one in ended.values():
@@ -151,7 +151,18 @@ class Resync:
             version,
             new_image=None if isinstance(found, Retry) else found,
         )
-        return [(sink, op) for sink, op in pattern.model.plan(change) if only in (None, sink.name)]
+        try:
+            planned = list(pattern.model.plan(change))
+        except SyncError:
+            raise
+        except Exception as error:
+            # A batch of the stream is bisected until its bug is alone. Keys come from anywhere and
+            # have nobody to do that, so it is told here and costs its own key.
+            name = pattern.model.__name__
+            extra = {"table": source.table, "keys": source.keys}
+            logger.exception("plan of %s failed", name, extra=extra)
+            raise ModelBug(f"the plan of {name} failed: {error!r}") from error
+        return [(sink, op) for sink, op in planned if only in (None, sink.name)]
 
     def _outcomes(
         self, ops: Mapping[tuple[type[Sink], str, str], tuple[Parked, Op]], deadline: Deadline

@@ -49,10 +49,8 @@ class ResyncWorker:
             elif isinstance(settled.verdict, Refused | RecordError | RegistryError):
                 letters.append(letter(settled, settled.verdict, message.sink))
             counts["settled"] += not isinstance(settled.verdict, Retry)
-        if left and self._parking.expired(message):
-            letters += [
-                letter(settled, _expired(settled.verdict), message.sink) for settled in left
-            ]
+        if left and self._parking.expired(message.since):
+            letters += [letter(settled, expired(settled.verdict), message.sink) for settled in left]
             left = []
         counts["left"] += len(left)
         counts["quarantined"] += len(letters)
@@ -91,7 +89,8 @@ def letter(settled: Settled, error: SyncError, sink: str | None) -> DeadLetter:
     )
 
 
-def _expired(verdict: Any) -> Unavailable:
+def expired(verdict: Any) -> Unavailable:
+    """What a dead letter says of a key that was parked for too long, and has *verdict* now."""
     error = Unavailable(f"parked for 14 days, and still: {verdict}")
     error.__cause__ = verdict if isinstance(verdict, Exception) else None
     return error

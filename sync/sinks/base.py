@@ -49,6 +49,7 @@ class Op:
     id: str
     body: bytes | None  # one line of JSON
     version: int  # orders the writes of one id; sync/versions.py says how it is made
+    since: float | None = None  # epoch seconds at which its key was first parked, if it was
 
 
 class Done(Enum):
@@ -124,7 +125,9 @@ class Worker(Protocol):
 class Queued(Protocol):
     """A sink that hands its ops to a queue, from which a worker writes them to another sink."""
 
+    name: ClassVar[str]
     queue_url: str
+    dead_letter_queue_url: str  # where its messages end that failed too often; "": nowhere
 
     def direct(self) -> Sink:
         """The sink that the worker writes to. Raises ConfigError."""
@@ -134,4 +137,12 @@ class Queued(Protocol):
         self, fanout: "Fanout", resync: "Resync", parking: "Parking", dead_letters: "DeadLetters"
     ) -> Worker:
         """What handles the queue's messages; *fanout* and *resync* write to `direct`."""
+        ...
+
+    def contents(self, body: str) -> Sequence[tuple[Op, str]]:
+        """The ops that a message of the queue speaks of, each with what it says of it, as JSON.
+
+        For telling whose keys a message was about: an op of a message that failed is never
+        written. Raises RecordError for what is no such message.
+        """
         ...

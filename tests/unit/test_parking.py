@@ -49,8 +49,8 @@ def parking(sqs: Sqs, *, delay_s: float = 40.0, clock: ManualClock | None = None
     return Parking(QUEUE, {"sqs": sqs}.__getitem__, clock or ManualClock(), delay_s=delay_s)
 
 
-def key(n: int = 1, *, after: int = 0, width: int = 0) -> Parked:
-    return Parked(Source(CORE, core_keys("A", str(n).rjust(width, "0"))), after)
+def key(n: int = 1, *, after: int = 0, width: int = 0, since: float | None = None) -> Parked:
+    return Parked(Source(CORE, core_keys("A", str(n).rjust(width, "0"))), after, since)
 
 
 def test_a_message_says_sink_keys_and_versions() -> None:
@@ -58,7 +58,30 @@ def test_a_message_says_sink_keys_and_versions() -> None:
     sqs = Sqs()
     assert list(parking(sqs).park("memory", [key(1, after=5), key(2, after=6)])) == []
     (message,) = sqs.messages
-    assert message == Message("memory", (key(1, after=5), key(2, after=6)), 0, 1_800_000_000.0)
+    now = 1_800_000_000.0
+    keys = key(1, after=5, since=now), key(2, after=6, since=now)
+    assert message == Message("memory", keys, 0, now)
+
+
+def test_a_key_that_was_parked_before_keeps_its_age() -> None:
+    """Else a sink whose own worker parks would be asked for ever, and never more rarely."""
+    sqs, clock = Sqs(), ManualClock()
+    old, older = clock.now - 1_000, clock.now - 2_000
+    keys = [key(1, since=old), key(2), key(3, since=older), key(4, since=old)]
+    assert list(parking(sqs, clock=clock).park("memory", keys)) == []
+    names = {m.since: [k.source.keys["SK"]["S"] for k in m.keys] for m in sqs.messages}
+    assert names == {old: ["1", "4"], clock.now: ["2"], older: ["3"]}
+    delays = {m.since: e["DelaySeconds"] for m, e in zip(sqs.messages, sqs.entries, strict=True)}
+    assert delays[old] >= 250
+    assert delays[older] >= 500
+    assert delays[clock.now] <= 61
+
+
+def test_keys_of_another_age_are_given_back_too() -> None:
+    """Whoever parks them knows them by what was given."""
+    sqs = Sqs(failing=("1",))
+    keys = [key(1), key(2, since=1.0)]
+    assert [k for k, _ in parking(sqs).park("memory", keys)] == [key(2, since=1.0)]
 
 
 def test_a_batch_of_keys_takes_one_call() -> None:
@@ -73,7 +96,7 @@ def test_long_keys_are_spread_over_messages_that_fit() -> None:
     sqs = Sqs()
     keys = [key(n, width=1000) for n in range(3_000)]
     assert list(parking(sqs).park("memory", keys)) == []
-    assert [k for message in sqs.messages for k in message.keys] == keys
+    assert [k.source for message in sqs.messages for k in message.keys] == [k.source for k in keys]
     assert max(len(call["Entries"]) for call in sqs.calls) <= 10
     for call in sqs.calls:
         assert sum(len(entry["MessageBody"]) for entry in call["Entries"]) <= 256 * 1024
@@ -118,12 +141,12 @@ def test_parking_again_keeps_the_first_time_and_counts() -> None:
     waiting = parking(sqs, clock=clock)
     message = Message("memory", (key(),), 3, clock.now)
     clock.now += LIFETIME_S - 1
-    assert not waiting.expired(message)
+    assert not waiting.expired(message.since)
     assert list(waiting.again(message, message.keys)) == []
     assert sqs.messages[0].since == message.since
     assert sqs.messages[0].tries == 4
     clock.now += 2
-    assert waiting.expired(sqs.messages[0])
+    assert waiting.expired(sqs.messages[0].since)
 
 
 @pytest.mark.parametrize(

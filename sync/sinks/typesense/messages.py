@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 from sync.batches import batches
@@ -29,18 +29,19 @@ class Action:
     document: bytes | None
     version: int
     source: Source
+    since: float | None = None  # of its key's first parking, if it was parked
 
     @classmethod
     def of(cls, op: Op) -> Self:
         action = "delete" if op.body is None else "upsert"
-        return cls(action, op.target, op.id, op.body, op.version, op.source)
+        return cls(action, op.target, op.id, op.body, op.version, op.source, op.since)
 
     @property
     def reads_item(self) -> bool:
         return self.action == "upsert" and self.document is None
 
     def op(self) -> Op:
-        return Op(self.source, self.collection, self.id, self.document, self.version)
+        return Op(self.source, self.collection, self.id, self.document, self.version, self.since)
 
     def text(self) -> str:
         """As it stands in a message: ASCII, so that characters are bytes, and that SQS, which
@@ -54,6 +55,8 @@ class Action:
         }
         if self.document is not None:  # as a text: exact, and a wrong one harms no other
             value["document"] = self.document.decode()
+        if self.since is not None:
+            value["since"] = self.since
         return json.dumps(value, separators=(",", ":"))
 
     def fitting_text(self) -> str:
@@ -61,12 +64,12 @@ class Action:
         text = self.text()
         if len(text) <= MAX_BYTES - len(_HEAD) - len(_TAIL):
             return text
-        return Action("upsert", self.collection, self.id, None, self.version, self.source).text()
+        return replace(self, action="upsert", document=None).text()
 
     @classmethod
     def read(cls, value: Mapping[str, Any]) -> Self:
         """Raises KeyError, TypeError or ValueError."""
-        action, document = value["action"], value.get("document")
+        action, document, since = value["action"], value.get("document"), value.get("since")
         if action not in ("upsert", "delete") or (action == "delete" and document is not None):
             raise ValueError(f"no action: {action!r}")
         source = value["source"]
@@ -79,6 +82,7 @@ class Action:
             document=None if document is None else document.encode(),
             version=int(value["version"]),
             source=Source(_text(source["table"]), source["keys"]),
+            since=None if since is None else float(since),  # older releases tell of none
         )
 
 

@@ -22,7 +22,7 @@ from sync.resync import Resync
 from sync.sinks.base import Op, Source
 from sync.sinks.typesense.messages import Action, read
 from sync.sinks.typesense.queue import Typesense
-from sync.worker import letter
+from sync.worker import expired, letter
 
 
 @dataclass(slots=True)
@@ -76,9 +76,13 @@ class TypesenseWorker:
         for _, (op, result) in self._fanout.write({Typesense: ops}, deadline):
             n = messages[op.target, op.id]
             if isinstance(result, Refused):
-                batch.letters.append((_refused(op, result), n))
+                batch.letters.append((_letter(op, result), n))
             elif isinstance(result, Retry):
-                batch.waiting.append((Parked(op.source, op.version), n, result))
+                if self._expired(op.since):
+                    batch.letters.append((_letter(op, expired(result)), n))
+                else:
+                    parked = Parked(op.source, op.version, op.since)
+                    batch.waiting.append((parked, n, result))
             else:
                 batch.counts[result.value] += 1
 
@@ -93,20 +97,26 @@ class TypesenseWorker:
         if not actions:
             return
         messages: dict[Source, int] = {}
-        versions: dict[Source, int] = {}
+        keys: dict[Source, Parked] = {}
         for action, n in actions:
-            messages[action.source] = n
-            versions[action.source] = max(action.version, versions.get(action.source, 0))
-        keys = [Parked(source) for source in messages]
-        for settled in self._resync.run(keys, deadline, only=Typesense.name):
-            source, verdict = settled.key.source, settled.verdict
-            if isinstance(verdict, Retry):
-                parked = Parked(source, versions[source])
-                batch.waiting.append((parked, messages[source], verdict))
+            source = action.source
+            after = max(action.version, keys[source].after if source in keys else 0)
+            messages[source], keys[source] = n, Parked(source, after, action.since)
+        at_once = [Parked(source) for source in keys]
+        for settled in self._resync.run(at_once, deadline, only=Typesense.name):
+            key, verdict = keys[settled.key.source], settled.verdict
+            n = messages[key.source]
+            if isinstance(verdict, Retry) and not self._expired(key.since):
+                batch.waiting.append((key, n, verdict))
+            elif isinstance(verdict, Retry):
+                batch.letters.append((letter(settled, expired(verdict), Typesense.name), n))
             elif isinstance(verdict, Refused | RecordError | RegistryError):
-                batch.letters.append((letter(settled, verdict, Typesense.name), messages[source]))
+                batch.letters.append((letter(settled, verdict, Typesense.name), n))
             else:
                 batch.counts["read"] += 1
+
+    def _expired(self, since: float | None) -> bool:
+        return since is not None and self._parking.expired(since)
 
     def _publish(self, batch: Batch) -> None:
         batch.counts["quarantined"] = len(batch.letters)
@@ -170,7 +180,7 @@ def _lane(record: Mapping[str, Any]) -> str:
     return str(record["attributes"]["MessageGroupId"])
 
 
-def _refused(op: Op, error: Refused) -> DeadLetter:
+def _letter(op: Op, error: Refused | Retry) -> DeadLetter:
     document = None if op.body is None else op.body.decode()
     return DeadLetter(
         {

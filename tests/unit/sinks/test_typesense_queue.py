@@ -24,6 +24,7 @@ from sync.sinks.typesense.messages import MAX_BYTES, Action, read
 from sync.sinks.typesense.queue import LANES, TRIES
 from tests.fifo import URL, Fifo
 from tests.records import CORE, core_keys
+from tests.settings import REQUIRED
 
 WRITTEN = Done.WRITTEN
 
@@ -294,7 +295,7 @@ def test_sqs_takes_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_queue_has_to_be_a_fifo_queue(url: str) -> None:
     """A standard one would lose the order of a document's writes."""
     with pytest.raises(ConfigError, match="TYPESENSE_QUEUE_URL"):
-        Typesense.from_env({"TYPESENSE_QUEUE_URL": url})
+        Typesense.from_env({**REQUIRED, "TYPESENSE_QUEUE_URL": url})
 
 
 def test_the_stream_never_imports_the_typesense_client() -> None:
@@ -309,7 +310,7 @@ class Sqs:
     def send_message_batch(self, **call):
         return {{"Successful": [{{"Id": e["Id"]}} for e in call["Entries"]]}}
 
-Typesense.from_env({{"TYPESENSE_QUEUE_URL": {URL!r}}})
+Typesense.from_env({REQUIRED!r})
 sink = Typesense({URL!r}, lambda name: Sqs())
 ops = [Op(Source("t", {{}}), "c", "1", b"{{}}", 1)]
 print([o.result.value for o in sink.write(ops, Deadline(9))])
