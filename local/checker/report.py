@@ -1,0 +1,111 @@
+"""Items held against documents."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from local.checker.expectation import Expectation, Ref
+from local.checker.values import differences, item_values, scan
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+TableItem = tuple[str, Mapping[str, Any]]
+"""The short name of a table and one of its items, see item_values."""
+
+
+class Reader(Protocol):
+    """A place that documents are read from."""
+
+    def all(self, alias: str) -> Iterator[tuple[str, Any]]:
+        """Every document behind *alias* with its id."""
+        ...
+
+
+@dataclass(slots=True)
+class Report:
+    """What a comparison found: counts, addresses and differing fields, never whole documents."""
+
+    items: int = 0  # that should have a document
+    unplaced: int = 0  # that should have none
+    documents: int = 0
+    compared: dict[str, int] = field(default_factory=dict)  # pairs, by alias
+    missing: list[Ref] = field(default_factory=list)
+    extra: list[Ref] = field(default_factory=list)
+    different: list[tuple[Ref, str]] = field(default_factory=list)
+
+    @property
+    def mismatches(self) -> int:
+        return len(self.missing) + len(self.extra) + len(self.different)
+
+    @property
+    def empty(self) -> list[str]:
+        """The aliases of which not one pair was compared."""
+        return [alias for alias, pairs in self.compared.items() if pairs == 0]
+
+    @property
+    def equal(self) -> bool:
+        """True only where every alias had something to compare, and all of it was the same."""
+        return self.mismatches == 0 and bool(self.compared) and not self.empty
+
+
+def compare(
+    expected: Mapping[Ref, Any], documents: Iterable[tuple[Ref, Any]], aliases: Iterable[str]
+) -> Report:
+    """Hold *documents* against *expected*; *aliases* must each have at least one pair."""
+    report = Report(items=len(expected), compared=dict.fromkeys(aliases, 0))
+    waiting = dict(expected)
+    for ref, document in documents:
+        report.documents += 1
+        if ref not in waiting:  # of no item, or a second one of the same id
+            report.extra.append(ref)
+            continue
+        report.compared[ref.alias] = report.compared.get(ref.alias, 0) + 1
+        if found := "; ".join(differences(waiting.pop(ref), document)):
+            report.different.append((ref, found))
+    report.missing.extend(waiting)
+    return report
+
+
+def read_tables(dynamodb: "DynamoDBClient", tables: Mapping[str, str]) -> list[TableItem]:
+    """Every item of *tables* (short name → full name), read consistently."""
+    return [
+        (short, item_values(item))
+        for short, full in tables.items()
+        for item in scan(dynamodb, full)
+    ]
+
+
+def check(
+    dynamodb: "DynamoDBClient",
+    tables: Mapping[str, str],
+    documents: Reader,
+    expectation: Expectation,
+) -> Report:
+    """Scan *tables* (short name → full name) and hold every item against its document.
+
+    Meant for a moment at which nobody writes. Raises Unreadable.
+    """
+    return check_items(read_tables(dynamodb, tables), documents, expectation)
+
+
+def check_items(items: Iterable[TableItem], documents: Reader, expectation: Expectation) -> Report:
+    """Hold every one of *items* against its document, and the other way round."""
+    expected: dict[Ref, Any] = {}
+    unplaced = 0
+    twice: list[tuple[Ref, str]] = []
+    for table, item in items:
+        pair = expectation.of(table, item)
+        if pair is None:
+            unplaced += 1
+        elif pair[0] in expected:
+            twice.append((pair[0], "two items have this document"))
+        else:
+            expected[pair[0]] = pair[1]
+    aliases = expectation.aliases
+    found = ((Ref(alias, id_), source) for alias in aliases for id_, source in documents.all(alias))
+    report = compare(expected, found, aliases)
+    report.items += len(twice)
+    report.unplaced = unplaced
+    report.different.extend(twice)
+    return report
