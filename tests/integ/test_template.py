@@ -5,6 +5,7 @@ show that the assertion would see one.
 """
 
 import copy
+import inspect
 import json
 import os
 import subprocess
@@ -18,10 +19,13 @@ from typing import Any
 import pytest
 
 from local.deploy import Deployment
+from local.errors import LocalError
 from sync.deadletter_table import INDEX, Row
+from sync.sinks.counters import Counters
 
 Template = dict[str, Any]
 
+URL = {"typesenseUrl": "https://typesense.example.org"}  # what a stage has to say
 VPC = {
     "subnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
     "securityGroupIds": "sg-0123456789abcdef0",
@@ -51,7 +55,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
     def package(stage: str, params: Mapping[str, str] | None = None) -> Path:
         folder = tmp_path_factory.mktemp(stage)
-        Deployment(stage, env, params=params, log=folder / "osls.log").package(folder)
+        Deployment(stage, env, params=URL if params is None else params, log=folder / "osls.log").package(folder)
         return folder / "cloudformation-template-update-stack.json"
 
     return package
@@ -96,9 +100,12 @@ def statements(role: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def grants(template: Template, role: str) -> set[tuple[str, str]]:
-    """(action, resource) pairs of a role that stand under no condition."""
+    """(action, resource) pairs of a role that stand under no condition of CloudFormation.
+
+    Those that hold for the derived rows alone have a * before their resource.
+    """
     return {
-        (action, shown(resource))
+        (action, "*" * ("Condition" in statement) + shown(resource))
         for policy in properties(template, role)["Policies"]
         for statement in policy.get("PolicyDocument", {}).get("Statement", [])
         for action in listed(statement["Action"])
@@ -125,6 +132,18 @@ def shown(value: Any) -> str:
     return str(value)
 
 
+# What the counters and the default image sink do.
+DERIVING = {
+    ("dynamodb:BatchGetItem", "ContributionsTable.Arn"),
+    ("dynamodb:PutItem", "ContributionsTable.Arn"),
+    *(
+        (f"dynamodb:{action}Item", "*CoreTable.Arn")
+        for action in ("BatchGet", "ConditionCheck", "Delete", "Get", "Put", "Update")
+    ),
+    ("dynamodb:Query", "*CoreTable.Arn"),
+}
+
+
 # ── The promises ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -133,6 +152,7 @@ def every_function_has_a_role_of_its_own(template: Template) -> None:
     assert roles == {
         "StreamLambdaFunction": "StreamRole.Arn",
         "ResyncLambdaFunction": "ResyncRole.Arn",
+        "TypesenseLambdaFunction": "TypesenseRole.Arn",
         "DeadlettersLambdaFunction": "DeadLettersRole.Arn",
         "AdminLambdaFunction": "AdminRole.Arn",
     }
@@ -162,7 +182,9 @@ def the_stream_role_may_do_what_the_stream_function_does(template: Template) -> 
         ("sns:Publish", "DeadLetterTopic"),
         ("s3:PutObject", "${PayloadBucket.Arn}/*"),
         ("sqs:SendMessage", "ResyncQueue.Arn"),
+        ("sqs:SendMessage", "TypesenseQueue.Arn"),
         ("dynamodb:UpdateItem", "StateTable.Arn"),
+        *DERIVING,
     }
 
 
@@ -175,10 +197,44 @@ def the_resync_role_may_do_what_the_resync_function_does(template: Template) -> 
         ("dynamodb:BatchGetItem", "CoreTable.Arn"),
         ("dynamodb:BatchGetItem", "ProductsTable.Arn"),
         ("es:ESHttpPost", "${Search.Arn}/_bulk"),
+        ("sqs:SendMessage", "TypesenseQueue.Arn"),
+        ("sns:Publish", "DeadLetterTopic"),
+        ("s3:PutObject", "${PayloadBucket.Arn}/*"),
+        ("dynamodb:UpdateItem", "StateTable.Arn"),
+        *DERIVING,
+    }
+
+
+def the_typesense_role_may_do_what_the_typesense_function_does(template: Template) -> None:
+    queue_actions = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+    assert grants(template, "TypesenseRole") == {
+        ("logs:CreateLogStream", "TypesenseLogGroup.Arn"),
+        ("logs:PutLogEvents", "TypesenseLogGroup.Arn"),
+        *((f"sqs:{action}", "TypesenseQueue.Arn") for action in queue_actions),
+        ("sqs:SendMessage", "ResyncQueue.Arn"),
+        ("secretsmanager:GetSecretValue", "TypesenseApiKey.Id"),
+        ("dynamodb:BatchGetItem", "CoreTable.Arn"),
         ("sns:Publish", "DeadLetterTopic"),
         ("s3:PutObject", "${PayloadBucket.Arn}/*"),
         ("dynamodb:UpdateItem", "StateTable.Arn"),
     }
+
+
+def no_function_writes_other_rows_of_the_application_than_derived_ones(
+    template: Template,
+) -> None:
+    only = {
+        "ForAllValues:StringLike": {
+            "dynamodb:LeadingKeys": ["IMAGES#*", "DEFAULT_IMAGES#*", "ICAO#MATCHER"]
+        }
+    }
+    for name, role in of_type(template, "IAM::Role").items():
+        for statement in statements(role):
+            actions = [action.partition(":")[2] for action in listed(statement["Action"])]
+            if any(action.startswith(("Put", "Update", "Delete")) for action in actions):
+                tables = {shown(resource) for resource in resources(statement)}
+                assert "ProductsTable.Arn" not in tables, name
+                assert "CoreTable.Arn" not in tables or statement["Condition"] == only, name
 
 
 def the_consumer_role_may_do_what_the_consumer_does(template: Template) -> None:
@@ -188,6 +244,7 @@ def the_consumer_role_may_do_what_the_consumer_does(template: Template) -> None:
         ("logs:CreateLogStream", "DeadlettersLogGroup.Arn"),
         ("logs:PutLogEvents", "DeadlettersLogGroup.Arn"),
         *((f"sqs:{action}", "DeadLetterQueue.Arn") for action in queue_actions),
+        *((f"sqs:{action}", "TypesenseDeadLetterQueue.Arn") for action in queue_actions),
         *((f"dynamodb:{action}", "CoreTable.StreamArn") for action in stream_actions),
         *((f"dynamodb:{action}", "ProductsTable.StreamArn") for action in stream_actions),
         ("dynamodb:UpdateItem", "DeadLetterTable.Arn"),
@@ -212,8 +269,20 @@ def the_admin_role_may_do_what_the_admin_function_does(template: Template) -> No
         ("dynamodb:Scan", "StateTable.Arn"),
         ("dynamodb:UpdateItem", "StateTable.Arn"),
         ("s3:GetObject", "${PayloadBucket.Arn}/*"),
-        ("sqs:GetQueueAttributes", "ResyncQueue.Arn"),
-        ("sqs:GetQueueAttributes", "DeadLetterQueue.Arn"),
+        ("dynamodb:Query", "CoreTable.Arn"),
+        ("dynamodb:Scan", "ContributionsTable.Arn"),
+        *DERIVING,
+        ("sqs:SendMessage", "TypesenseQueue.Arn"),
+        ("secretsmanager:GetSecretValue", "TypesenseApiKey.Id"),
+        *(
+            ("sqs:GetQueueAttributes", f"{queue}.Arn")
+            for queue in (
+                "ResyncQueue",
+                "DeadLetterQueue",
+                "TypesenseQueue",
+                "TypesenseDeadLetterQueue",
+            )
+        ),
         ("sns:Publish", "DeadLetterTopic"),
         ("cloudwatch:GetMetricStatistics", "*"),
     }
@@ -262,13 +331,17 @@ def queues_are_consumed_message_by_message(template: Template) -> None:
     }
     consumers = {
         "ResyncQueue.Arn": ("ResyncLambdaFunction", 5),
+        "TypesenseQueue.Arn": ("TypesenseLambdaFunction", 2),
         "DeadLetterQueue.Arn": ("DeadlettersLambdaFunction", 2),
+        "TypesenseDeadLetterQueue.Arn": ("DeadlettersLambdaFunction", 2),
     }
     assert set(mappings) == set(consumers)
     for source, mapping in mappings.items():
         function, at_once = consumers[source]
         assert mapping["FunctionName"] == {"Fn::GetAtt": [function, "Arn"]}
         assert mapping["BatchSize"] == 10, source
+        if properties(template, source.removesuffix(".Arn")).get("FifoQueue"):
+            assert "MaximumBatchingWindowInSeconds" not in mapping, source  # Lambda refuses it
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"], source
         assert mapping["ScalingConfig"] == {"MaximumConcurrency": at_once}, source
         # Less, and a message comes again while it is being handled (Lambda guide, with-sqs).
@@ -290,10 +363,38 @@ def parked_keys_are_tried_for_as_long_as_sqs_can_and_then_are_dead_letters(
     assert functions(template)["ResyncLambdaFunction"]["RecursiveLoop"] == "Allow"
 
 
+def actions_stay_in_order_until_they_are_written_or_dead_letters(template: Template) -> None:
+    queue, dead = (properties(template, f"Typesense{name}Queue") for name in ("", "DeadLetter"))
+    for each in (queue, dead):  # a FIFO queue redrives to a FIFO queue alone (SQS guide)
+        assert each["FifoQueue"] is True
+        assert each["QueueName"].endswith(".fifo")
+        assert each["MessageRetentionPeriod"] == 14 * 24 * 3600
+        assert each["SqsManagedSseEnabled"] is True
+    assert queue["ContentBasedDeduplication"] is False
+    assert queue["RedrivePolicy"] == {
+        "deadLetterTargetArn": {"Fn::GetAtt": ["TypesenseDeadLetterQueue", "Arn"]},
+        "maxReceiveCount": 5,
+    }
+    # What it parks comes back to it by way of the resync function: no runaway loop either.
+    assert functions(template)["TypesenseLambdaFunction"]["RecursiveLoop"] == "Allow"
+
+
+def the_key_of_typesense_is_a_secret_that_the_template_does_not_know(template: Template) -> None:
+    secret = template["Resources"]["TypesenseApiKey"]
+    assert (secret["DeletionPolicy"], secret["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert "SecretString" not in secret["Properties"]
+    # What is generated has to be of the kind that a key is, or no function could start.
+    assert secret["Properties"]["GenerateSecretString"] == {
+        "PasswordLength": 32,
+        "ExcludePunctuation": True,
+    }
+
+
 def a_request_is_over_before_its_key_is_tried_again(template: Template) -> None:
     for name, function in functions(template).items():
         settings = function["Environment"]["Variables"]
-        assert int(settings["OPENSEARCH_TIMEOUT_S"]) < int(settings["PARK_DELAY_S"]), name
+        for sink in ("OPENSEARCH", "TYPESENSE"):
+            assert int(settings[f"{sink}_TIMEOUT_S"]) < int(settings["PARK_DELAY_S"]), name
 
 
 def what_fails_when_invoked_asynchronously_is_a_dead_letter(template: Template) -> None:
@@ -324,12 +425,25 @@ def dead_letters_are_rows_that_leave_once_they_are_resolved(template: Template) 
 
 def tables_outlive_the_stack_and_can_be_rewound(template: Template) -> None:
     tables = of_type(template, "DynamoDB::Table")
-    assert set(tables) == {"CoreTable", "ProductsTable", "DeadLetterTable", "StateTable"}
+    assert set(tables) == {
+        "CoreTable",
+        "ProductsTable",
+        "ContributionsTable",
+        "DeadLetterTable",
+        "StateTable",
+    }
     del tables["StateTable"]  # says how sinks do now
     for name, table in tables.items():
         assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain"), name
         rewind = table["Properties"]["PointInTimeRecoverySpecification"]
         assert rewind == {"PointInTimeRecoveryEnabled": True}, name
+
+
+def contributions_leave_once_nothing_can_come_late(template: Template) -> None:
+    table = properties(template, "ContributionsTable")
+    assert table["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert "StreamSpecification" not in table
 
 
 def streams_carry_new_and_old_images(template: Template) -> None:
@@ -399,14 +513,17 @@ def trouble_raises_an_alarm(template: Template) -> None:
         told = alarm["Properties"]
         assert told["AlarmActions"] == [{"Ref": "AlarmTopic"}], name
         assert told["ComparisonOperator"] == "GreaterThanThreshold", name
-        (dimension,) = told["Dimensions"]
-        subject = shown(dimension["Value"])
+        subjects = [shown(dimension["Value"]) for dimension in told["Dimensions"]]
+        (subject,) = subjects or [told["Namespace"]]
         alarms.add((told["MetricName"], subject, told["Statistic"], int(told["Threshold"])))
     waits, late = "ApproximateNumberOfMessagesDelayed", "ApproximateAgeOfOldestMessage"
     assert alarms == {
         ("IteratorAge", "StreamLambdaFunction", "Maximum", 12 * 3600 * 1000),
         ("Invocations", "DeadlettersLambdaFunction", "Sum", 0),
         (late, "DeadLetterQueue.QueueName", "Maximum", 900),
+        (late, "TypesenseQueue.QueueName", "Maximum", 900),
+        (late, "TypesenseDeadLetterQueue.QueueName", "Maximum", 900),
+        ("CounterDrift", "stream-sync-dev", "Sum", 0),
         (waits, "ResyncQueue.QueueName", "Maximum", 0),
         (waits, "ResyncQueue.QueueName", "Maximum", 100),
         (late, "ResyncQueue.QueueName", "Maximum", 1800),
@@ -414,6 +531,27 @@ def trouble_raises_an_alarm(template: Template) -> None:
     }
     long = properties(template, "ParkedLongAlarm")
     assert (long["Period"], long["EvaluationPeriods"]) == (300, 6)  # stale writes park for a while
+
+
+def whatever_counts_raises_an_alarm_when_a_counter_is_wrong(template: Template) -> None:
+    filters = [found["Properties"] for found in of_type(template, "Logs::MetricFilter").values()]
+    # The functions that may write counters.
+    counting = {
+        function.replace("LambdaFunction", "LogGroup")
+        for function, told in functions(template).items()
+        if DERIVING <= grants(template, shown(told["Role"]).removesuffix(".Arn"))
+    }
+    assert {shown(found["LogGroupName"]) for found in filters} == counting
+    assert len(counting) == 3
+    for found in filters:
+        assert found["FilterPattern"].strip('"') in inspect.getsource(Counters)
+        assert found["MetricTransformations"] == [
+            {
+                "MetricNamespace": "stream-sync-dev",
+                "MetricName": "CounterDrift",
+                "MetricValue": "1",
+            }
+        ]
 
 
 def alarms_can_be_published(template: Template) -> None:
@@ -438,6 +576,14 @@ def functions_run_the_one_handler_on_arm64_with_every_setting(template: Template
             "OPENSEARCH_AUTH": "aws",
             "OPENSEARCH_REFRESH": "false",
             "OPENSEARCH_TIMEOUT_S": "30",
+            "TYPESENSE_QUEUE_URL": "TypesenseQueue",
+            "TYPESENSE_DEAD_LETTER_QUEUE_URL": "TypesenseDeadLetterQueue",
+            "TYPESENSE_URL": "https://typesense.example.org",
+            "TYPESENSE_API_KEY_ARN": "TypesenseApiKey.Id",
+            "TYPESENSE_TIMEOUT_S": "20",
+            "CONTRIBUTIONS_TABLE": "ContributionsTable",
+            "COUNTERS_TABLE": "CoreTable",
+            "IMAGES_TABLE": "CoreTable",
             "DEAD_LETTER_TOPIC_ARN": "DeadLetterTopic",
             "DEAD_LETTER_QUEUE_URL": "DeadLetterQueue",
             "DEAD_LETTER_TABLE": "DeadLetterTable",
@@ -494,6 +640,42 @@ PLANTED: dict[Callable[[Template], None], tuple[Way, Any]] = {
             1,
         ),
         "dynamodb:PutRecords",
+    ),
+    the_typesense_role_may_do_what_the_typesense_function_does: (
+        ("TypesenseRole", "Properties", "Policies", 0, "PolicyDocument", "Statement", 3, "Action"),
+        "secretsmanager:PutSecretValue",
+    ),
+    no_function_writes_other_rows_of_the_application_than_derived_ones: (
+        (
+            "ResyncRole",
+            "Properties",
+            "Policies",
+            0,
+            "PolicyDocument",
+            "Statement",
+            9,
+            "Condition",
+            "ForAllValues:StringLike",
+            "dynamodb:LeadingKeys",
+            0,
+        ),
+        "*",
+    ),
+    actions_stay_in_order_until_they_are_written_or_dead_letters: (
+        ("TypesenseQueue", "Properties", "RedrivePolicy", "deadLetterTargetArn", "Fn::GetAtt", 0),
+        "DeadLetterQueue",
+    ),
+    the_key_of_typesense_is_a_secret_that_the_template_does_not_know: (
+        ("TypesenseApiKey", "Properties", "SecretString"),
+        "xyz",
+    ),
+    contributions_leave_once_nothing_can_come_late: (
+        ("ContributionsTable", "Properties", "TimeToLiveSpecification", "AttributeName"),
+        "ttl",
+    ),
+    whatever_counts_raises_an_alarm_when_a_counter_is_wrong: (
+        ("ResyncDrift", "Properties", "FilterPattern"),
+        '"a counter holds less"',
     ),
     queues_are_consumed_message_by_message: (
         ("ResyncQueue", "Properties", "VisibilityTimeout"),
@@ -580,7 +762,7 @@ def test_the_local_stage_differs_by_its_parameters_alone(
     compiled: Callable[..., Path], template: Template
 ) -> None:
     """What runs on one machine is what is deployed to AWS, save what a machine can't offer."""
-    text = compiled("local").read_text().replace("stream-sync-local", "stream-sync-dev")
+    text = compiled("local", {}).read_text().replace("stream-sync-local", "stream-sync-dev")
     here, there = dict(leaves(json.loads(text))), dict(leaves(template))
     # On AWS sns:Publish is what PublishBatch asks for, and sqs:SendMessage SendMessageBatch.
     for role, statement, action in (
@@ -588,6 +770,9 @@ def test_the_local_stage_differs_by_its_parameters_alone(
         ("Stream", 5, "sqs:SendMessageBatch"),
         ("Resync", 2, "sqs:SendMessageBatch"),
         ("Resync", 5, "sns:PublishBatch"),
+        ("Typesense", 2, "sqs:SendMessageBatch"),
+        ("Typesense", 5, "sns:PublishBatch"),
+        ("Admin", 7, "sqs:SendMessageBatch"),
     ):
         policy = f"Resources.{role}Role.Properties.Policies.0.PolicyDocument"
         assert here.pop(f"{policy}.Statement.{statement}.Action.1") == action
@@ -600,12 +785,14 @@ def test_the_local_stage_differs_by_its_parameters_alone(
         "OPENSEARCH_ENDPOINT.Fn::Sub",
         "OPENSEARCH_AUTH",
         "OPENSEARCH_TIMEOUT_S",
+        "TYPESENSE_URL",
+        "TYPESENSE_TIMEOUT_S",
         "PARK_DELAY_S",
     )
     assert different == {
         *(
             f"{function}LambdaFunction.Properties.Environment.Variables.{setting}"
-            for function in ("Stream", "Resync", "Deadletters", "Admin")
+            for function in ("Stream", "Resync", "Typesense", "Deadletters", "Admin")
             for setting in settings
         ),
         *(
@@ -614,12 +801,27 @@ def test_the_local_stage_differs_by_its_parameters_alone(
         ),
         *(
             f"{resource}.{policy}"
-            for resource in ("CoreTable", "ProductsTable", "DeadLetterTable", "PayloadBucket")
+            for resource in (
+                "CoreTable",
+                "ProductsTable",
+                "ContributionsTable",
+                "DeadLetterTable",
+                "TypesenseApiKey",
+                "PayloadBucket",
+            )
             for policy in ("DeletionPolicy", "UpdateReplacePolicy")
         ),
         "Outputs.OpenSearchEndpoint.Value.Fn::Sub",
         "Conditions.OverTls.Fn::Equals.0",
     }
+
+
+def test_a_stage_that_does_not_say_where_typesense_is_is_refused_by_that_name(
+    compiled: Callable[..., Path],
+) -> None:
+    """At the deploy, by whoever deploys; else every function would refuse to start."""
+    with pytest.raises(LocalError, match=r"custom\.typesenseUrl"):
+        compiled("dev", {})
 
 
 def test_permissions_for_a_network_stand_under_the_condition_of_one(template: Template) -> None:
@@ -639,7 +841,7 @@ def test_cfn_lint_finds_nothing(
     params: Mapping[str, str] | None, compiled: Callable[..., Path], template_path: Path
 ) -> None:
     """The template is one that CloudFormation's own schemas accept, warnings included."""
-    path = compiled("dev", params) if params else template_path
+    path = compiled("dev", {**URL, **params}) if params else template_path
     accepted = {
         "W3005": "osls names a role that a function refers to once more, as DependsOn",
         "W8003": "conditions compare a parameter of osls, which is a constant by then",
@@ -670,11 +872,16 @@ def test_outputs_name_what_a_user_needs(template: Template) -> None:
         "DeadLetterTable",
         "ResyncQueueUrl",
         "StateTable",
+        "ContributionsTable",
+        "TypesenseQueueUrl",
+        "TypesenseDeadLetterQueueUrl",
+        "TypesenseApiKeyArn",
         "PayloadBucket",
         "OpenSearchEndpoint",
         "AlarmTopicArn",
         "StreamFunctionArn",
         "ResyncFunctionArn",
+        "TypesenseFunctionArn",
         "DeadlettersFunctionArn",
         "AdminFunctionArn",
     }
