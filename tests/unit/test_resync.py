@@ -1,17 +1,15 @@
 """Bringing sinks in line with the table, key by key, and the worker of the queue."""
 
 import json
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import pytest
 
-from sync.change import Change, Planned
 from sync.deadletters import DeadLetter
 from sync.deadline import Deadline
-from sync.errors import InvalidImage, Misconfigured, ModelBug, Refused, Retry, Unavailable
+from sync.errors import InvalidImage, Misconfigured, Refused, Retry, Unavailable
 from sync.fanout import Fanout
 from sync.fields import Text
 from sync.items import Found, Items
@@ -35,12 +33,6 @@ class Plain(Memory):
 
 class Thing(Model):
     name: Text
-
-    @classmethod
-    def plan(cls, change: Change[Self]) -> Iterator[Planned]:
-        if change.new and change.new.name == "a bug's":
-            raise ZeroDivisionError("a bug")
-        yield from super().plan(change)
 
 
 Thing.route = Route(CORE, {"PK": "THING", "SK": ".+"}, {Memory: "things", Plain: "things"})
@@ -226,34 +218,6 @@ def test_what_can_never_succeed_is_said_so() -> None:
     assert kinds == {InvalidImage, Refused}
 
 
-def test_a_bug_in_a_plan_costs_its_own_key(caplog: pytest.LogCaptureFixture) -> None:
-    """Nobody bisects a batch of keys; and it is logged with its keys and trace."""
-    logging.getLogger("sync").propagate = True
-    world = World()
-    world.table.put(1, "a bug's")
-    world.table.put(2, "two")
-    verdicts = {s.key: s.verdict for s in world.resync.run([key(1), key(2)], world.deadline)}
-    assert verdicts[key(2)] is Done.WRITTEN
-    assert isinstance(verdicts[key(1)], ModelBug)
-    assert "the plan of Thing failed: ZeroDivisionError('a bug')" in str(verdicts[key(1)])
-    (line,) = [record for record in caplog.records if record.levelname == "ERROR"]
-    assert (line.table, line.keys) == (CORE, core_keys("THING", "1"))  # type: ignore[attr-defined]
-    assert line.exc_info
-
-
-def test_a_bug_in_a_sink_is_raised() -> None:
-    """No key of its batch is known to be in line."""
-
-    class Forgetful(Memory):
-        def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
-            return []
-
-    world = World(Forgetful())
-    world.table.put(1, "one")
-    with pytest.raises(AssertionError, match="0 outcomes for 1 ops"):
-        world.run(key(1))
-
-
 def test_a_key_that_no_model_wants_is_nobodys() -> None:
     """A model that changed since, or a sink it no longer feeds."""
     world = World()
@@ -379,20 +343,6 @@ def test_a_refused_key_becomes_a_dead_letter_with_its_item() -> None:
     assert (letter.sink, letter.document_id) == ("memory", "THING|1")
     work.letters.broken = True
     assert work.receive(key(1)) == ["m0"]
-
-
-def test_a_bug_in_a_plan_becomes_a_dead_letter_of_its_key() -> None:
-    """With its trace; the rest of the message is in line, and it does not come again."""
-    work = Work()
-    work.table.put(1, "a bug's")
-    work.table.put(2, "two")
-    assert work.receive(key(1), key(2)) == []
-    assert work.held(work.memory, 2) == "two"
-    (letter,) = work.letters.kept
-    assert (letter.sink, letter.keys) == ("memory", core_keys("THING", "1"))
-    assert letter.raw["item"]["name"] == {"S": "a bug's"}
-    assert isinstance(letter.error.__cause__, ZeroDivisionError)  # and so in the trace
-    assert work.queue.sent == []
 
 
 @pytest.mark.parametrize("body", ["", "{}", '{"schema": 99}'])
