@@ -14,6 +14,7 @@ from local.deploy import Deployment
 from local.emulator import Emulator
 from local.errors import LocalError
 from local.opensearch import OpenSearchServer
+from local.typesense import TypesenseServer
 from tests.integ.waiting import until
 
 INDEXES = ["icao_aircraft-v1", "icao_manufacturers-v1", "products-v1"]
@@ -59,16 +60,27 @@ class Account:
 
 
 @pytest.fixture(scope="module")
+def typesense() -> Iterator[TypesenseServer]:
+    with TypesenseServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
 def deployed(
-    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    environment: dict[str, str],
+    typesense: TypesenseServer,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Deployment]:
     deployment = Deployment(
         "local",
         environment,
-        params={"searchRefresh": "true"},
+        params={"searchRefresh": "true", "typesenseUrl": typesense.url},
         log=tmp_path_factory.mktemp("deploy") / "deploy.log",
     )
-    deployment.deploy()
+    secret = deployment.deploy()["TypesenseApiKeyArn"]
+    Account(environment).client("secretsmanager").put_secret_value(
+        SecretId=secret, SecretString=typesense.api_key
+    )
     yield deployment
     deployment.remove()
 
@@ -140,6 +152,8 @@ def test_a_role_allows_what_its_function_does(
     stream.client("s3").put_object(Bucket=outputs["PayloadBucket"], Key="large", Body=b"{}")
     entry: Any = {"Id": "1", "MessageBody": "{}", "DelaySeconds": 900}
     stream.client("sqs").send_message_batch(QueueUrl=outputs["ResyncQueueUrl"], Entries=[entry])
+    worker = Account(environment, "stream-sync-local-typesense")
+    worker.client("secretsmanager").get_secret_value(SecretId=outputs["TypesenseApiKeyArn"])
 
 
 FORBIDDEN: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -153,6 +167,21 @@ FORBIDDEN: dict[str, tuple[str, str, dict[str, Any]]] = {
     "read a payload": ("s3", "get_object", {"Bucket": "{PayloadBucket}", "Key": "large"}),
     "read dead letters": ("sqs", "receive_message", {"QueueUrl": "{DeadLetterQueueUrl}"}),
     "read parked keys": ("sqs", "receive_message", {"QueueUrl": "{ResyncQueueUrl}"}),
+    "read the key of Typesense": (
+        "secretsmanager",
+        "get_secret_value",
+        {"SecretId": "{TypesenseApiKeyArn}"},
+    ),
+    "read what is on its way to Typesense": (
+        "sqs",
+        "receive_message",
+        {"QueueUrl": "{TypesenseQueueUrl}"},
+    ),
+    "forget what counts": (
+        "dynamodb",
+        "delete_item",
+        {"TableName": "{ContributionsTable}", "Key": {"id": {"S": "any"}}},
+    ),
     "list dead letters": ("dynamodb", "scan", {"TableName": "{DeadLetterTable}"}),
     "call the admin": ("lambda", "invoke", {"FunctionName": "stream-sync-local-admin"}),
 }
