@@ -1,4 +1,4 @@
-"""An account for the tests that need AWS, in this process."""
+"""What stands in for AWS, in this process."""
 
 from collections.abc import Iterator
 
@@ -7,6 +7,7 @@ from moto import mock_aws
 
 from sync.log import logger
 from tests.account import Account
+from tests.derived import Tables, in_process
 
 
 @pytest.fixture
@@ -19,3 +20,10 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     monkeypatch.setattr(logger, "handlers", list(logger.handlers))
     with mock_aws():
         yield Account()
+
+
+@pytest.fixture
+def tables() -> Iterator[Tables]:
+    """The tables that rows are derived in."""
+    with in_process() as made:
+        yield made

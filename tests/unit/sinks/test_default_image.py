@@ -1,12 +1,12 @@
 """The default image sink, in an account in this process."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.deadline import Deadline
@@ -22,29 +22,12 @@ from sync.errors import (
 from sync.sinks.base import Done, Op
 from sync.sinks.default_image import DefaultImage, Entity
 from sync.transactions import TRIES
-from tests.derived import (
-    Killed,
-    Tables,
-    at,
-    in_process,
-    killed_after,
-    killed_before,
-    look,
-    lost_answer,
-    lost_request,
-    write,
-)
+from tests.derived import Tables, at, look, lost_answer, lost_request, write
 from tests.records import core_keys
 
 WRITTEN = Done.WRITTEN
 N1 = Entity("SYSTEM", "REGISTRATION", "N1")
 C172 = Entity("SYSTEM", "ICAO", "C172")
-
-
-@pytest.fixture
-def tables() -> Iterator[Tables]:
-    with in_process() as made:
-        yield made
 
 
 def upload(tables: Tables, entity: Entity, *images: str) -> None:
@@ -367,40 +350,3 @@ def test_a_late_copy_does_not_replace_a_newer_one(tables: Tables, call: int) -> 
     tables.put(N1.row("DEFAULT"), image="IMG#2")
     late(tables, call, lambda: tables.delete(N1.row("IMG#2")))
     assert tables.image(N1) == ("IMG#1", "IMG#1")
-
-
-@settings(deadline=None, max_examples=15)
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from([N1, C172]),
-            st.booleans(),  # comes or goes
-            st.integers(1, 3),  # an image
-            st.integers(0, 5),  # the call at which the process dies
-            st.sampled_from([killed_before, killed_after, lost_answer, lost_request]),
-        ),
-        max_size=12,
-    )
-)
-def test_every_default_is_valid_after_any_history(steps: list[Any]) -> None:
-    """It points to an image that exists, or there is none; readers are told the same."""
-    with in_process() as tables:
-        for entity, comes, n, call, fault in steps:
-            row = entity.row(f"IMG#{n}")
-            if comes:
-                tables.put(row, **entity._asdict())
-            else:
-                tables.delete(row)
-            sink, _ = tables.images(at(call, fault))
-            try:
-                write(sink, [look(entity)])
-            except Killed:
-                write(tables.images()[0], [look(entity)])
-        for entity in (N1, C172):
-            assert valid(tables, entity)
-
-
-def valid(tables: Tables, entity: Entity) -> bool:
-    pointer, lookup = tables.image(entity)
-    images = tables.images_of(entity)
-    return pointer == lookup and (pointer in images if images else pointer is None)
