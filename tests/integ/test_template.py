@@ -247,6 +247,7 @@ def the_consumer_role_may_do_what_the_consumer_does(template: Template) -> None:
         *((f"sqs:{action}", "TypesenseDeadLetterQueue.Arn") for action in queue_actions),
         *((f"dynamodb:{action}", "CoreTable.StreamArn") for action in stream_actions),
         *((f"dynamodb:{action}", "ProductsTable.StreamArn") for action in stream_actions),
+        ("dynamodb:BatchGetItem", "DeadLetterTable.Arn"),
         ("dynamodb:UpdateItem", "DeadLetterTable.Arn"),
         ("s3:GetObject", "${PayloadBucket.Arn}/*"),
         ("s3:PutObject", "${PayloadBucket.Arn}/*"),
