@@ -7,6 +7,7 @@ What arrives there, and the kind of row that it becomes:
     lost-range    such a range, where the stream no longer has (all of) its records
     invocation    an asynchronous or scheduled invocation that failed, with its payload
     parked        a key whose message on the resync queue failed too often
+    queued        what a message of a sink's own queue, which failed too often, says of one document
     unknown       anything else, whole
 """
 
@@ -23,7 +24,7 @@ from sync.deadletters import SCHEMA
 from sync.errors import RecordError
 from sync.moments import epoch, iso
 from sync.parking import Message
-from sync.sinks.base import AttributeMap
+from sync.sinks.base import AttributeMap, Op
 from sync.stream_range import StreamRange
 from sync.versions import stream_version
 
@@ -147,13 +148,41 @@ def parked(body: str, receives: str, now_s: float) -> list[Row]:
     ]
 
 
-def unknown(body: str, why: Exception | None, now_s: float) -> Row:
-    """The row of a message that is nothing of the above."""
+def queued(sink: str, op: Op, said: str, receives: str, now_s: float, *, wait_s: float) -> Row:
+    """The row of *op*, of which a message of the queue of *sink* says *said*.
+
+    One for a document, however many of its messages fail. The worker's last request has to be
+    over before the key is resynced: *wait_s* from now on.
+    """
+    source = op.source
+    return Row(
+        id=_digest("queued", sink, op.target, op.id, source.table, compact(source.keys)),
+        kind="queued",
+        first_at=iso(now_s),
+        last_at=iso(now_s),
+        table=source.table,
+        keys=keys_of(source.keys),
+        sink=sink,
+        target=op.target,
+        document_id=op.id,
+        error_class="MessageFailed",
+        error=(
+            f"its message was received {receives} times and never handled; "
+            "the log of the function behind the queue says why"
+        ),
+        after=max(op.version, _ns(now_s + wait_s)),
+        body=said,
+    )
+
+
+def unknown(body: str, why: Exception | None, now_s: float, *, sink: str | None = None) -> Row:
+    """The row of a message that is nothing of the above; *sink*: from whose queue it is."""
     return Row(
         id=_digest("unknown", body),
         kind="unknown",
         first_at=iso(now_s),
         last_at=iso(now_s),
+        sink=sink,
         error_class=type(why).__name__ if why else "Unknown",
         error=str(why or "no message that this queue is for")[:_LONGEST_ERROR],
         body=body,

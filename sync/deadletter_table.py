@@ -16,6 +16,7 @@ from sync.sinks.base import AttributeMap
 OPEN, REPLAYED, DISCARDED = STATUSES = ("open", "replayed", "discarded")
 KEPT_S: Final = 30 * 24 * 3600  # after a row is resolved
 INDEX: Final = "by-status"
+_AT_ONCE: Final = 100  # keys of one BatchGetItem
 _PAGE: Final = 100  # the least rows that a query looks at, since filters drop some of them
 _JSON: Final = frozenset({"keys", "payload"})  # attributes that are kept as JSON text
 
@@ -114,6 +115,29 @@ class DeadLetterTable:
             {**values, "first_at": {"S": row.first_at}, "one": {"N": "1"}},
             ["seen", *gone],
         )
+
+    def known(self, ids: Sequence[str], message_id: str) -> set[str]:
+        """Those of *ids*, which do not repeat, whose rows have message *message_id* already.
+
+        May miss some: `record` knows them as well, but has to be sent all that a row holds.
+        """
+        found = set()
+        for at in range(0, len(ids), _AT_ONCE):
+            keys = [{"id": {"S": id_}} for id_ in ids[at : at + _AT_ONCE]]
+            with failures(f"reading from {self._name}"):
+                answer = self._clients("dynamodb").batch_get_item(
+                    RequestItems={
+                        self._name: {
+                            "Keys": keys,
+                            "ConsistentRead": True,
+                            "ProjectionExpression": "id, last_message",
+                        }
+                    }
+                )
+            for item in answer["Responses"].get(self._name, []):
+                if item.get("last_message") == {"S": message_id}:
+                    found.add(item["id"]["S"])
+        return found
 
     def get(self, id_: str) -> Row | None:
         """The whole row; None where there is none."""

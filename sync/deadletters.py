@@ -4,14 +4,15 @@ import hashlib
 import json
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sync.aws import Clients, failures
 from sync.batches import batches
+from sync.clock import Clock
 from sync.errors import Retry, Unavailable
 from sync.log import logger
+from sync.moments import iso
 from sync.sinks.base import AttributeMap
 
 SCHEMA: Final = 1  # messages outlive deploys; a reader looks here first
@@ -31,7 +32,6 @@ class DeadLetter:
     sink: str | None = None
     target: str | None = None
     document_id: str | None = None
-    at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def id(self) -> str:
@@ -40,14 +40,14 @@ class DeadLetter:
         name = f"{event or _json(self.raw)}|{self.sink}|{self.target}|{self.document_id}"
         return hashlib.sha256(name.encode()).hexdigest()[:32]
 
-    def envelope(self) -> dict[str, Any]:
-        """Everything but the record."""
+    def envelope(self, now_s: float) -> dict[str, Any]:
+        """Everything but the record; *now_s* (epoch seconds) is when it is published."""
         trace = "".join(traceback.format_exception(self.error))
         return {
             "schema": SCHEMA,
             "kind": "quarantined",
             "id": self.id,
-            "at": self.at.isoformat(timespec="milliseconds"),
+            "at": iso(now_s),
             "table": self.table,
             "keys": self.keys,
             "sink": self.sink,
@@ -64,10 +64,11 @@ class DeadLetter:
 class DeadLetters:
     """Publishes dead letters to *topic_arn*; bodies over 200 KB go to *bucket* first."""
 
-    def __init__(self, topic_arn: str, bucket: str, clients: Clients) -> None:
+    def __init__(self, topic_arn: str, bucket: str, clients: Clients, clock: Clock) -> None:
         self._topic_arn = topic_arn
         self._bucket = bucket
         self._clients = clients
+        self._clock = clock
 
     def publish(self, letters: Iterable[DeadLetter]) -> Iterator[tuple[DeadLetter, Retry]]:
         """Log and publish *letters*; yield those that could not be published, with the reason."""
@@ -81,10 +82,12 @@ class DeadLetters:
 
     def _publish(self, letters: Iterable[DeadLetter]) -> Iterator[tuple[DeadLetter, Retry]]:
         messages: list[tuple[DeadLetter, str]] = []
+        now_s = self._clock.time_ns() / 1e9
         for letter in letters:
-            logger.error("quarantined", extra=letter.envelope())
+            envelope = letter.envelope(now_s)
+            logger.error("quarantined", extra=envelope)
             try:
-                messages.append((letter, self._message(letter)))
+                messages.append((letter, self._message(letter, envelope)))
             except Retry as error:
                 yield letter, error
         for batch in batches(
@@ -103,18 +106,18 @@ class DeadLetters:
                 letter, _ = batch[int(failed["Id"])]
                 yield letter, Unavailable(f"SNS: {failed['Code']}: {failed.get('Message', '')}")
 
-    def _message(self, letter: DeadLetter) -> str:
+    def _message(self, letter: DeadLetter, envelope: Mapping[str, Any]) -> str:
         record = _json(letter.raw)
-        envelope = letter.envelope()
         if len(record) <= INLINE_BYTES:
             return f'{_json(envelope)[:-1]},"record":{record}}}'
-        key = f"quarantined/{letter.at:%Y/%m/%d}/{letter.id}.json"
+        day = envelope["at"][:10].replace("-", "/")
+        key = f"quarantined/{day}/{letter.id}.json"
         with failures("keeping the body of a dead letter"):
             self._clients("s3").put_object(
                 Bucket=self._bucket, Key=key, Body=record.encode(), ContentType="application/json"
             )
-        envelope["payload"] = {"bucket": self._bucket, "key": key, "bytes": len(record)}
-        return _json(envelope)
+        payload = {"bucket": self._bucket, "key": key, "bytes": len(record)}
+        return _json({**envelope, "payload": payload})
 
 
 def _json(value: Mapping[str, Any] | Any) -> str:

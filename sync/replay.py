@@ -1,6 +1,6 @@
 """Replaying dead letters: their keys are resynced; the bodies they hold are never written."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,10 +30,19 @@ class Replayed:
 class Replay:
     """Brings sinks in line for rows of the dead-letter table, and resolves those that are."""
 
-    def __init__(self, registry: Registry, resync: Resync, table: DeadLetterTable) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        resync: Resync,
+        table: DeadLetterTable,
+        *,
+        queued: Collection[str] = (),
+    ) -> None:
+        """*queued*: names of the sinks that hand on what they are told by a queue."""
         self._registry = registry
         self._resync = resync
         self._table = table
+        self._queued = queued
 
     def run(self, rows: Sequence[Row], deadline: Deadline) -> Iterator[Replayed]:
         """Replay open *rows*, at most 100 of one sink at once; yields what became of each.
@@ -78,7 +87,7 @@ class Replay:
     def _settle(self, settled: Settled, rows: Iterable[Row]) -> Iterator[Replayed]:
         for row in rows:
             if isinstance(settled.verdict, Done | Unmatched):
-                why = _how(settled, row)
+                why = self._how(settled, row)
                 done = self._table.resolve(row, REPLAYED, why)
                 yield (
                     Replayed(row, "replayed", why)
@@ -93,17 +102,20 @@ class Replay:
             return Replayed(row, "not open", "resolved in the meantime")
         return Replayed(row, "failed", f"{type(error).__name__}: {error}")
 
-
-def _how(settled: Settled, row: Row) -> str:
-    if isinstance(settled.verdict, Unmatched):
-        into = f"{row.sink} from it" if row.sink else "anything from it"
-        return f"no model wants this key, or feeds {into}, any more: nothing was written"
-    if settled.found is None:
-        return "the item is gone; so is its document now"
-    return "written as the table has it, and verified"
+    def _how(self, settled: Settled, row: Row) -> str:
+        if isinstance(settled.verdict, Unmatched):
+            into = f"{row.sink} from it" if row.sink else "anything from it"
+            return f"no model wants this key, or feeds {into}, any more: nothing was written"
+        if row.sink in self._queued:
+            return f"sent anew, as the table has it; what {row.sink} refuses becomes a dead letter"
+        if settled.found is None:
+            return "the item is gone; so is its document now"
+        return "written as the table has it, and verified"
 
 
 def _without_keys(row: Row) -> str:
     if row.kind == "lost-range":
         return f"run python -m sync resync --table {row.table}, then discard it"
+    if row.sink is not None:  # a message of its queue, that nobody could read
+        return f"run python -m sync resync --sink {row.sink} for each table it is of, then discard"
     return f"a row of kind {row.kind} without keys can only be discarded"

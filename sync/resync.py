@@ -32,6 +32,9 @@ class Unmatched:
     """No model wants the key, or its model does not feed the sink: there is nothing to do."""
 
 
+Place = tuple[type[Sink], str, str]
+"""A sink, and the target and id of what it holds there."""
+
 Verdict = Done | Refused | RecordError | RegistryError | Retry | Unmatched
 """What became of a key: in line (Done), never (Refused, RecordError, RegistryError), not yet
 (Retry), or nobody's (Unmatched)."""
@@ -107,7 +110,8 @@ class Resync:
                 wait_s = (key.after - version) / 1e9
                 settled.append(Settled(key, Unavailable(f"its time comes in {wait_s:.0f} s")))
         items = self._items.read([key.source for key in due], deadline)
-        ops: dict[tuple[type[Sink], str, str], tuple[Parked, Op]] = {}
+        ops: dict[Place, Op] = {}
+        askers: dict[Place, list[Parked]] = {}  # several items may ask for one op
         asked: list[Parked] = []
         for key in due:
             found = items[key.source]
@@ -124,9 +128,10 @@ class Resync:
                 continue
             asked.append(key)
             for sink, op in planned:  # a sink that hands it on hands on its age
-                ops[sink, op.target, op.id] = key, replace(op, since=key.since)
+                ops[sink, op.target, op.id] = replace(op, since=key.since)
+                askers.setdefault((sink, op.target, op.id), []).append(key)
         ended = {key: Settled(key, Done.WRITTEN, items[key.source]) for key in asked}
-        for key, outcome, sink in self._outcomes(ops, deadline):
+        for sink, outcome, key in self._outcomes(ops, askers, deadline):
             if outcome.result is Done.WRITTEN or isinstance(ended[key].verdict, Retry):
                 continue  # of several sinks' verdicts one that may yet pass decides
             verdict = _verdict(outcome)
@@ -165,14 +170,18 @@ class Resync:
         return [(sink, op) for sink, op in planned if only in (None, sink.name)]
 
     def _outcomes(
-        self, ops: Mapping[tuple[type[Sink], str, str], tuple[Parked, Op]], deadline: Deadline
-    ) -> Iterator[tuple[Parked, Outcome, type[Sink]]]:
+        self,
+        ops: Mapping[Place, Op],
+        askers: Mapping[Place, Sequence[Parked]],
+        deadline: Deadline,
+    ) -> Iterator[tuple[type[Sink], Outcome, Parked]]:
+        """Write *ops*; what became of each, for every key that asked for it."""
         by_sink: dict[type[Sink], list[Op]] = {}
-        for (sink, _, _), (_, op) in ops.items():
+        for (sink, _, _), op in ops.items():
             by_sink.setdefault(sink, []).append(op)
         for sink, outcome in self._fanout.write(by_sink, deadline):
-            key, _ = ops[sink, outcome.op.target, outcome.op.id]
-            yield key, outcome, sink
+            for key in askers[sink, outcome.op.target, outcome.op.id]:
+                yield sink, outcome, key
 
 
 def _verdict(outcome: Outcome) -> Refused | Retry:

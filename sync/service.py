@@ -73,6 +73,9 @@ class Service:
                 return self.dead_letter_consumer.run(_records(event), deadline)
             if (worker := self.queue_workers.get(queue)) is not None:
                 return worker.run(_records(event), deadline)
+            for sink in self.queued:
+                if queue == _name(sink.dead_letter_queue_url):
+                    return self.dead_letter_consumer.run(_records(event), deadline, of=sink)
             raise RecordError(f"no handler for messages of the queue {queue}")
         raise RecordError(f"no handler for an event like this: {_shape(event)}")
 
@@ -89,6 +92,11 @@ class Service:
         return {
             sink: self._given.get(sink) or sink.from_env(self.env) for sink in self.registry.sinks
         }
+
+    @property
+    def queued(self) -> "list[Queued]":
+        """The sinks that have a queue of their own."""
+        return [sink for sink in self.sinks.values() if isinstance(sink, Queued)]
 
     @cached_property
     def fanout(self) -> Fanout:
@@ -115,7 +123,9 @@ class Service:
         from sync.deadletters import DeadLetters
 
         config = self.config
-        return DeadLetters(config.dead_letter_topic_arn, config.payload_bucket, self.clients)
+        return DeadLetters(
+            config.dead_letter_topic_arn, config.payload_bucket, self.clients, self.clock
+        )
 
     @cached_property
     def dispatcher(self) -> "Dispatcher":
@@ -191,7 +201,8 @@ class Service:
     def replay(self) -> "Replay":
         from sync.replay import Replay
 
-        return Replay(self.registry, self.resync, self.dead_letter_table)
+        queued = [sink.name for sink in self.queued]
+        return Replay(self.registry, self.resync, self.dead_letter_table, queued=queued)
 
     def _check(self) -> None:
         """Refuse settings of sinks, before any record is taken on."""
@@ -201,7 +212,7 @@ class Service:
                 f"STRICT_SINKS names {', '.join(sorted(unknown))}; the sinks are: "
                 f"{', '.join(sorted(names))}"
             )
-        direct = [sink.direct() for sink in self.sinks.values() if isinstance(sink, Queued)]
+        direct = [sink.direct() for sink in self.queued]
         for sink in (*self.sinks.values(), *direct):
             if sink.timeout_s >= self.config.park_delay_s:
                 raise ConfigError(

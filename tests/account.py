@@ -10,14 +10,21 @@ import boto3
 from sync.commands import run
 from sync.deadline import Deadline
 from sync.service import Service
+from sync.sinks.base import Sink
+from sync.sinks.counters import Counters
+from sync.sinks.default_image import DefaultImage
 from sync.sinks.memory import Memory
 from sync.sinks.opensearch import OpenSearch
+from sync.sinks.typesense import Typesense
 from tests import settings
 from tests.clocks import ManualClock
 from tests.records import CORE, PRODUCTS
 from tests.settings import REGION
 
 LETTERS = settings.ENV["DEAD_LETTER_TABLE"]
+CONTRIBUTIONS = settings.ENV["CONTRIBUTIONS_TABLE"]
+TYPESENSE_QUEUE = settings.ENV["TYPESENSE_QUEUE_URL"]
+TYPESENSE_LETTERS = settings.ENV["TYPESENSE_DEAD_LETTER_QUEUE_URL"]
 STATE = "stream-sync-test-state"
 BUCKET = settings.ENV["PAYLOAD_BUCKET"]
 STREAM = f"arn:aws:dynamodb:us-east-1:123456789012:table/{PRODUCTS}/stream/label"
@@ -49,25 +56,32 @@ def client(service: str) -> Any:
 class Account:
     """Tables, queues and bucket; make one within `moto.mock_aws()`.
 
-    *stream* stands in for the client of dynamodbstreams.
+    *stream* stands in for the client of dynamodbstreams, *memory* and *typesense* for OpenSearch
+    and Typesense; the other sinks are themselves.
     """
 
     def __init__(self, stream: Any = None) -> None:
         self.clock = ManualClock(1_800_000_100.0)  # past the records of tests/records.py
         self.memory = Memory()
+        self.typesense = Memory(versioned=False)
         self.stream = stream
         self.boto = client
+        self.images: Sink = DefaultImage(self.boto, CORE)
         self.dynamodb = self.boto("dynamodb")
         for name, *keys in (
             (CORE, "PK", "SK"),
             (PRODUCTS, "productId"),
             (STATE, "sink"),
+            (CONTRIBUTIONS, "id"),
         ):
             self._table(name, keys)
         self._table(LETTERS, ["id"], index=True)
         self.boto("s3").create_bucket(Bucket=BUCKET)
         for queue in ("resync", "dead-letters"):
             self.boto("sqs").create_queue(QueueName=queue)
+        for url in (TYPESENSE_QUEUE, TYPESENSE_LETTERS):
+            name = url.rpartition("/")[2]
+            self.boto("sqs").create_queue(QueueName=name, Attributes={"FifoQueue": "true"})
         self.service = self.fresh()
 
     def fresh(self, **env: str) -> Service:
@@ -76,7 +90,17 @@ class Account:
             {**ENV, **env},
             lambda name: self.stream if name == "dynamodbstreams" else self.boto(name),
             self.clock,
-            sinks={OpenSearch: self.memory},
+            sinks={
+                OpenSearch: self.memory,
+                Typesense: Typesense(
+                    TYPESENSE_QUEUE,
+                    self.boto,
+                    lambda: self.typesense,
+                    dead_letter_queue_url=TYPESENSE_LETTERS,
+                ),
+                Counters: Counters(self.boto, contributions=CONTRIBUTIONS, counters=CORE),
+                DefaultImage: self.images,
+            },
         )
 
     def call(self, command: str, **payload: Any) -> dict[str, Any]:
@@ -99,6 +123,31 @@ class Account:
             for n, body in enumerate(bodies)
         ]
         return self.service.handle({"Records": records}, Context())
+
+    def work(self) -> Any:
+        """Hand the worker of the Typesense queue what waits there; gives its last answer."""
+        sqs, answer = self.boto("sqs"), None
+        while True:
+            received = sqs.receive_message(
+                QueueUrl=TYPESENSE_QUEUE,
+                MaxNumberOfMessages=10,
+                MessageSystemAttributeNames=["All"],
+            )
+            if not (messages := received.get("Messages", [])):
+                return answer
+            records = [
+                {
+                    "messageId": message["MessageId"],
+                    "eventSource": "aws:sqs",
+                    "eventSourceARN": f"arn:aws:sqs:{REGION}:123456789012:typesense.fifo",
+                    "body": message["Body"],
+                    "attributes": message["Attributes"],
+                }
+                for message in messages
+            ]
+            answer = self.service.handle({"Records": records}, Context())
+            for message in messages:
+                sqs.delete_message(QueueUrl=TYPESENSE_QUEUE, ReceiptHandle=message["ReceiptHandle"])
 
     def rows(self, status: str = "open") -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self.call("dlq list", status=status)["rows"]

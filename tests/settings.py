@@ -9,6 +9,7 @@ REQUIRED: Final = {
     "OPENSEARCH_ENDPOINT": "http://127.0.0.1:9",
     "OPENSEARCH_AUTH": "none",
     "TYPESENSE_QUEUE_URL": f"{QUEUES}/typesense.fifo",
+    "TYPESENSE_DEAD_LETTER_QUEUE_URL": f"{QUEUES}/typesense-dead-letters.fifo",
     "TYPESENSE_URL": "http://127.0.0.1:9",
     "TYPESENSE_API_KEY_ARN": f"arn:aws:secretsmanager:{REGION}:123456789012:secret:key-AbCdEf",
     "CONTRIBUTIONS_TABLE": "stream-sync-test-contributions",

@@ -52,6 +52,8 @@ class DynamoDB:
 
     def batch_get_item(self, **given: Any) -> Any:
         request = given["RequestItems"]
+        if request.keys() <= self._own.keys():
+            return self._own_rows(request)
 
         def effect(partial: bool) -> dict[str, Any]:
             if sum(len(wanted["Keys"]) for wanted in request.values()) > 100:
@@ -73,6 +75,23 @@ class DynamoDB:
                 answer["Responses"][name] = [as_bytes(item) for item in found if item is not None]
                 if any(left):
                     waiting = [one for one, fails in zip(keys, left, strict=True) if fails]
+                    answer["UnprocessedKeys"][name] = {**wanted, "Keys": waiting}
+            return answer
+
+        return self._aws.call("dynamodb.batch_get_item", effect, BATCH)
+
+    def _own_rows(self, request: Any) -> Any:
+        def effect(partial: bool) -> dict[str, Any]:
+            answer: dict[str, Any] = {"Responses": {}, "UnprocessedKeys": {}}
+            for name, wanted in request.items():
+                table, keys = self._own[name], wanted["Keys"]
+                left = self._aws.some(keys, partial=partial)
+                ids = [
+                    key[table.key]["S"] for key, fails in zip(keys, left, strict=True) if not fails
+                ]
+                answer["Responses"][name] = [table.items[id_] for id_ in ids if id_ in table.items]
+                if len(ids) < len(keys):
+                    waiting = [key for key, fails in zip(keys, left, strict=True) if fails]
                     answer["UnprocessedKeys"][name] = {**wanted, "Keys": waiting}
             return answer
 

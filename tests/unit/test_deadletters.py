@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from moto import mock_aws
 
 from sync.deadletters import DeadLetter, DeadLetters
 from sync.errors import Refused
+from tests.account import client
+from tests.clocks import ManualClock
 from tests.records import core_keys, stream_record
 
 BUCKET = "payloads"
@@ -19,11 +20,7 @@ class Aws:
     """An SNS topic with a queue behind it, and a bucket."""
 
     def __init__(self) -> None:
-        self.sns, self.sqs, self.s3 = (
-            boto3.client("sns", "us-east-1"),
-            boto3.client("sqs", "us-east-1"),
-            boto3.client("s3", "us-east-1"),
-        )
+        self.sns, self.sqs, self.s3 = map(client, ("sns", "sqs", "s3"))
         self.topic = self.sns.create_topic(Name="dead-letters")["TopicArn"]
         self.queue = self.sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
         self.sns.subscribe(
@@ -33,10 +30,11 @@ class Aws:
             Attributes={"RawMessageDelivery": "true"},
         )
         self.s3.create_bucket(Bucket=BUCKET)
+        self.clock = ManualClock(1_795_248_000.0)  # 2026-11-21T08:00:00Z
 
     def letters(self, topic: str | None = None, bucket: str = BUCKET) -> DeadLetters:
         clients = {"sns": self.sns, "s3": self.s3}
-        return DeadLetters(topic or self.topic, bucket, clients.__getitem__)
+        return DeadLetters(topic or self.topic, bucket, clients.__getitem__, self.clock)
 
     def received(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -76,6 +74,15 @@ def test_a_letter_arrives_whole_with_error_and_trace(aws: Aws) -> None:
     }
     assert message["error"]["class"] == "Refused"
     assert message["error"]["trace"].endswith("Refused: no\n")
+
+
+def test_a_letter_has_the_time_of_the_service_s_clock(aws: Aws) -> None:
+    """Later letters open a row that was resolved: both times have to be of one clock."""
+    aws.clock.now += 60
+    assert list(aws.letters().publish([letter(text="é" * 300_000)])) == []
+    (message,) = aws.received()
+    assert message["at"] == "2026-11-21T08:01:00.000Z"
+    assert message["payload"]["key"].startswith("quarantined/2026/11/21/")
 
 
 def test_a_large_record_goes_through_s3(aws: Aws) -> None:

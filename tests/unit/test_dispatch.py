@@ -279,7 +279,7 @@ def test_a_refused_op_is_quarantined_naming_its_sink() -> None:
     bench = Bench(memory=Answering(lambda op: refused if op.id.endswith("2") else Done.WRITTEN))
     assert bench.run(thing(1), thing(2), thing(3)) == []
     (letter,) = bench.letters.kept
-    envelope = letter.envelope()
+    envelope = letter.envelope(0.0)
     assert (letter.table, letter.keys) == (CORE, core_keys("THING", "ID#2"))
     assert (letter.sink, letter.target, letter.document_id) == ("memory", "things", "THING|ID%232")
     assert envelope["error"]["class"] == "Refused"

@@ -14,7 +14,7 @@ from sync.config import matching
 from sync.deadline import Deadline
 from sync.errors import ConfigError, Misconfigured, Refused, Retry, Unavailable
 from sync.sinks.base import Done, Op, Outcome, Schematic, Sink, Worker
-from sync.sinks.typesense.messages import Action, pack
+from sync.sinks.typesense.messages import Action, pack, read
 from sync.sinks.typesense.sink import TypesenseDirect
 
 if TYPE_CHECKING:
@@ -59,18 +59,24 @@ class Typesense:
         queue_url: str,
         clients: Clients = aws_client,
         direct: Callable[[], Sink] | None = None,
+        *,
+        dead_letter_queue_url: str = "",
     ) -> None:
         """*direct* makes the sink that the worker writes to, and that `prepare` asks."""
         self.queue_url = queue_url
+        self.dead_letter_queue_url = dead_letter_queue_url
         self._clients = clients
         self._direct = direct
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        url = matching(
-            env, "TYPESENSE_QUEUE_URL", r"https?://\S+\.fifo", "the URL of an SQS FIFO queue"
+        what = r"https?://\S+\.fifo", "the URL of an SQS FIFO queue"
+        return cls(
+            matching(env, "TYPESENSE_QUEUE_URL", *what),
+            direct=lambda: TypesenseDirect.from_env(env),
+            # A FIFO queue's redrive leads to a FIFO queue alone (SQS guide, dead-letter queues).
+            dead_letter_queue_url=matching(env, "TYPESENSE_DEAD_LETTER_QUEUE_URL", *what),
         )
-        return cls(url, direct=lambda: TypesenseDirect.from_env(env))
 
     @classmethod
     def schema(cls, models: Sequence[type["Model"]]) -> dict[str, Any]:
@@ -95,6 +101,9 @@ class Typesense:
         from sync.sinks.typesense.worker import TypesenseWorker
 
         return TypesenseWorker(fanout, resync, parking, dead_letters)
+
+    def contents(self, body: str) -> Sequence[tuple[Op, str]]:
+        return [(action.op(), action.text()) for action in read(body)]
 
     def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
         lanes: dict[str, list[tuple[Op, str]]] = {}
