@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import settings as checked
 from hypothesis import strategies as st
 
-from tests.unit.delivery.histories import Answer, History, Play
+from tests.properties.delivery.histories import Answer, History, Play
 from tests.unit.delivery.lanes import mapping
 
 ANSWERS = st.one_of(

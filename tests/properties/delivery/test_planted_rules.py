@@ -12,7 +12,8 @@ from local.delivery import filters, rules
 from local.delivery.ports import Answered
 from local.delivery.records import Record
 from local.delivery.shards import Delivery
-from tests.unit.delivery import test_filters, test_laws, test_rules, test_shards
+from tests.properties.delivery import test_laws
+from tests.unit.delivery import test_filters, test_rules, test_shards
 
 Test = Callable[[], None]
 
