@@ -36,7 +36,7 @@ class EntityImage(Model):
 
 @route(
     "stream-sync-{stage}-core",
-    PK=r"IMAGES#(?!ORG#[^#]+#ENTITY#(?:ICAO|REGISTRATION)#ID#).*",
+    PK=r"IMAGES#(?!ORG#[^#]+#ENTITY#(?:ICAO|REGISTRATION)#ID#.).*",
     SK=r"IMG#.*",
     into={DefaultImage: POINTERS},
 )
