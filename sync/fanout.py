@@ -7,7 +7,7 @@ from sync.clock import Clock
 from sync.deadline import Deadline
 from sync.errors import Unavailable
 from sync.sinks.base import Op, Outcome, Sink
-from sync.state import StateTable
+from sync.state import StateTable, noted_as
 
 Written = tuple[type[Sink], list[Outcome]]
 Write = Callable[[type[Sink]], list[Outcome]]
@@ -31,7 +31,8 @@ def in_threads(write: Write, sinks: Iterable[type[Sink]]) -> Iterator[Written]:
 class Fanout:
     """The sinks of a service, with a breaker each. One for each warm container.
 
-    *state*, if given, is told how each sink is doing.
+    *state*, if given, is told how each sink is doing; a sink that has a queue under a name of its
+    own, since what the queue has taken its destination has not.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Fanout:
         self._breakers = {sink: Breaker(clock) for sink in sinks}
         self._at_once = at_once
         self._state = state
+        self._noted = {kind: noted_as(kind, sink) for kind, sink in sinks.items()}
 
     def refusal(self, name: str | None) -> Unavailable | None:
         """Why nothing should be tried with the sink of that *name* now; None where it should."""
@@ -71,7 +73,7 @@ class Fanout:
                 raise AssertionError(f"{sink.name}: {len(outcomes)} outcomes for {len(wanted)} ops")
             breaker.saw(outcomes)
             if self._state is not None:
-                self._state.saw(sink.name, outcomes, breaker)
+                self._state.saw(self._noted[sink], outcomes, breaker)
             return outcomes
 
         for sink, outcomes in self._at_once(write_one, ops):

@@ -1,4 +1,5 @@
-"""How each sink is doing, noted in the state table for `status`: one row for each sink.
+"""How each sink is doing, noted in the state table for `status`: one row for each sink, and one for
+the way into its queue where it has one.
 
 A warm container notes a success once a minute at most, and every opening of its breaker. So the
 row is a minute old at worst, and writing ops costs no request of its own.
@@ -13,11 +14,20 @@ from sync.clock import Clock
 from sync.errors import Retry
 from sync.log import logger
 from sync.moments import iso
-from sync.sinks.base import Done, Outcome
+from sync.sinks.base import Done, Outcome, Queued, Sink
 
 EVERY_S: Final = 60.0
 _LONGEST: Final = 500  # characters
 _DIGITS: Final = 10**9  # a version's second stands before its last nine digits
+
+
+def noted_as(kind: type[Sink], sink: Sink) -> str:
+    """Under which name *sink*, which is written to as *kind*, is noted.
+
+    What a queue has taken is not written yet: so a sink that has one is noted as `NAME queue`, and
+    as `NAME` what the queue's worker writes to.
+    """
+    return f"{kind.name} queue" if isinstance(sink, Queued) else kind.name
 
 
 class StateTable:

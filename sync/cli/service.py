@@ -79,6 +79,7 @@ def status(options: Namespace, call: Call, screen: Screen) -> int:
     screen.table(
         ["", "", "oldest"],
         [
+            *((_holding(q), _sum(q), _seconds(q["oldest_s"])) for q in answer["queues"]),
             ("parked messages, all sinks", _sum(parked), _seconds(parked.get("oldest_s"))),
             ("open dead letters", dead.get("open"), dead.get("oldest")),
             ("dead letters not yet kept", dead.get("queued"), None),
@@ -136,9 +137,15 @@ def _handled(answer: Any) -> int:
     return sum(answer["counts"].values())
 
 
-def _sum(parked: dict[str, Any]) -> int | None:
-    counted = [parked[name] for name in ("waiting", "delayed", "in_flight") if name in parked]
-    return sum(counted) if counted else None
+def _holding(queue: dict[str, Any]) -> str:
+    """What the messages of a sink's own queue are."""
+    what = "dead letters not yet kept" if queue["dead_letters"] else "messages on their way"
+    return f"{what}, {queue['sink']}"
+
+
+def _sum(queue: dict[str, Any]) -> int | None:
+    counted = [queue.get(name) for name in ("waiting", "delayed", "in_flight")]
+    return None if None in counted else sum(filter(None, counted))
 
 
 def _s(ms: int | None) -> float | None:

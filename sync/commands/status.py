@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sync.aws import failures
@@ -11,6 +12,7 @@ from sync.deadletter_table import Filter
 from sync.deadline import Deadline
 from sync.errors import Retry
 from sync.moments import iso
+from sync.state import noted_as
 
 if TYPE_CHECKING:
     from sync.service import Service
@@ -19,6 +21,7 @@ T = TypeVar("T")
 
 LATE_MS: Final = 12 * 3600 * 1000  # half of what a stream keeps
 LOST_MS: Final = 24 * 3600 * 1000  # what a stream keeps (DynamoDB guide, Streams)
+OLD_S: Final = 900  # of a message that its function should have had
 GREEN, YELLOW, RED = ("green", "yellow", "red")
 _MOST_COUNTED: Final = 5_000  # open dead letters; more are "at least so many"
 _LOOK_BACK_S: Final = 900
@@ -27,15 +30,22 @@ _QUEUE_ATTRIBUTES: Final = {
     "delayed": "ApproximateNumberOfMessagesDelayed",
     "in_flight": "ApproximateNumberOfMessagesNotVisible",
 }
+_UNTOLD: Final[dict[str, int | None]] = dict.fromkeys((*_QUEUE_ATTRIBUTES, "oldest_s"))
 
 
 def status(_given: Arguments, service: "Service", deadline: Deadline) -> dict[str, Any]:
     """`{"command": "status"}`: sinks, queues, dead letters and how late the streams are.
 
     Answers `{"level", "problems": [{"level", "what", "run"}], "sinks": [{"sink",
-    "last_success_at", "lag_s", "breaker", "broken_by", "dead"}], "parked": {"waiting", "delayed",
-    "in_flight", "oldest_s"}, "dead_letters": {"open", "counted_all", "oldest", "queued"},
-    "stream": {"iterator_age_ms"}, "at"}`. What can't be told is null, and a problem says why.
+    "last_success_at", "lag_s", "breaker", "broken_by", "dead"}], "queues": [{"sink", "queue",
+    "dead_letters", "waiting", "delayed", "in_flight", "oldest_s"}], "parked": {"waiting",
+    "delayed", "in_flight", "oldest_s"}, "dead_letters": {"open", "counted_all", "oldest",
+    "queued"}, "stream": {"iterator_age_ms"}, "at"}`. What can't be told is null, and a problem
+    says why.
+
+    A sink that is written to by a queue of its own is two of "sinks": "NAME queue", which is what
+    the stream writes to, and "NAME" behind it. "queues" has its queue and the dead-letter queue of
+    that ("dead_letters": true); one whose oldest message waits over 15 minutes is yellow.
 
     lag_s is the age of the oldest change of the write that was noted last, at most a minute ago
     while there are writes. Parked keys are counted in messages, for all sinks together: SQS can't
@@ -46,21 +56,32 @@ def status(_given: Arguments, service: "Service", deadline: Deadline) -> dict[st
     now_s = service.clock.time_ns() / 1e9
     unknown: dict[str, Any] = {}
     dead = _told(problems, {**unknown}, lambda: _dead_letters(service, deadline))
-    parked = _told(problems, unknown, lambda: _parked(service, now_s))
+    resync_url = service.config.resync_queue_url
+    parked = _told(problems, unknown, lambda: _waiting(service, resync_url, now_s))
     queued = _told(problems, None, lambda: _depth(service, service.config.dead_letter_queue_url))
     age_ms = _told(problems, None, lambda: _iterator_age_ms(service, now_s))
     rows = _told(problems, unknown, lambda: service.state.read() if service.state else {})
-    by_sink = dead.pop("by_sink", {})
+    counts: Counter[str | None] | None = dead.pop("by_sink", None)
     sinks = [
-        _sink(sink.name, rows.get(sink.name, {}), by_sink.get(sink.name, 0), iso(now_s))
-        for sink in sorted(service.registry.sinks, key=lambda sink: sink.name)
+        _sink(
+            name,
+            rows.get(name, {}),
+            counts[name] if has_letters and counts is not None else None,
+            now_s,
+        )
+        for name, has_letters in sorted(_names(service))
     ]
-    problems += _problems(sinks, dead, age_ms, list(service.registry.tables))
+    queues = [
+        {**queue, **_told(problems, _UNTOLD, partial(_waiting, service, url, now_s))}
+        for queue, url in _queues(service)
+    ]
+    problems += _problems(sinks, queues, dead, age_ms, list(service.registry.tables))
     levels = {problem["level"] for problem in problems}
     return {
         "level": RED if RED in levels else YELLOW if levels else GREEN,
         "problems": problems,
         "sinks": sinks,
+        "queues": queues,
         "parked": parked,
         "dead_letters": {**dead, "queued": queued and sum(queued.values())},
         "stream": {"iterator_age_ms": age_ms},
@@ -78,7 +99,11 @@ def _told(problems: list[dict[str, Any]], otherwise: T, ask: Callable[[], T]) ->
 
 
 def _problems(
-    sinks: Sequence[dict[str, Any]], dead: dict[str, Any], age_ms: int | None, tables: Sequence[str]
+    sinks: Sequence[dict[str, Any]],
+    queues: Sequence[dict[str, Any]],
+    dead: dict[str, Any],
+    age_ms: int | None,
+    tables: Sequence[str],
 ) -> Iterator[dict[str, Any]]:
     if age_ms is not None and age_ms > LOST_MS:
         for table in tables:
@@ -100,6 +125,15 @@ def _problems(
                 "what": f"{sink['sink']} does not answer: {sink['broken_by']}",
                 "run": None,
             }
+    for queue in queues:
+        if (queue["oldest_s"] or 0) > OLD_S:
+            what = "dead letters" if queue["dead_letters"] else "changes"
+            yield {
+                "level": YELLOW,
+                "what": f"{what} for {queue['sink']} have waited for {queue['oldest_s']:,} s: "
+                f"the function behind {queue['queue']} fails, or can't keep up; see its log",
+                "run": None,
+            }
     if dead.get("open"):
         yield {
             "level": YELLOW,
@@ -108,14 +142,31 @@ def _problems(
         }
 
 
-def _sink(name: str, row: dict[str, Any], dead: int, now: str) -> dict[str, Any]:
+def _names(service: "Service") -> Iterator[tuple[str, bool]]:
+    """What is noted of sinks, and whether dead letters have that name."""
+    for kind, sink in service.sinks.items():
+        yield kind.name, True
+        if (noted := noted_as(kind, sink)) != kind.name:
+            yield noted, False
+
+
+def _queues(service: "Service") -> Iterator[tuple[dict[str, Any], str]]:
+    """What sinks' own queues are called and for, and their URLs."""
+    for sink in service.queued:
+        for url, dead in ((sink.queue_url, False), (sink.dead_letter_queue_url, True)):
+            yield {"sink": sink.name, "queue": _name(url), "dead_letters": dead}, url
+
+
+def _sink(name: str, row: dict[str, Any], dead: int | None, now_s: float) -> dict[str, Any]:
     success, broken = row.get("last_success_at"), row.get("broken_at")
     open_until = row.get("broken_until") if broken and broken > (success or "") else None
     return {
         "sink": name,
         "last_success_at": success,
         "lag_s": int(row["lag_s"]) if "lag_s" in row else None,
-        "breaker": f"open until {open_until}" if open_until and open_until > now else "closed",
+        "breaker": f"open until {open_until}"
+        if open_until and open_until > iso(now_s)
+        else "closed",
         "broken_by": row.get("broken_by") if open_until else None,
         "dead": dead,
     }
@@ -133,20 +184,16 @@ def _dead_letters(service: "Service", deadline: Deadline) -> dict[str, Any]:
     }
 
 
-def _parked(service: "Service", now_s: float) -> dict[str, Any]:
-    url = service.config.resync_queue_url
+def _waiting(service: "Service", url: str, now_s: float) -> dict[str, int | None]:
+    """How many messages a queue has, and how long the oldest has waited."""
     oldest = _metric(
-        service,
-        now_s,
-        "AWS/SQS",
-        "ApproximateAgeOfOldestMessage",
-        {"QueueName": url.rpartition("/")[2]},
+        service, now_s, "AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": _name(url)}
     )
     return {**_depth(service, url), "oldest_s": oldest}
 
 
 def _depth(service: "Service", url: str) -> dict[str, int]:
-    with failures(f"asking for the depth of {url.rpartition('/')[2]}"):
+    with failures(f"asking for the depth of {_name(url)}"):
         answer = service.clients("sqs").get_queue_attributes(
             QueueUrl=url, AttributeNames=list(_QUEUE_ATTRIBUTES.values())
         )
@@ -174,6 +221,10 @@ def _metric(
         )
     points = sorted(answer["Datapoints"], key=lambda point: point["Timestamp"])
     return int(points[-1]["Maximum"]) if points else None
+
+
+def _name(queue_url: str) -> str:
+    return queue_url.rpartition("/")[2]
 
 
 def _hours(ms: int) -> str:

@@ -436,6 +436,14 @@ def test_what_cannot_be_told_is_a_problem_and_hides_nothing_else(account: Accoun
     assert answer["parked"] == {}
 
 
+def test_dead_letters_that_cannot_be_counted_are_not_none(account: Account) -> None:
+    """Null is not 0: there may be many."""
+    account.dynamodb.delete_table(TableName=LETTERS)
+    answer = account.call("status")
+    assert answer["level"] == "yellow"
+    assert opensearch(answer)["dead"] is None
+
+
 def test_a_success_is_noted_once_a_minute(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:

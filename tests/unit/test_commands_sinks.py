@@ -14,8 +14,9 @@ from sync.sinks.base import Op, Outcome, Source
 from sync.sinks.default_image import Entity
 from sync.sinks.memory import Memory
 from sync.sinks.typesense.messages import Action, pack
-from tests.account import TYPESENSE_LETTERS, Account
+from tests.account import TYPESENSE_LETTERS, TYPESENSE_QUEUE, Account
 from tests.records import CORE, core_keys, stream_record
+from tests.unit.test_commands import metric
 from tests.unit.test_deadletter_consumer import letter
 
 ENTITY = Entity("SYSTEM", "ICAO", "C172")
@@ -206,3 +207,74 @@ def test_a_replay_goes_past_a_model_with_a_bug(
     (row,) = account.rows()
     assert (row["model"], row["error_class"]) == ("FaaLink", "ModelBug")
     assert "ZeroDivisionError" in row["error"]
+
+
+def noted(account: Account, name: str) -> Any:
+    (sink,) = [sink for sink in account.call("status")["sinks"] if sink["sink"] == name]
+    return sink
+
+
+def test_what_a_queue_has_taken_is_not_said_to_be_written(account: Account) -> None:
+    """The way into the queue and the sink behind it are told of by themselves."""
+    register(account)
+    account.call("resync", table=CORE)
+    assert noted(account, "typesense queue")["last_success_at"] is not None
+    assert noted(account, "typesense")["last_success_at"] is None
+    account.clock.now += 5
+    account.work()
+    behind = noted(account, "typesense")
+    assert (behind["last_success_at"], behind["lag_s"]) == (account.call("status")["at"], 5)
+
+
+def test_a_sink_behind_a_queue_that_is_down_is_named(account: Account) -> None:
+    """However well its queue does."""
+    account.typesense = Failing(Unavailable("connection refused"))
+    account.service = account.fresh()
+    register(account)
+    account.call("resync", table=CORE)
+    account.work()
+    account.clock.now += 5
+    account.call("resync", table=CORE)  # which notes a success of the queue
+    assert noted(account, "typesense")["breaker"].startswith("open until")
+    assert noted(account, "typesense")["broken_by"] == "Unavailable: connection refused"
+    assert noted(account, "typesense queue")["breaker"] == "closed"
+    answer = account.call("status")
+    assert answer["level"] == "yellow"
+    assert "typesense does not answer" in answer["problems"][0]["what"]
+
+
+@pytest.mark.parametrize(
+    ("queue", "what"),
+    [("typesense.fifo", "changes"), ("typesense-dead-letters.fifo", "dead letters")],
+)
+@pytest.mark.parametrize(("age_s", "level"), [(900, "green"), (901, "yellow")])
+def test_a_sink_s_queue_that_stands_still_is_told(
+    age_s: int, level: str, queue: str, what: str, account: Account
+) -> None:
+    """With what waits there; the sink itself may look well."""
+    metric(account, "ApproximateAgeOfOldestMessage", age_s, QueueName=queue)
+    register(account)
+    account.call("resync", table=CORE)
+    answer = account.call("status")
+    assert answer["level"] == level
+    assert [problem["what"].partition(":")[0] for problem in answer["problems"]] == (
+        [f"{what} for typesense have waited for 901 s"] if level == "yellow" else []
+    )
+    waits = {(one["queue"], one["waiting"]): one["oldest_s"] for one in answer["queues"]}
+    assert waits[queue, 1 if queue == "typesense.fifo" else 0] == age_s
+
+
+def test_a_sink_s_queue_that_is_gone_hides_nothing_else(account: Account) -> None:
+    """Its numbers are unknown, and a problem says so."""
+    account.boto("sqs").delete_queue(QueueUrl=TYPESENSE_QUEUE)
+    answer = account.call("status")
+    assert answer["level"] == "yellow"
+    assert "typesense.fifo" in answer["problems"][0]["what"]
+    assert [one["waiting"] for one in answer["queues"]] == [None, 0]
+
+
+def test_dead_letters_of_a_sink_behind_a_queue_are_counted_once(account: Account) -> None:
+    """By its own name, which letters have."""
+    redriven(account)
+    assert noted(account, "typesense")["dead"] == 1
+    assert noted(account, "typesense queue")["dead"] is None
