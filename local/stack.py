@@ -25,6 +25,16 @@ from sync.cli.calls import deployed
 
 STAGE = "local"
 LOGS = STATE / "logs"
+TYPESENSE_ACTIONS = (  # what the service's API key has to allow
+    "aliases:list",
+    "aliases:upsert",
+    "collections:create",
+    "collections:get",
+    "collections:list",
+    "collections:update",
+    "documents:delete",
+    "documents:import",
+)
 DESCRIPTION = STATE / "stack.json"  # of the stack that is up, as `python -m local status` shows it
 
 Say = Callable[[str], None]
@@ -96,7 +106,7 @@ class Stack:
                 log=self._logs / "deploy.log",
             )
             self._outputs = self.deployment.deploy()
-            self.put_typesense_api_key(self.typesense_api_key)
+            self.give_typesense_key()
             search.result()
         for made in self.deployment.invoke("admin", {"command": "mappings apply"})["targets"]:
             self._say(f"{made['result']} {made['sink']} alias {made['target']}")
@@ -123,10 +133,11 @@ class Stack:
         """A key that may do everything."""
         return self.typesense.api_key
 
-    def put_typesense_api_key(self, key: str) -> None:
-        """Have the functions use *key*; one that has read another reads anew when it is refused."""
+    def give_typesense_key(self) -> None:
+        """Put a new API key into the secret; a function reads it when its last one is refused."""
         self.client("secretsmanager").put_secret_value(
-            SecretId=self._outputs["TypesenseApiKeyArn"], SecretString=key
+            SecretId=self._outputs["TypesenseApiKeyArn"],
+            SecretString=self.typesense.create_key("of the functions", TYPESENSE_ACTIONS),
         )
 
     @property

@@ -3,9 +3,13 @@
 import os
 import signal
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+
+import typesense
 
 from local import paths
 from local.processes import Child, free_port, http_answers, http_ok
@@ -40,6 +44,27 @@ class TypesenseProcess:
     def pid(self) -> int | None:
         """The server's process, None before the first start."""
         return self._child.pid if self._child else None
+
+    @contextmanager
+    def client(self) -> Iterator[typesense.Client]:
+        """The official client, with the key that may do everything; it tries nothing again."""
+        client = typesense.Client(
+            {
+                "nodes": [{"protocol": "http", "host": "127.0.0.1", "port": self.port}],
+                "api_key": self.api_key,
+                "num_retries": 0,
+            }
+        )
+        try:
+            yield client
+        finally:
+            client.api_call.close()
+
+    def create_key(self, description: str, actions: Sequence[str]) -> str:
+        """A new API key that may do *actions* with any collection."""
+        wanted: Any = {"description": description, "actions": actions, "collections": ["*"]}
+        with self.client() as client:
+            return client.keys.create(wanted)["value"]
 
     def start(self, *, timeout_s: float = 30.0) -> Self:
         """Start, and return when it answers; if it runs already, do nothing. Raises LocalError."""

@@ -55,7 +55,8 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
     def package(stage: str, params: Mapping[str, str] | None = None) -> Path:
         folder = tmp_path_factory.mktemp(stage)
-        Deployment(stage, env, params=URL if params is None else params, log=folder / "osls.log").package(folder)
+        params = URL if params is None else params
+        Deployment(stage, env, params=params, log=folder / "osls.log").package(folder)
         return folder / "cloudformation-template-update-stack.json"
 
     return package
@@ -540,7 +541,7 @@ def whatever_counts_raises_an_alarm_when_a_counter_is_wrong(template: Template) 
     counting = {
         function.replace("LambdaFunction", "LogGroup")
         for function, told in functions(template).items()
-        if DERIVING <= grants(template, shown(told["Role"]).removesuffix(".Arn"))
+        if grants(template, shown(told["Role"]).removesuffix(".Arn")) >= DERIVING
     }
     assert {shown(found["LogGroupName"]) for found in filters} == counting
     assert len(counting) == 3

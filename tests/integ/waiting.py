@@ -32,10 +32,26 @@ def parked(stack: Stack) -> int:
     return sum(counts[name] for name in ("waiting", "delayed", "in_flight"))
 
 
+def queued(stack: Stack) -> int:
+    """Messages on their way to Typesense, whatever their state."""
+    answer = stack.client("sqs").get_queue_attributes(
+        QueueUrl=stack.typesense_queue_url, AttributeNames=["All"]
+    )["Attributes"]
+    return int(answer["ApproximateNumberOfMessages"]) + int(
+        answer["ApproximateNumberOfMessagesNotVisible"]
+    )
+
+
+def under_way(stack: Stack) -> bool:
+    """Whether a key is parked or on its way to Typesense; from the one it may come to the other."""
+    return bool(queued(stack) or parked(stack) or queued(stack))
+
+
 def quiet(stack: Stack) -> None:
-    """Return once nothing is under way: nothing to deliver, nothing parked, no letter to keep."""
+    """Return once nothing is under way: nothing to deliver, nothing queued or parked, no letter to
+    keep."""
     delivered(stack)
-    until("parked keys to be resynced", lambda: parked(stack) == 0)
+    until("parked keys to be resynced", lambda: not under_way(stack))
     until(
         "dead letters to be kept",
         lambda: stack.command({"command": "status"})["dead_letters"]["queued"] == 0,
