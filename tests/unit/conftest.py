@@ -22,8 +22,15 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         yield Account()
 
 
+@pytest.fixture(scope="module")
+def one_account() -> Iterator[None]:
+    """One account for all tests of a file: for those that have tables of their own in it."""
+    with mock_aws():
+        yield
+
+
 @pytest.fixture
-def tables() -> Iterator[Tables]:
+def tables(one_account: None) -> Iterator[Tables]:
     """The tables that rows are derived in."""
     with in_process() as made:
         yield made

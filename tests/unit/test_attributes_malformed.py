@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sync import attributes
@@ -55,7 +55,6 @@ MALFORMED: list[tuple[Any, str, str]] = [
 ]
 
 
-@settings(max_examples=500, deadline=None, database=None)
 @given(
     st.sampled_from(MALFORMED),
     st.lists(st.sampled_from(["specs", "ชื่อ", 0, 3, 12]), max_size=5),
