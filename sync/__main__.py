@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from sync.cli import dead_letters, service
+from sync.cli import counters, dead_letters, service
 from sync.cli.calls import Call, deployed, here
 from sync.cli.screen import Screen
 from sync.errors import ConfigError, SyncError
@@ -56,6 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     resync.add_argument("--sink", help="this one alone")
     resync.add_argument("--dry-run", action="store_true", help="count only")
     _limit(resync, "items")
+    recount = _add(commands, "recount", counters.recount, "compare counters with what they count")
+    recount.add_argument("--repair", action="store_true", help="mend what differs")
     _add(commands, "status", service.status, "sinks, parked keys, dead letters, lateness")
     mappings = commands.add_parser("mappings", help="schemas generated from the models")
     actions = mappings.add_subparsers(dest="action", required=True, metavar="ACTION")

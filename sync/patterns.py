@@ -28,6 +28,12 @@ def literal_prefix(pattern: str) -> str:
     return "".join(prefix)
 
 
+def literal(pattern: str) -> str | None:
+    """The one text that *pattern* matches; None where it may match others."""
+    prefix = literal_prefix(pattern)
+    return prefix if len(_parse(pattern)) == len(prefix) else None
+
+
 @lru_cache(maxsize=4096)
 def samples(pattern: str) -> tuple[str, ...]:
     """A few texts that *pattern* matches in full, shortest choices first; may be none."""

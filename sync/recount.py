@@ -24,17 +24,28 @@ from sync.errors import ConfigError, RecordError, RegistryError, Retry, Unavaila
 from sync.ids import document_id
 from sync.items import Found, Items, text_only, wire
 from sync.parking import Parked
+from sync.patterns import literal
 from sync.registry import Registry
 from sync.resync import Resync
 from sync.sinks.base import AttributeMap, Done, Source
 from sync.sinks.counters.actions import replace
 from sync.sinks.counters.rows import FAMILIES, Contribution, Counter, count_of, row_id, source_of
 from sync.sinks.counters.sink import Counters, read
-from sync.transactions import transact
+from sync.transactions import CALL_S, transact
 
 LINKS, CONTRIBUTIONS, COUNTERS = STAGES = ("links", "contributions", "counters")
 PORTION_S: Final = 30.0  # the least time that another portion is begun with
 _AT_ONCE: Final = 100  # one BatchGetItem
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Counters, and the links that they count: those in *partition* of *table*, by *hash_key*."""
+
+    target: str
+    table: str
+    hash_key: str
+    partition: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,39 +94,49 @@ class Contributing:
         self.print ^= hash((row["id"]["S"], row["version"]["N"]))
 
 
+def families(registry: Registry) -> Iterator[Family]:
+    """A family for each model that feeds the counters sink.
+
+    Raises ConfigError for one whose links stand in more than one partition: these would have to be
+    scanned for.
+    """
+    for model, table, target in registry.feeding(Counters):
+        hash_key, pattern = next(iter(model.route.keys.items())) if model.route else ("", "")
+        if (partition := literal(pattern)) is None:
+            raise ConfigError(f"{model.__name__} has no one partition: {hash_key} is {pattern!r}")
+        yield Family(target, table, hash_key, partition)
+
+
 class Recount:
-    """One family of counters and the links in *partition* of *table*, whose hash key is PK."""
+    """One family of counters and its links."""
 
     def __init__(
         self,
+        family: Family,
         sink: Counters,
         registry: Registry,
         resync: Resync,
         clients: Clients,
-        *,
-        target: str,
-        table: str,
-        partition: str,
     ) -> None:
+        self._family = family
         self._sink = sink
         self._registry = registry
         self._resync = resync
         self._clients = clients
         self._items = Items(clients)
-        self._target = target
-        self._table = table
-        self._partition = partition
 
     def page(self, cursor: str | None, *, repair: bool, limit: int, deadline: Deadline) -> Page:
         """Check at most about *limit* rows, from *cursor* on; with *repair* mend what differs.
 
-        The last stage reads all contributions and counters, in a call of its own. Raises
-        ConfigError for a bad cursor, Retry where a table can't be read or time runs out.
+        The last stage reads all contributions and counters, in a call of its own, and tells at
+        most *limit* counters. Raises ConfigError for a bad cursor, Retry where a table can't be
+        read or time runs out.
         """
         page = Page()
         stage, start = _place(cursor)
         if stage == COUNTERS:
-            page.counters = self._check_counters(repair, deadline)
+            page.counters, last = self._check_counters(start, repair, limit, deadline)
+            page.cursor = None if last is None else _cursor(COUNTERS, last)
             return page
         looked = 0
         while True:
@@ -130,21 +151,24 @@ class Recount:
             if start is None:
                 stage = STAGES[STAGES.index(stage) + 1]
             if stage == COUNTERS or looked >= limit or deadline.remaining() < PORTION_S:
-                page.cursor = json.dumps({"stage": stage, "start": start}, separators=(",", ":"))
+                page.cursor = _cursor(stage, start)
                 return page
 
     def _links(self, start: Any, most: int) -> tuple[list[Source], Any]:
         """The items of the next *most* link rows, and where the ones after them begin."""
+        family = self._family
+        names = {f"#{n}": name for n, name in enumerate(self._registry.tables[family.table])}
         rows, start = self._read(
             "query",
             start,
-            TableName=self._table,
-            KeyConditionExpression="PK = :partition",
-            ExpressionAttributeValues={":partition": {"S": self._partition}},
-            ProjectionExpression="PK, SK",
+            TableName=family.table,
+            KeyConditionExpression="#0 = :partition",
+            ExpressionAttributeNames=dict(names),
+            ExpressionAttributeValues={":partition": {"S": family.partition}},
+            ProjectionExpression=", ".join(names),
             Limit=most,
         )
-        return [Source(self._table, row) for row in rows], start
+        return [Source(family.table, row) for row in rows], start
 
     def _contributors(self, start: Any, most: int) -> tuple[list[Source], Any]:
         """The items that the next *most* contribution rows stand for, and where others begin."""
@@ -196,20 +220,25 @@ class Recount:
             id_ = document_id(source.keys, pattern.names)
             change = Change(pattern.model, source, id_, 0, new_image=item)
             for sink, op in pattern.model.plan(change):
-                if sink.name == Counters.name and op.target == self._target:
+                if sink.name == Counters.name and op.target == self._family.target:
                     counter = read(op).counter
                     row = Source(self._sink.contributions, {"id": {"S": row_id(op)}})
                     return row, counter.sort_key if counter else None
         raise RecordError(f"no model counts {source}")
 
-    def _check_counters(self, repair: bool, deadline: Deadline) -> list[CounterDrift]:
+    def _check_counters(
+        self, start: str | None, repair: bool, limit: int, deadline: Deadline
+    ) -> tuple[list[CounterDrift], str | None]:
+        """The counters after *start* that differ, and the last of them where others are left."""
         before, held_before = self._tally(deadline), self._held(deadline)
-        suspects = _unequal(before, held_before)
+        suspects = {key for key in _unequal(before, held_before) if start is None or key > start}
         if not suspects:
-            return []
+            return [], None
         after, held_after = self._tally(deadline), self._held(deadline)
-        drift = []
+        drift: list[CounterDrift] = []
         for sort_key in sorted(suspects):
+            if drift and (len(drift) >= limit or deadline.remaining() < CALL_S):
+                return drift, drift[-1].counter
             seen = held_after.get(sort_key)
             if before.get(sort_key) != after.get(sort_key) or held_before.get(sort_key) != seen:
                 continue  # somebody is at it: not known to be wrong
@@ -220,7 +249,7 @@ class Recount:
                 f"mending the counter {sort_key}",
             )
             drift.append(CounterDrift(sort_key, count, seen or 0, mended))
-        return drift
+        return drift, None
 
     def _tally(self, deadline: Deadline) -> dict[str, Contributing]:
         """The contributions to each counter."""
@@ -236,12 +265,12 @@ class Recount:
             deadline,
             TableName=self._sink.counters,
             KeyConditionExpression="PK = :partition",
-            ExpressionAttributeValues={":partition": {"S": FAMILIES[self._target]}},
+            ExpressionAttributeValues={":partition": {"S": FAMILIES[self._family.target]}},
         )
         return {row["SK"]["S"]: count_of(row) for row in rows}
 
     def _counter(self, sort_key: str) -> Counter:
-        return Counter(FAMILIES[self._target], sort_key)
+        return Counter(FAMILIES[self._family.target], sort_key)
 
     def _contributions(self) -> Mapping[str, Any]:
         """A scan of the family's contributions, without tombstones."""
@@ -249,7 +278,7 @@ class Recount:
             "TableName": self._sink.contributions,
             "FilterExpression": "begins_with(id, :target) AND attribute_exists(#counter)",
             "ExpressionAttributeNames": {"#counter": "counter"},
-            "ExpressionAttributeValues": {":target": {"S": f"{self._target}#"}},
+            "ExpressionAttributeValues": {":target": {"S": f"{self._family.target}#"}},
         }
 
     def _all(self, how: str, deadline: Deadline, **request: Any) -> Iterator[AttributeMap]:
@@ -294,6 +323,10 @@ def _mended(drift: LinkDrift, verdict: object) -> LinkDrift:
     return LinkDrift(drift.source, drift.said, drift.counted, error=why)
 
 
+def _cursor(stage: str, start: Any) -> str:
+    return json.dumps({"stage": stage, "start": start}, separators=(",", ":"))
+
+
 def _place(cursor: str | None) -> tuple[str, Any]:
     """The stage and the start in it that *cursor* stands for. Raises ConfigError."""
     if cursor is None:
@@ -303,6 +336,7 @@ def _place(cursor: str | None) -> tuple[str, Any]:
         stage, start = value["stage"], value["start"]
     except (ValueError, TypeError, KeyError) as error:
         raise ConfigError(f"no cursor of an earlier answer: {cursor[:80]!r}") from error
-    if stage not in STAGES:
+    kind = str if stage == COUNTERS else dict
+    if stage not in STAGES or not isinstance(start, kind | None):
         raise ConfigError(f"no cursor of an earlier answer: {cursor[:80]!r}")
     return stage, start

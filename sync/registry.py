@@ -102,6 +102,7 @@ class Registry:
 
     def __init__(self, models: Iterable[type[Model]], stage: str) -> None:
         self.models = tuple(models)
+        self._stage = stage
         tables: dict[str, list[type[Model]]] = {}
         for model in self.models:
             if model.route is None:
@@ -121,6 +122,13 @@ class Registry:
     def tables(self) -> Mapping[str, tuple[str, ...]]:
         """Each table's full name, with its key attributes, hash key first."""
         return {name: table.names for name, table in self._tables.items()}
+
+    def feeding(self, sink: type[Sink]) -> Iterator[tuple[type[Model], str, str]]:
+        """Each model that feeds *sink*, with its table's full name and its target."""
+        for model in self.models:
+            if model.route is not None and sink in model.route.into:
+                table = model.route.table.format(stage=self._stage)
+                yield model, table, model.route.into[sink]
 
     @property
     def sinks(self) -> Mapping[type[Sink], frozenset[str]]:

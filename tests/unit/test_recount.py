@@ -7,20 +7,21 @@ from typing import Any
 
 import pytest
 
+from sync import models
 from sync.change import Change, Planned
 from sync.deadline import Deadline
 from sync.errors import ConfigError, Misconfigured, Unavailable
 from sync.fanout import Fanout
 from sync.items import Items
 from sync.model import Model, Route
-from sync.recount import CounterDrift, Page, Recount
+from sync.recount import CounterDrift, Family, Page, Recount, families
 from sync.registry import Registry
 from sync.resync import Resync
 from sync.sinks.base import Source
 from sync.sinks.counters import Counted, Counters
 from tests.clocks import ManualClock
 from tests.derived import FAMILY, Fault, Tables, counted, in_process, no_fault, patient, says, write
-from tests.records import core_keys
+from tests.records import CORE, core_keys
 
 PARTITION = "FAA#LINKS"
 
@@ -75,15 +76,8 @@ class World:
         clock = ManualClock()
         registry = Registry([Link], "test")
         resync = Resync(registry, Fanout({Counters: sink}, clock), Items(client), clock)
-        return Recount(
-            sink,
-            registry,
-            resync,
-            client,
-            target=FAMILY,
-            table=self.tables.core,
-            partition=PARTITION,
-        )
+        (family,) = families(registry)
+        return Recount(family, sink, registry, resync, client)
 
     def run(self, *, repair: bool, limit: int = 1_000, fault: Fault = no_fault) -> list[Page]:
         pages: list[Page] = []
@@ -271,7 +265,69 @@ def test_a_contribution_that_no_model_asks_for_is_told(world: World) -> None:
     assert "no model" in str(found.error)
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "[]", '{"stage":"links"}', '{"stage":"x","start":1}'])
+def test_counters_are_told_in_pages(world: World) -> None:
+    """However many there are; one that is not mended is passed by."""
+    for n in range(5):
+        world.put(n, counted(n))
+        world.hold(counted(n), 9)
+    pages = world.run(repair=False, limit=2)
+    assert [each.counter for each in counters(pages)] == [counted(n).sort_key for n in range(5)]
+    assert [len(page.counters) for page in pages if page.counters] == [2, 2, 1]
+
+    def contended(name: str, call: Any) -> Any:
+        if name == "transact_write_items":
+            world.hold(counted(0), 8)
+        return call()
+
+    pages = world.run(repair=True, limit=1, fault=contended)
+    assert [each.mended for each in counters(pages)] == [False, True, True, True, True]
+    assert world.tables.held() == {counted(0): 8, **{counted(n): 1 for n in range(1, 5)}}
+
+
+def test_counters_are_mended_while_there_is_time(world: World) -> None:
+    """What is left waits for the next call; each mends one at least."""
+    for n in range(3):
+        world.hold(counted(n), 9)
+    clock = ManualClock()
+
+    def slow(name: str, call: Any) -> Any:
+        if name == "transact_write_items":
+            clock.now += 55
+        return call()
+
+    cursor: str | None = '{"stage":"counters","start":null}'
+    mended = []
+    while cursor:
+        deadline = Deadline(60, clock=clock.monotonic, sleep=clock.sleep)
+        page = world.recount(slow).page(cursor, repair=True, limit=100, deadline=deadline)
+        mended.append([each.mended for each in page.counters])
+        cursor = page.cursor
+    assert mended == [[True], [True], [True]]
+    assert world.tables.held() == {}
+
+
+def test_every_model_that_feeds_counters_is_a_family() -> None:
+    """It says itself where its links are; nothing else has to be told of it."""
+    assert list(families(Registry(models.load(), "test"))) == [
+        Family("icao_entity_matcher", CORE, "PK", "FAA#LINKS")
+    ]
+
+
+def test_links_in_many_partitions_are_no_family(world: World) -> None:
+    """They could not be found by a query: that is said, not skipped."""
+    assert Link.route is not None
+    Link.route = replace(Link.route, keys={"PK": r"FAA#.+", "SK": r".+"})
+    with pytest.raises(ConfigError, match="Link has no one partition"):
+        list(families(Registry([Link], "test")))
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        *("", "x", "[]", '{"stage":"links"}', '{"stage":"x","start":null}'),
+        *('{"stage":"links","start":1}', '{"stage":"counters","start":{}}'),
+    ],
+)
 def test_a_cursor_of_something_else_is_refused(world: World, cursor: str) -> None:
     """It is named."""
     with pytest.raises(ConfigError, match="cursor"):
