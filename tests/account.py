@@ -18,6 +18,7 @@ from sync.sinks.opensearch import OpenSearch
 from sync.sinks.typesense import Typesense
 from tests import settings
 from tests.clocks import ManualClock
+from tests.derived import one_by_one
 from tests.records import CORE, PRODUCTS
 from tests.settings import REGION
 
@@ -101,6 +102,7 @@ class Account:
                 Counters: Counters(self.boto, contributions=CONTRIBUTIONS, counters=CORE),
                 DefaultImage: self.images,
             },
+            at_once=one_by_one,
         )
 
     def call(self, command: str, **payload: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from botocore.exceptions import ReadTimeoutError
 from moto import mock_aws
 
 from sync.deadline import Deadline
+from sync.fanout import Write, Written
 from sync.ids import document_id
 from sync.sinks.base import Op, Outcome, Sink, Source
 from sync.sinks.counters import Counted, Counters
@@ -161,6 +162,11 @@ def in_process() -> Iterator[Tables]:
     """Tables in an account in this process."""
     with mock_aws():
         yield Tables(_client())
+
+
+def one_by_one(write: Write, sinks: Iterable[type[Sink]]) -> Iterator[Written]:
+    """Sinks written to in turn, for sync.fanout: moto's DynamoDB is not made for threads."""
+    return ((sink, write(sink)) for sink in sinks)
 
 
 def counted(n: int) -> Counted:

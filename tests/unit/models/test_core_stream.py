@@ -1,0 +1,251 @@
+"""The core table's stream, from its records to counters, default images and documents."""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sync.errors import InvalidImage, RecordError, Refused
+from sync.sinks.counters import Counted, Counters
+from sync.sinks.default_image import Entity
+from tests.derived import Tables, counted, in_process
+from tests.records import CORE, Image, core_keys, stream_record
+from tests.unit.models.core import OF_SYSTEM, TUPLE, image, link_keys, texts
+from tests.unit.models.stream import Stream
+
+TYPE = "IMAGES#ORG#SYSTEM#ENTITY#ICAO#ID#B744"
+
+
+@pytest.fixture
+def tables() -> Iterator[Tables]:
+    with in_process() as made:
+        yield made
+
+
+@pytest.fixture
+def stream(tables: Tables) -> Stream:
+    return Stream(tables)
+
+
+def what(n: int | None) -> Image | None:
+    return None if n is None else texts(**counted(n)._asdict())
+
+
+def manufacturer(name: str, count: int) -> tuple[Image, Image]:
+    keys = core_keys("ICAO#MANUFACTURERS", f"MFR#{name}")
+    return keys, {**texts(name=name), "type_count": {"N": str(count)}}
+
+
+# Links.
+
+
+def test_a_link_that_moves_ten_times_in_one_batch_is_one_op(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One transaction, and only where it came from and where it went changes."""
+    asked = []
+    write = Counters.write
+
+    def seeing(self: Counters, ops: Any, deadline: Any) -> Any:
+        asked.append(ops)
+        return write(self, ops, deadline)
+
+    monkeypatch.setattr(Counters, "write", seeing)
+    stream.deliver(stream.apply(link_keys(1), what(0)))
+    stream.counting.calls.clear()
+    assert stream.deliver(*(stream.apply(link_keys(1), what(n)) for n in range(1, 11))) == []
+    assert [len(ops) for ops in asked] == [1, 1]
+    assert stream.counting.calls["transact_write_items"] == 1
+    assert stream.tables.held() == {counted(10): 1}
+
+
+def test_a_hundred_links_of_one_batch_take_four_transactions_at_most(stream: Stream) -> None:
+    """Even where each moves between two counters of its own."""
+    for step in (0, 100):
+        stream.counting.calls.clear()
+        records = [stream.apply(link_keys(n), what(n + step)) for n in range(100)]
+        assert stream.deliver(*records) == []
+        assert stream.counting.calls["transact_write_items"] <= 4
+        assert stream.tables.held() == {counted(n + step): 1 for n in range(100)}
+
+
+@pytest.mark.parametrize("missing", TUPLE)
+def test_a_link_that_loses_a_name_counts_no_more(stream: Stream, missing: str) -> None:
+    """And does again when it has it back."""
+    full = what(1)
+    assert full
+    part = {name: value for name, value in full.items() if name != missing}
+    for state, held in ((part, {}), (full, {counted(1): 1}), (part, {}), (full, {counted(1): 1})):
+        assert stream.deliver(stream.apply(link_keys(1), state)) == []
+        assert stream.tables.held() == held
+    assert not stream.kept.letters
+
+
+# What can't be taken.
+
+
+def test_an_image_of_an_unknown_entity_type_is_told_and_holds_nothing_up(stream: Stream) -> None:
+    """By table, keys and cause."""
+    airport = "IMAGES#ORG#SYSTEM#ENTITY#AIRPORT#ID#JFK"
+    bad = stream.apply(core_keys(airport, "IMG#1"), image(airport))
+    good = [
+        stream.apply(core_keys(TYPE, "IMG#1"), image(TYPE)),
+        stream.apply(link_keys(1), what(1)),
+        stream.apply(*manufacturer("BOEING", 3)),
+    ]
+    assert stream.deliver(good[0], bad, *good[1:]) == []
+    (letter,) = stream.kept.letters
+    assert (letter.table, letter.keys) == (CORE, core_keys(airport, "IMG#1"))
+    assert letter.raw is bad
+    assert letter.sink == "default_image"
+    assert isinstance(letter.error, Refused)
+    assert "no images are known of the entity type 'AIRPORT'" in str(letter.error)
+    all_but_the_bad_one_is_done(stream)
+
+
+@pytest.mark.parametrize("missing", ["org_id", "entity_type", "entity_id"])
+def test_an_image_row_without_an_id_is_told_and_holds_nothing_up(
+    stream: Stream, missing: str
+) -> None:
+    """Neither its default image nor its document is made of it."""
+    row = {name: value for name, value in image(OF_SYSTEM).items() if name != missing}
+    keys = core_keys(OF_SYSTEM, "IMG#1")
+    bad = stream.apply(keys, row)
+    good = [
+        stream.apply(core_keys(TYPE, "IMG#1"), image(TYPE)),
+        stream.apply(link_keys(1), what(1)),
+        stream.apply(*manufacturer("BOEING", 3)),
+    ]
+    assert stream.deliver(*good[:2], bad, good[2]) == []
+    (letter,) = stream.kept.letters
+    assert (letter.table, letter.keys, letter.raw) == (CORE, keys, bad)
+    assert isinstance(letter.error, InvalidImage)
+    assert missing in str(letter.error)
+    assert stream.tables.image(Entity("SYSTEM", "REGISTRATION", "N1")) == (None, None)
+    all_but_the_bad_one_is_done(stream)
+    assert stream.deliver(stream.apply(keys, image(OF_SYSTEM))) == []  # mended
+    assert stream.tables.image(Entity("SYSTEM", "REGISTRATION", "N1")) == ("IMG#1", "IMG#1")
+    assert len(stream.kept.letters) == 1
+
+
+def all_but_the_bad_one_is_done(stream: Stream) -> None:
+    assert stream.tables.image(Entity("SYSTEM", "ICAO", "B744")) == ("IMG#1", "IMG#1")
+    assert stream.tables.held() == {counted(1): 1}
+    assert len(stream.documents.documents) == 1
+    assert not stream.kept.parked
+
+
+def test_an_image_of_nothing_is_told(stream: Stream) -> None:
+    """Its key ends before the entity's id."""
+    keys = core_keys("IMAGES#ORG#SYSTEM#ENTITY#ICAO#ID#", "IMG#1")
+    row = texts(org_id="SYSTEM", entity_type="ICAO", entity_id="")
+    assert stream.deliver(stream_record(keys, row)) == []
+    (letter,) = stream.kept.letters
+    assert (letter.keys, type(letter.error)) == (keys, RecordError)
+
+
+def test_a_document_that_typesense_refuses_is_quarantined_alone(stream: Stream) -> None:
+    """The other sink of its model has it."""
+    stream.documents.refused = lambda op: op.id.endswith("2")
+    records = [stream.apply(*manufacturer(f"M{n}", n)) for n in range(5)]
+    assert stream.deliver(*records) == []
+    (letter,) = stream.kept.letters
+    assert (letter.sink, letter.target) == ("typesense", "icao_manufacturers")
+    assert letter.keys == records[2]["dynamodb"]["Keys"]
+    assert len(stream.documents.documents) == 4
+    assert len(stream.search.documents) == 5
+
+
+# Documents that stay as they were.
+
+
+def test_equal_documents_are_skipped_and_counted(
+    stream: Stream, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not those of a sink that wants to know all; the batch's line says how many."""
+    logging.getLogger("sync").propagate = True
+    caplog.set_level(logging.INFO, "sync")
+    stream.deliver(*(stream.apply(*manufacturer(f"M{n}", n)) for n in range(4)))
+    stream.documents.writes.clear()
+    caplog.clear()
+    changed = [
+        stream.apply(keys, {**values, "seen": {"S": "x"}}) for keys, values in
+        (manufacturer(f"M{n}", n if n else 7) for n in range(4))
+    ]  # fmt: skip
+    assert stream.deliver(*changed) == []
+    ((op,),) = stream.documents.writes
+    assert (op.id, json.loads(op.body or b"")) == (
+        "ICAO%23MANUFACTURERS|MFR%23M0",
+        {"name": "M0", "type_count": 7},
+    )
+    (line,) = [record for record in caplog.records if record.message == "batch"]
+    assert (line.equal, line.written) == (3, 5)  # type: ignore[attr-defined]
+
+
+# Whatever is delivered, however often, in whatever order.
+
+STATES = st.sampled_from([None, 0, 1, 2, "part"])
+LINKS = st.tuples(st.just("link"), st.integers(0, 3), STATES)
+IMAGES = st.tuples(st.just("image"), st.integers(0, 5), st.booleans())
+HISTORIES = st.lists(st.lists(LINKS | IMAGES, min_size=1, max_size=6), min_size=1, max_size=5)
+ENTITIES = ("IMAGES#ORG#SYSTEM#ENTITY#REGISTRATION#ID#N1", "IMAGES#ORG#ACME#ENTITY#ICAO#ID#B744")
+
+
+def applied(stream: Stream, kind: str, n: int, state: Any) -> Any:
+    if kind == "link":
+        full = texts(**counted(0 if state == "part" else state or 0)._asdict())
+        if state == "part":
+            del full["model"]
+        return stream.apply(link_keys(n), None if state is None else full)
+    pk = ENTITIES[n % 2]
+    return stream.apply(core_keys(pk, f"IMG#{n}"), image(pk) if state else None)
+
+
+def is_right(stream: Stream) -> None:
+    """Counters are what a recount of the links gives, and each default image is valid."""
+    links: Counter[Counted] = Counter()
+    for keys, values in stream.items.values():
+        if keys["PK"]["S"] == "FAA#LINKS" and all(name in values for name in TUPLE):
+            links[Counted(*(values[name]["S"] for name in TUPLE))] += 1
+    assert stream.tables.held() == links == stream.tables.contributing()
+    for pk in ENTITIES:
+        entity = Entity.of_image(core_keys(pk, ""), None)
+        pointer, lookup = stream.tables.image(entity)
+        there = stream.tables.images_of(entity)
+        assert pointer == lookup
+        assert pointer in there if there else pointer is None
+
+
+@settings(max_examples=20)
+@given(HISTORIES, st.data())
+def test_replays_in_any_order_leave_counters_and_pointers_right(
+    history: list[list[tuple[str, int, Any]]], data: st.DataObject
+) -> None:
+    """Each batch comes at least once, and old ones come again, early, late or last of all."""
+    with in_process() as tables:
+        stream = Stream(tables)
+        batches = []
+        for batch in history:
+            batches.append([applied(stream, *write) for write in batch])
+            for again in data.draw(st.lists(st.sampled_from(batches), max_size=2)):
+                assert stream.deliver(*again) == []
+        for batch in data.draw(st.permutations(batches + batches[:2])):
+            assert stream.deliver(*batch) == []
+        assert not stream.kept.letters
+        is_right(stream)
+
+
+def test_the_law_above_can_be_broken(monkeypatch: pytest.MonkeyPatch, tables: Tables) -> None:
+    """Planted: every version is the same, so what is old counts again."""
+    monkeypatch.setattr("sync.change.stream_version", lambda created_s, number: number * 0 + 1)
+    stream = Stream(tables)
+    first, second = (stream.apply(link_keys(1), what(n)) for n in (1, 2))
+    stream.deliver(second)
+    stream.deliver(first)
+    with pytest.raises(AssertionError):
+        is_right(stream)
