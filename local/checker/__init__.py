@@ -24,7 +24,7 @@ from local.checker.expectation import (
     document_id,
 )
 from local.checker.opensearch import Documents
-from local.checker.report import Report, check, check_items, compare, read_tables
+from local.checker.report import Report, TableItem, check, check_items, compare, read_tables
 from local.checker.typesense import Collections
 from local.checker.values import (
     Members,
@@ -48,6 +48,7 @@ __all__ = [
     "Place",
     "Ref",
     "Report",
+    "TableItem",
     "Unreadable",
     "check",
     "check_counters",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from local.checker.http import ask
-from local.checker.values import Unreadable, exact_json
+from local.checker.values import exact_json
 
 _EXACT: Final = "_exact"
 """Where a document carries itself as a text, whole, if Typesense would keep less of it: it drops
@@ -24,12 +24,9 @@ class Collections:
 
     def all(self, alias: str) -> Iterator[tuple[str, Any]]:
         """Every document behind *alias* with its id. Raises Unreadable."""
-        expected, seen = self.count(alias), 0
-        for line in self._ask(f"/collections/{alias}/documents/export").splitlines():
-            seen += 1
-            yield meant(exact_json(line))
-        if seen != expected:
-            raise Unreadable(f"{alias}: {expected} documents by its own count, {seen} exported")
+        for line in self._ask(f"/collections/{alias}/documents/export").split("\n"):
+            if line:
+                yield meant(exact_json(line))
 
     def _ask(self, path: str) -> str:
         return ask(self.url, "GET", path, headers={"X-TYPESENSE-API-KEY": self.api_key})

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str], open_stack: OpenStack) -> int:
     RESULT.unlink(missing_ok=True)  # an older run's figures are not this run's
     _log_to(_LOGS / "demo.log")
     try:
-        screen.step("Bring the stack up: AWS emulator, OpenSearch, deployment")
+        screen.step("Bring the stack up: AWS emulator, OpenSearch, Typesense, deployment")
         with open_stack(screen.say) as stack:
             figures = _run(stack, screen)
             if options.json:
@@ -80,23 +80,31 @@ def _run(stack: LocalStack, screen: Screen) -> Figures:
 
 def _summary(figures: Figures, screen: Screen) -> None:
     latency = figures.latency_ms or {}
+    typesense = figures.typesense or {}
+    counters, images = figures.counters or {}, figures.default_images or {}
     screen.step("Summary")
     screen.table(
         ["", ""],
         [
-            ("items in the tables", f"{figures.table_items:,}"),
-            ("documents in OpenSearch", f"{figures.documents:,}"),
-            ("mismatches", f"{figures.mismatches:,}"),
+            ("items for OpenSearch", f"{figures.table_items:,}"),
+            ("documents in OpenSearch / mismatches", _pair(figures.documents, figures.mismatches)),
+            ("documents in Typesense / mismatches", _pair(*typesense.values())),
+            ("counters / drift from a recount", _pair(*counters.values())),
+            ("entities with images / wrong defaults", _pair(*images.values())),
             ("write to searchable, p50", f"{latency.get('p50', 0):,.0f} ms"),
             ("write to searchable, p99", f"{latency.get('p99', 0):,.0f} ms"),
-            ("load, write to searchable", f"{figures.records_per_s:,.0f} records/s"),
+            ("load, write to all in step", f"{figures.records_per_s:,.0f} records/s"),
             ("poison records / dead letters", f"{figures.poison_sent} / {figures.dead_letters}"),
             ("dead letters replayed", f"{figures.dead_letters_replayed}"),
             ("keys still parked", f"{figures.parked_left}"),
-            ("recovered after the outage", "yes" if figures.recovered_after_outage else "no"),
+            ("recovered after the outages", "yes" if figures.recovered_after_outage else "no"),
         ],
     )
     screen.say(f"figures: {_short(RESULT)}")
+
+
+def _pair(count: int | None = None, wrong: int | None = None) -> str:
+    return f"{count or 0:,} / {wrong or 0:,}"
 
 
 def _leave_up(stack: LocalStack, screen: Screen) -> None:

@@ -19,14 +19,17 @@ class Failed(LocalError):
 class Figures:
     """Everything is None until it was measured."""
 
-    table_items: int | None = None
-    documents: int | None = None
+    table_items: int | None = None  # those that OpenSearch should have a document of
+    documents: int | None = None  # in OpenSearch
     mismatches: int | None = None
     latency_ms: dict[str, float] | None = None  # p50 and p99, from write to found by a search
     records_per_s: float | None = None  # of the load, from the first write to in sync
     dead_letters: int | None = None
     poison_sent: int | None = None
     dead_letters_replayed: int | None = None
+    typesense: dict[str, int] | None = None  # documents, mismatches
+    counters: dict[str, int] | None = None  # counters, drift
+    default_images: dict[str, int] | None = None  # entities, invalid
     parked_left: int | None = None  # messages of parked keys, at the end
     recovered_after_outage: bool | None = None
     failure: str | None = None
@@ -39,6 +42,9 @@ class Figures:
             yield f"documents ({self.documents}) and table_items ({self.table_items}) differ"
         if self.mismatches != 0:
             yield f"mismatches is {self.mismatches}, not 0"
+        yield from _derived("typesense", self.typesense, "documents", "mismatches")
+        yield from _derived("counters", self.counters, "counters", "drift")
+        yield from _derived("default_images", self.default_images, "entities", "invalid")
         if not self.latency_ms:
             yield "latency_ms was not measured"
         if not self.records_per_s:
@@ -58,6 +64,17 @@ class Figures:
 
     def json(self) -> str:
         return json.dumps(asdict(self), indent=2)
+
+
+def _derived(name: str, figures: dict[str, int] | None, some: str, none: str) -> Iterator[str]:
+    """What breaks unless there are *some* of *figures*, and *none* of what should not be."""
+    if figures is None:
+        yield f"{name} was not measured"
+        return
+    if not figures[some]:
+        yield f"{name}.{some} is 0: nothing was compared"
+    if figures[none]:
+        yield f"{name}.{none} is {figures[none]}, not 0"
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -4,14 +4,40 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from local.checker import Documents, Expectation, Report, check
+from local.checker import (
+    Collections,
+    Documents,
+    Expectation,
+    Report,
+    check_counters,
+    check_default_images,
+    check_items,
+)
 from local.demo.figures import Failed, Figures
 from local.demo.letters import Desk
 from local.demo.screen import Screen
 from local.demo.stack import LocalStack
 from local.demo.tables import Tables
+from local.images import Camera
 
 _SHOWN = 10  # divergences
+
+Item = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Fleet:
+    """Registered aircraft with their links and images, as last written."""
+
+    registrations: dict[str, Item] = field(default_factory=dict)  # by mark
+    links: dict[str, Item] = field(default_factory=dict)  # by sort key
+    images: dict[str, list[Item]] = field(default_factory=dict)  # by partition, oldest first
+    camera: Camera = field(default_factory=Camera)
+
+    @property
+    def items(self) -> list[Item]:
+        images = [image for album in self.images.values() for image in album]
+        return [*self.registrations.values(), *self.links.values(), *images]
 
 
 @dataclass(slots=True)
@@ -23,15 +49,18 @@ class Scene:
     tables: Tables
     documents: Documents
     expectation: Expectation
+    collections: Collections
+    collected: Expectation  # of the documents in the collections
     desk: Desk
     figures: Figures = field(default_factory=Figures)
-    products: dict[str, dict[str, Any]] = field(default_factory=dict)  # as last written, by id
-    manufacturers: list[dict[str, Any]] = field(default_factory=list)
+    products: dict[str, Item] = field(default_factory=dict)  # as last written, by id
+    manufacturers: list[Item] = field(default_factory=list)
+    fleet: Fleet = field(default_factory=Fleet)
 
     @classmethod
     def of(cls, stack: LocalStack, screen: Screen) -> "Scene":
         expectation = Expectation()
-        known, there = sorted(place.alias for place in expectation.places), sorted(stack.aliases)
+        known, there = sorted(expectation.aliases), sorted(stack.aliases)
         if known != there:
             raise Failed(f"the checker knows the aliases {known}, and the stack has {there}")
         return cls(
@@ -40,29 +69,56 @@ class Scene:
             Tables(stack.client("dynamodb"), stack.tables, expectation),
             Documents(stack.opensearch_url),
             expectation,
+            Collections(stack.typesense_url, stack.typesense_api_key),
+            Expectation.of_typesense(),
             Desk(stack.command),
         )
 
-    def check(self) -> Report:
-        """Hold every item against its document, show what was found and keep the figures.
+    def check(self) -> None:
+        """Hold everything against the tables, show what was found and keep the figures.
 
         Raises Failed for any divergence, and where there was nothing to compare.
         """
-        report = check(self.tables.dynamodb, self.stack.tables, self.documents, self.expectation)
-        self.figures.table_items = report.items
-        self.figures.documents = report.documents
-        self.figures.mismatches = report.mismatches
+        items = self.tables.values()
+        searched = check_items(items, self.documents, self.expectation)
+        collected = check_items(items, self.collections, self.collected)
+        counters, images = check_counters(items), check_default_images(items)
+        figures = self.figures
+        figures.table_items = searched.items
+        figures.documents = searched.documents
+        figures.mismatches = searched.mismatches
+        figures.typesense = {
+            "documents": collected.documents,
+            "mismatches": collected.mismatches,
+        }
+        figures.counters = {"counters": counters.counters, "drift": len(counters.drift)}
+        figures.default_images = {"entities": images.entities, "invalid": len(images.invalid)}
+        self._require_equal("OpenSearch", searched)
+        self._require_equal("Typesense", collected)
+        self._require_none("counters differ from a recount of the links", counters.drift)
+        self.screen.good(f"{counters.counters:,} counters, each as a recount of the links has it")
+        self._require_none("default images are not right", images.invalid)
+        self.screen.good(
+            f"{images.entities:,} entities with images, each with a default image that exists"
+        )
+
+    def _require_equal(self, server: str, report: Report) -> None:
         if not report.equal:
             self._show(report)
             why = f"{report.mismatches:,} mismatches"
             if report.empty:
                 why += f", nothing to compare in {', '.join(report.empty)}"
-            raise Failed(f"tables and documents differ: {why}")
+            raise Failed(f"tables and documents in {server} differ: {why}")
         self.screen.good(
-            f"{report.items:,} items, {report.documents:,} documents, "
+            f"{report.items:,} items, {report.documents:,} documents in {server}, "
             "compared field by field: no difference"
         )
-        return report
+
+    def _require_none(self, what: str, faults: list[str]) -> None:
+        for fault in faults[:_SHOWN]:
+            self.screen.bad(fault)
+        if faults:
+            raise Failed(f"{len(faults):,} {what}")
 
     def _show(self, report: Report) -> None:
         rows = [

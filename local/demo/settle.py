@@ -1,8 +1,8 @@
-"""Waiting until OpenSearch shows what the tables say. It can't tell us, so it is asked again."""
+"""Waiting until a sink shows what the tables say. It can't tell us, so it is asked again."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from local.checker import Documents, Ref, differences
 from local.demo.figures import Failed
@@ -10,6 +10,12 @@ from local.demo.figures import Failed
 QUIET_S: Final = 120.0  # without any progress, after which waiting is given up
 _PAUSE_S: Final = 0.1
 _NAMED: Final = 3  # of what is missing
+
+
+class Counted(Protocol):
+    """A search server that says how many documents it has."""
+
+    def count(self, alias: str) -> int: ...
 
 
 def settle(left: Callable[[], int], describe: Callable[[], str], *, quiet_s: float) -> None:
@@ -21,11 +27,11 @@ def settle(left: Callable[[], int], describe: Callable[[], str], *, quiet_s: flo
         if now_left < fewest:
             fewest, since = now_left, time.monotonic()
         elif time.monotonic() - since > quiet_s:
-            raise Failed(f"OpenSearch has not moved for {quiet_s:.0f} s: {describe()}")
+            raise Failed(f"nothing has moved for {quiet_s:.0f} s: {describe()}")
 
 
 def until_counts(
-    documents: Documents,
+    documents: Counted,
     expected: Mapping[str, int],
     done: Callable[[int], None] = lambda _: None,
     *,

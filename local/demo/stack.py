@@ -24,6 +24,15 @@ class LocalStack(Protocol):
     def opensearch_url(self) -> str: ...
 
     @property
+    def typesense(self) -> Server: ...
+
+    @property
+    def typesense_url(self) -> str: ...
+
+    @property
+    def typesense_api_key(self) -> str: ...
+
+    @property
     def endpoint_url(self) -> str:
         """Where the AWS emulator answers."""
         ...
@@ -32,7 +41,9 @@ class LocalStack(Protocol):
     def tables(self) -> Mapping[str, str]: ...
 
     @property
-    def aliases(self) -> Sequence[str]: ...
+    def aliases(self) -> Sequence[str]:
+        """Of OpenSearch."""
+        ...
 
     def command(self, payload: Mapping[str, Any]) -> Mapping[str, Any]:
         """The answer of the deployed admin function to the payload of a command."""

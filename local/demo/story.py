@@ -4,14 +4,17 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
-from local import aircraft, catalogue
-from local.checker import item_values
-from local.demo import latency, outage, poison, searches
-from local.demo.scene import Scene, now
+from local import aircraft, catalogue, links, registry
+from local.checker import Expectation, item_values
+from local.demo import churn, latency, outage, poison, searches, typesense
+from local.demo.agreement import until_agreed
+from local.demo.scene import Fleet, Scene, now
 from local.demo.settle import until_counts, until_documents
 from local.demo.tables import image_of
+
+FAA, FOREIGN, PICTURED = 1_400, 500, 350  # aircraft; those with images are some of each
 
 _RENAMED, _DELETED = "groundswell-passive-headset", "control-tower-mug"
 
@@ -21,38 +24,74 @@ def clean(scene: Scene) -> None:
     if found := scene.tables.clear():
         scene.screen.say(f"{found:,} items of an earlier run deleted")
     until_counts(scene.documents, dict.fromkeys(scene.stack.aliases, 0))
+    until_counts(scene.collections, dict.fromkeys(scene.collected.aliases, 0))
+    until_agreed(scene)
     scene.desk.clear("of an earlier run")
 
 
 def load(scene: Scene) -> None:
-    """Write everything to the tables; in sync is when searches find as many documents."""
+    """Write everything to the tables, and wait until every sink is in step with them."""
     rows = aircraft.rows()
     types, makers = aircraft.aircraft_types(rows), aircraft.manufacturers(rows)
     products = catalogue.products(now())
     scene.manufacturers = makers
     scene.products = {product["productId"]: product for product in products}
-    items = [*types, *makers, *products]
-    expected = Counter[str]()
-    for item in items:
-        table = "products" if "productId" in item else "core"
-        pair = scene.expectation.of(table, item_values(image_of(item)))
-        expected[pair[0].alias if pair else "no alias"] += 1
+    scene.fleet = fleet = _fleet(types)
+    items = [*types, *makers, *products, *fleet.items]
+    searchable = _expected(scene.expectation, items)
+    collected = _expected(scene.collected, items)
 
+    images = sum(map(len, fleet.images.values()))
     scene.screen.say(
-        f"{len(types):,} aircraft types, {len(makers):,} manufacturers, {len(products):,} products"
+        f"{len(types):,} aircraft types, {len(makers):,} manufacturers, {len(products):,} products,"
+    )
+    scene.screen.say(
+        f"{len(fleet.registrations):,} registered aircraft, {len(fleet.links):,} links to types, "
+        f"{images:,} images"
     )
     began = time.monotonic()
     with scene.screen.progress("written to the tables", len(items)) as advance:
         scene.tables.put_all(items, advance)
     written_s = time.monotonic() - began
-    with scene.screen.progress("searchable", len(items)) as advance:
-        until_counts(scene.documents, expected, advance)
+    with scene.screen.progress("in OpenSearch", searchable.total()) as advance:
+        until_counts(scene.documents, searchable, advance)
+    searchable_s = time.monotonic() - began
+    with scene.screen.progress("in Typesense", collected.total()) as advance:
+        until_counts(scene.collections, collected, advance)
+    collected_s = time.monotonic() - began
+    until_agreed(scene)
     in_sync_s = time.monotonic() - began
     scene.figures.records_per_s = round(len(items) / in_sync_s, 1)
+    scene.screen.say(
+        f"{searchable.total():,} documents in OpenSearch after {searchable_s:.1f} s, "
+        f"{collected.total():,} in Typesense after {collected_s:.1f} s"
+    )
     scene.screen.good(
-        f"{len(items):,} items written in {written_s:.1f} s, all searchable after "
+        f"{len(items):,} items written in {written_s:.1f} s, every sink in step after "
         f"{in_sync_s:.1f} s: {scene.figures.records_per_s:,.0f} records/s"
     )
+
+
+def _fleet(types: list[dict[str, Any]]) -> Fleet:
+    faa, foreign = registry.faa(FAA, types), registry.foreign(FOREIGN)
+    fleet = Fleet(
+        registrations={one["registration"]: one for one in (*faa, *foreign)},
+        links={link["SK"]: link for link in links.links(faa)},
+    )
+    pictured = PICTURED // 2
+    for image in fleet.camera.album([*faa[:pictured], *foreign[:pictured]]):
+        fleet.images.setdefault(image["PK"], []).append(image)
+    return fleet
+
+
+def _expected(expectation: Expectation, items: list[dict[str, Any]]) -> Counter[str]:
+    """How many documents of each alias *items* should make."""
+    expected = Counter[str]()
+    for item in items:
+        table = "products" if "productId" in item else "core"
+        if pair := expectation.of(table, item_values(image_of(item))):
+            expected[pair[0].alias] += 1
+    return expected
 
 
 def compare(scene: Scene) -> None:
@@ -88,12 +127,14 @@ def finish(scene: Scene) -> None:
 
 STEPS: Final[tuple[tuple[str, Callable[[Scene], None]], ...]] = (
     ("Start from empty tables", clean),
-    ("Load the tables, and wait until searches find everything", load),
-    ("Compare every item with its document", compare),
+    ("Load the tables, and wait until every sink is in step", load),
+    ("Compare every item with its documents, counters and default images", compare),
     ("Measure from write to searchable", latency.measure),
-    ("Search", searches.run),
+    ("Search OpenSearch", searches.run),
+    ("Search Typesense, through its own client", typesense.search),
     ("Update one item, delete another", change),
     ("Write poison: what can never be a document; correct it, and replay", poison.run),
+    ("Change links, images and registrations at random, Typesense stopped for a while", churn.run),
     ("Stop OpenSearch in mid-stream, start it again", outage.run),
     ("Compare again: nothing lost, nothing left over", finish),
 )

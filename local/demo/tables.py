@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from boto3.dynamodb.types import TypeSerializer
 
-from local.checker import Expectation, Ref, item_values, scan
+from local.checker import Expectation, Ref, TableItem, item_values, read_tables, scan
 from local.demo.figures import Failed
 
 if TYPE_CHECKING:
@@ -45,10 +45,14 @@ class Tables:
         self._expectation = expectation
 
     def put(self, item: Item) -> Wanted:
-        """Write *item* whole."""
+        """Write *item* whole, and say what OpenSearch should show of it."""
+        return self._wanted(self.write(item))
+
+    def write(self, item: Item) -> Image:
+        """Write *item* whole, whatever becomes of it."""
         image = image_of(item)
         self.dynamodb.put_item(TableName=self.names[_table(item)], Item=image)
-        return self._wanted(image)
+        return image
 
     def update(self, item: Item, changes: Item) -> Wanted:
         """Change some attributes of the item with the keys of *item*, and leave the others."""
@@ -63,10 +67,25 @@ class Tables:
         return self._wanted(dict(answer["Attributes"]))
 
     def delete(self, item: Item) -> Wanted:
-        """Delete the item with the keys of *item*."""
+        """Delete the item with the keys of *item*, which OpenSearch then should not show."""
+        return self._wanted(self.remove(item))[0], None
+
+    def remove(self, item: Item) -> Image:
+        """Delete the item with the keys of *item*, whatever was made of it."""
         key = image_of(key_of(item))
         self.dynamodb.delete_item(TableName=self.names[_table(item)], Key=key)
-        return self._wanted(key)[0], None
+        return key
+
+    def get(self, key: Item) -> dict[str, Any]:
+        """The item at *key*, as values to compare; empty where there is none."""
+        answer = self.dynamodb.get_item(
+            TableName=self.names[_table(key)], Key=image_of(key), ConsistentRead=True
+        )
+        return item_values(answer.get("Item", {}))
+
+    def values(self) -> list[TableItem]:
+        """Every item there is, as values to compare."""
+        return read_tables(self.dynamodb, self.names)
 
     def put_all(self, items: Sequence[Item], done: Callable[[int], None]) -> None:
         """Write *items* in batches; *done* is told how many were accepted so far.
@@ -78,12 +97,16 @@ class Tables:
         )
 
     def clear(self, done: Callable[[int], None] = lambda _: None) -> int:
-        """Delete every item there is; returns how many there were."""
+        """Delete every item but those that the service writes; returns how many there were.
+
+        Counters and default images go by themselves, with what they were made of.
+        """
         requests: list[tuple[str, WriteRequestTypeDef]] = []
         for short, full in self.names.items():
             for item in scan(self.dynamodb, full):
                 key = {name: item[name] for name in KEYS[short]}
-                requests.append((full, {"DeleteRequest": {"Key": key}}))
+                if not _is_derived(key):
+                    requests.append((full, {"DeleteRequest": {"Key": key}}))
         self._write(requests, done)
         return len(requests)
 
@@ -124,6 +147,15 @@ class Tables:
         if pair is None:
             raise ValueError(f"no alias is for items such as {key_of(image)}")
         return pair
+
+
+def _is_derived(key: Mapping[str, Any]) -> bool:
+    hash_key, range_key = (str(key.get(name, {}).get("S")) for name in ("PK", "SK"))
+    return (
+        hash_key == "ICAO#MATCHER"
+        or hash_key.startswith("DEFAULT_IMAGES#")
+        or (hash_key.startswith("IMAGES#") and range_key == "DEFAULT")
+    )
 
 
 def _table(item: Item) -> str:
