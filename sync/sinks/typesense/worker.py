@@ -183,12 +183,8 @@ def _lane(record: Mapping[str, Any]) -> str:
 def _letter(op: Op, error: Refused | Retry) -> DeadLetter:
     document = None if op.body is None else op.body.decode()
     return DeadLetter(
-        {
-            "table": op.source.table,
-            "keys": op.source.keys,
-            "version": op.version,
-            "document": document,
-        },
+        # Without its version, so that a document that is refused again is the same letter.
+        {"table": op.source.table, "keys": op.source.keys, "document": document},
         error,
         table=op.source.table,
         keys=op.source.keys,
