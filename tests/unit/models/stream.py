@@ -58,9 +58,14 @@ class Kept:
 
 
 class Stream:
-    """*apply* writes an item and makes its record; *deliver* hands records to the dispatcher."""
+    """*apply* writes an item and makes its record; *deliver* hands records to the dispatcher.
 
-    def __init__(self, tables: Tables, fault: Fault = no_fault) -> None:
+    *typesense* takes the place of documents in memory.
+    """
+
+    def __init__(
+        self, tables: Tables, fault: Fault = no_fault, *, typesense: Sink | None = None
+    ) -> None:
         self.tables = tables
         self.kept = Kept()
         self.documents = Documents()
@@ -70,7 +75,7 @@ class Stream:
         self.items: dict[str, tuple[Image, Image]] = {}  # by keys: these, and the attributes
         sinks: Mapping[type[Sink], Sink] = {
             OpenSearch: self.search,
-            Typesense: self.documents,
+            Typesense: typesense or self.documents,
             Counters: self.counters,
             DefaultImage: self.images,
         }
