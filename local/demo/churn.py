@@ -1,7 +1,6 @@
 """Links, images and registrations change at random, and Typesense is away for a part of it."""
 
 import random
-import time
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
@@ -19,7 +18,10 @@ _EVERY: Final = 10  # changes for one of a product, which OpenSearch alone has
 
 
 def run(scene: Scene) -> None:
-    """Make changes of every kind, and see each sink in step: the others while Typesense is away."""
+    """Make changes of every kind, and see the other sinks in step while Typesense is away.
+
+    It is left to catch up while the next step goes on; the last one compares.
+    """
     churn = Churn(scene)
     typesense = scene.stack.typesense
     churn.make(BEFORE)
@@ -33,13 +35,11 @@ def run(scene: Scene) -> None:
     )
     scene.screen.say(f"{scene.desk.parked()} messages of parked keys")
     typesense.start()
-    back = time.monotonic()
+    scene.screen.say(f"Typesense started again; {AFTER} more changes")
     churn.make(AFTER)
-    until_documents(scene.documents, churn.products.items())
-    until_agreed(scene)
     made = ", ".join(f"{count} {what}" for what, count in churn.made.most_common())
-    scene.screen.say(f"changes: {made}")
-    scene.screen.good(f"Typesense is right too, {time.monotonic() - back:.1f} s after its start")
+    scene.screen.say(f"all in all: {made}")
+    scene.screen.say("it catches up during the next step")
 
 
 class Churn:

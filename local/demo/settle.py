@@ -18,11 +18,17 @@ class Counted(Protocol):
     def count(self, alias: str) -> int: ...
 
 
-def settle(left: Callable[[], int], describe: Callable[[], str], *, quiet_s: float) -> None:
+def settle(
+    left: Callable[[], int],
+    describe: Callable[[], str],
+    *,
+    quiet_s: float,
+    pause_s: float | None = None,
+) -> None:
     """Return once *left* says 0. Raises Failed with *describe* after *quiet_s* without progress."""
     fewest, since = left(), time.monotonic()
     while fewest > 0:
-        time.sleep(_PAUSE_S)
+        time.sleep(_PAUSE_S if pause_s is None else pause_s)
         now_left = left()
         if now_left < fewest:
             fewest, since = now_left, time.monotonic()

@@ -10,11 +10,12 @@ from local import aircraft, catalogue, links, registry
 from local.checker import Expectation, item_values
 from local.demo import churn, latency, outage, poison, searches, typesense
 from local.demo.agreement import until_agreed
+from local.demo.figures import Failed
 from local.demo.scene import Fleet, Scene, now
 from local.demo.settle import until_counts, until_documents
 from local.demo.tables import image_of
 
-FAA, FOREIGN, PICTURED = 1_400, 500, 350  # aircraft; those with images are some of each
+FAA, FOREIGN, PICTURED = 1_400, 500, 350  # aircraft
 
 _RENAMED, _DELETED = "groundswell-passive-headset", "control-tower-mug"
 
@@ -36,7 +37,7 @@ def load(scene: Scene) -> None:
     products = catalogue.products(now())
     scene.manufacturers = makers
     scene.products = {product["productId"]: product for product in products}
-    scene.fleet = fleet = _fleet(types)
+    scene.fleet = fleet = fleet_of(types, faa=FAA, foreign=FOREIGN, pictured=PICTURED)
     items = [*types, *makers, *products, *fleet.items]
     searchable = _expected(scene.expectation, items)
     collected = _expected(scene.collected, items)
@@ -72,14 +73,15 @@ def load(scene: Scene) -> None:
     )
 
 
-def _fleet(types: list[dict[str, Any]]) -> Fleet:
-    faa, foreign = registry.faa(FAA, types), registry.foreign(FOREIGN)
+def fleet_of(types: list[dict[str, Any]], *, faa: int, foreign: int, pictured: int) -> Fleet:
+    """So many aircraft of each register, *pictured* of them with images; *types* are ICAO's."""
+    ours, theirs = registry.faa(faa, types), registry.foreign(foreign)
     fleet = Fleet(
-        registrations={one["registration"]: one for one in (*faa, *foreign)},
-        links={link["SK"]: link for link in links.links(faa)},
+        registrations={one["registration"]: one for one in (*ours, *theirs)},
+        links={link["SK"]: link for link in links.links(ours)},
     )
-    pictured = PICTURED // 2
-    for image in fleet.camera.album([*faa[:pictured], *foreign[:pictured]]):
+    half = pictured // 2
+    for image in fleet.camera.album([*ours[:half], *theirs[:half]]):
         fleet.images.setdefault(image["PK"], []).append(image)
     return fleet
 
@@ -122,7 +124,23 @@ def finish(scene: Scene) -> None:
     """The comparison once more, after everything that happened."""
     poison.no_more(scene)
     scene.screen.good(f"{scene.figures.parked_left} keys are parked, no dead letter is open")
+    until_agreed(scene)
     scene.check()
+    _recount(scene)
+
+
+def _recount(scene: Scene) -> None:
+    """What the service's own command says of its counters. Raises Failed where it finds drift."""
+    checked, drift, cursor = 0, 0, None
+    while True:
+        answer = scene.stack.command({"command": "recount", "cursor": cursor})
+        checked += answer["checked"]
+        drift += len(answer["links"]) + len(answer["counters"])
+        if (cursor := answer["cursor"]) is None:
+            break
+    scene.screen.say(f"recount: {checked:,} links and contributions checked, {drift} differ")
+    if drift:
+        raise Failed(f"recount finds {drift} links and counters that differ")
 
 
 STEPS: Final[tuple[tuple[str, Callable[[Scene], None]], ...]] = (

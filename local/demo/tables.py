@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from boto3.dynamodb.types import TypeSerializer
 
+from local import links, registry
 from local.checker import Expectation, Ref, TableItem, item_values, read_tables, scan
 from local.demo.figures import Failed
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
 
 KEYS: Final = {"core": ("PK", "SK"), "products": ("productId",)}
+_PARTITIONS: Final = (registry.FAA, registry.FOREIGN, links.PARTITION, "ICAO#MATCHER")
 _BATCH: Final = 25  # requests in one BatchWriteItem, the most it takes (API reference)
 _THREADS: Final = 4
 _TRIES: Final = 10
@@ -76,16 +78,46 @@ class Tables:
         self.dynamodb.delete_item(TableName=self.names[_table(item)], Key=key)
         return key
 
-    def get(self, key: Item) -> dict[str, Any]:
-        """The item at *key*, as values to compare; empty where there is none."""
+    def get(self, item: Item) -> dict[str, Any]:
+        """The item with the keys of *item*, as values to compare; empty where there is none."""
         answer = self.dynamodb.get_item(
-            TableName=self.names[_table(key)], Key=image_of(key), ConsistentRead=True
+            TableName=self.names[_table(item)], Key=image_of(key_of(item)), ConsistentRead=True
         )
         return item_values(answer.get("Item", {}))
 
     def values(self) -> list[TableItem]:
         """Every item there is, as values to compare."""
         return read_tables(self.dynamodb, self.names)
+
+    def fleet(self) -> list[TableItem]:
+        """Registrations, links and images with what is made of them, as values to compare.
+
+        A part of `values`, for those who ask again and again.
+        """
+        core = self.names["core"]
+        pages = self.dynamodb.get_paginator("query")
+        items = [
+            item
+            for partition in _PARTITIONS
+            for page in pages.paginate(
+                TableName=core,
+                KeyConditionExpression="PK = :partition",
+                ExpressionAttributeValues={":partition": {"S": partition}},
+                ConsistentRead=True,
+            )
+            for item in page["Items"]
+        ]
+        images = self.dynamodb.get_paginator("scan").paginate(
+            TableName=core,
+            FilterExpression="begins_with(PK, :images) OR begins_with(PK, :lookups)",
+            ExpressionAttributeValues={
+                ":images": {"S": "IMAGES#"},
+                ":lookups": {"S": "DEFAULT_IMAGES#"},
+            },
+            ConsistentRead=True,
+        )
+        items += [item for page in images for item in page["Items"]]
+        return [("core", item_values(item)) for item in items]
 
     def put_all(self, items: Sequence[Item], done: Callable[[int], None]) -> None:
         """Write *items* in batches; *done* is told how many were accepted so far.

@@ -27,6 +27,9 @@ GOOD = Figures(
     mismatches=0,
     latency_ms={"p50": 1.0, "p99": 2.0},
     records_per_s=500.0,
+    typesense={"documents": 14_000, "mismatches": 0},
+    counters={"counters": 40, "drift": 0},
+    default_images={"entities": 300, "invalid": 0},
     dead_letters=5,
     poison_sent=5,
     dead_letters_replayed=5,
@@ -84,6 +87,15 @@ def test_good_figures_break_nothing() -> None:
         ({"documents": 11_999}, "documents"),
         ({"mismatches": 1}, "mismatches"),
         ({"mismatches": None}, "mismatches"),
+        ({"typesense": None}, "typesense was not measured"),
+        ({"typesense": {"documents": 14_000, "mismatches": 1}}, "typesense.mismatches is 1"),
+        ({"typesense": {"documents": 0, "mismatches": 0}}, "typesense.documents is 0"),
+        ({"counters": None}, "counters was not measured"),
+        ({"counters": {"counters": 40, "drift": 1}}, "counters.drift is 1"),
+        ({"counters": {"counters": 0, "drift": 0}}, "counters.counters is 0"),
+        ({"default_images": None}, "default_images was not measured"),
+        ({"default_images": {"entities": 300, "invalid": 2}}, "default_images.invalid is 2"),
+        ({"default_images": {"entities": 0, "invalid": 0}}, "default_images.entities is 0"),
         ({"latency_ms": None}, "latency_ms"),
         ({"records_per_s": None}, "records_per_s"),
         ({"dead_letters": 4}, "4 dead letters"),
@@ -132,6 +144,21 @@ def test_items_of_both_tables_are_loaded_and_cleared(written: Tables) -> None:
     assert [len(list(scan(written.dynamodb, f"t-{t}"))) for t in tables.KEYS] == [60, 60]
     assert written.clear() == 120
     assert written.clear() == 0
+
+
+def test_what_the_service_writes_is_not_cleared_by_hand(written: Tables) -> None:
+    """A counter deleted beside its links would be drift that nobody made."""
+    derived = [
+        {"PK": "ICAO#MATCHER", "SK": "TYPE#A#B#C"},
+        {"PK": "IMAGES#ORG#SYSTEM#ENTITY#ICAO#ID#B744", "SK": "DEFAULT"},
+        {"PK": "DEFAULT_IMAGES#ORG#SYSTEM#ENTITY#ICAO", "SK": "ID#B744"},
+    ]
+    image = {"PK": "IMAGES#ORG#SYSTEM#ENTITY#ICAO#ID#B744", "SK": "IMG#1"}
+    written.put_all([*derived, image], lambda _: None)
+    assert written.clear() == 1
+    assert written.get(image) == {}
+    left = sorted(item["PK"] for _, item in written.fleet())
+    assert left == sorted(item["PK"] for item in derived)
 
 
 class Hesitant:
@@ -360,8 +387,9 @@ def test_without_a_terminal_lines_are_plain() -> None:
 class NoStack:
     """Just enough of a stack to begin a story on."""
 
-    opensearch = None
-    opensearch_url = endpoint_url = "http://127.0.0.1:1"
+    opensearch = typesense = None
+    opensearch_url = typesense_url = endpoint_url = "http://127.0.0.1:1"
+    typesense_api_key = "none"
     tables: Mapping[str, str] = {"core": "c", "products": "p"}
     aliases = ("icao_aircraft", "icao_manufacturers", "products")
 
