@@ -50,18 +50,21 @@ def broken(stack: Stack, function: str) -> Iterator[None]:
 
 
 @contextmanager
-def impatient(stack: Stack) -> Iterator[None]:
-    """The resync queue hands a message out again after a second, not after six minutes."""
-    sqs, url = stack.client("sqs"), stack.resync_queue_url
+def impatient(stack: Stack, url: str) -> Iterator[None]:
+    """The queue at *url* gives a message up after one failure, and not after hours."""
+    sqs = stack.client("sqs")
+    sound = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    redrive = {**json.loads(sound["RedrivePolicy"]), "maxReceiveCount": 1}
 
-    def set_timeout(seconds: str) -> None:
-        sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": seconds})
+    def set_attributes(timeout_s: str, redrive: str) -> None:
+        attributes = {"VisibilityTimeout": timeout_s, "RedrivePolicy": redrive}
+        sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
 
-    set_timeout("1")
+    set_attributes("1", json.dumps(redrive))
     try:
         yield
     finally:
-        set_timeout("360")
+        set_attributes(sound["VisibilityTimeout"], sound["RedrivePolicy"])
 
 
 def test_poison_is_mended_and_replayed(stack: Stack) -> None:
@@ -112,7 +115,7 @@ def test_a_parked_message_that_is_never_handled_becomes_rows(stack: Stack) -> No
     keys = [{"productId": {"S": product_id}} for product_id in ("parked", "gone")]
     sources = (Parked(Source(stack.tables["products"], key)) for key in keys)
     message = Message("opensearch", tuple(sources), 0, 1_790_000_000.0)
-    with broken(stack, "resync"), impatient(stack):
+    with broken(stack, "resync"), impatient(stack, stack.resync_queue_url):
         stack.client("sqs").send_message(
             QueueUrl=stack.resync_queue_url, MessageBody=message.body()
         )
@@ -123,6 +126,20 @@ def test_a_parked_message_that_is_never_handled_becomes_rows(stack: Stack) -> No
     code, answer = sync(stack, "dlq", "replay", "--kind", "parked")
     assert (code, answer["counts"]) == (0, {"replayed": 2})
     assert document(stack, "parked")["price"] == 1
+
+
+def test_actions_that_are_never_handled_become_rows(stack: Stack) -> None:
+    """By way of the Typesense queue's own dead-letter queue, which has to be a FIFO queue too."""
+    keys = {"PK": {"S": "AIRCRAFT#REGISTRY#FAA"}, "SK": {"S": "DETAIL#N1"}}
+    item = {**keys, "registration": {"S": "N1"}, "n_number": {"S": "1"}}
+    with broken(stack, "typesense"), impatient(stack, stack.typesense_queue_url):
+        stack.client("dynamodb").put_item(TableName=stack.tables["core"], Item=item)
+        (row,) = until("a dead letter", lambda: open_letters(stack))
+    assert (row["kind"], row["sink"], row["keys"]) == ("queued", "typesense", keys)
+    until("the last requests to be over", lambda: replayed(stack))
+    quiet(stack)
+    with stack.typesense.client() as client:
+        assert client.collections["registry"].retrieve()["num_documents"] == 1
 
 
 def test_a_command_that_fails_when_nobody_waits_for_it_is_a_dead_letter(stack: Stack) -> None:
@@ -153,7 +170,8 @@ def test_status_is_told_of_the_deployed_stack(stack: Stack) -> None:
     quiet(stack)
     code, answer = sync(stack, "status")
     assert (code, answer["level"], answer["problems"]) == (0, "green", [])
-    assert answer["sinks"][0]["last_success_at"] is not None
+    (opensearch,) = (sink for sink in answer["sinks"] if sink["sink"] == "opensearch")
+    assert opensearch["last_success_at"] is not None
     assert answer["stream"]["iterator_age_ms"] is None
 
 
