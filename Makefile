@@ -72,12 +72,12 @@ requirements: setup ## pin anew from requirements/*.in
 	@cd requirements && for f in data java; do \
 	  ../.venv/bin/uv pip compile -q --no-deps --universal --python-version 3.11 --generate-hashes --no-header $$f.in -o $$f.txt; done
 
-deploy: package ## to AWS, as STAGE (default dev), with PARAMS='--param=alarmEmail=…'
+deploy: package ## to AWS, as STAGE (default dev), with PARAMS='--param=typesenseUrl=…'
 	@npx osls deploy --stage $(STAGE) $(PARAMS)
-	@npx osls invoke --stage $(STAGE) --function admin --data '{"command": "mappings apply"}'
+	@npx osls invoke --stage $(STAGE) $(PARAMS) --function admin --data '{"command": "mappings apply"}'
 
 remove: setup ## take STAGE down again (tables and bucket stay)
-	@npx osls remove --stage $(STAGE)
+	@npx osls remove --stage $(STAGE) $(PARAMS)
 
 clean: down ## remove what was installed and built here
 	@rm -rf .venv node_modules .local dist .serverless
