@@ -117,5 +117,5 @@ def _without_keys(row: Row) -> str:
     if row.kind == "lost-range":
         return f"run python -m sync resync --table {row.table}, then discard it"
     if row.sink is not None:  # a message of its queue, that nobody could read
-        return f"run python -m sync resync --sink {row.sink} for each table it is of, then discard"
+        return f"resync the tables of its sink with --sink {row.sink}, then discard it"
     return f"a row of kind {row.kind} without keys can only be discarded"
