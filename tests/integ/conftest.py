@@ -7,6 +7,8 @@ import pytest
 from local.paths import STATE
 from local.stack import Stack
 
+pytest.register_assert_rewrite("tests.integ.template")  # promises say why they are broken
+
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:

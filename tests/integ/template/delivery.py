@@ -1,0 +1,201 @@
+"""Streams, queues and the functions that they invoke."""
+
+from tests.integ.template.reading import Planted, Template, functions, of_type, properties, shown
+
+
+def both_streams_are_delivered_from_their_start_and_without_loss(template: Template) -> None:
+    mappings = {
+        shown(mapping["Properties"]["EventSourceArn"]): mapping["Properties"]
+        for mapping in of_type(template, "Lambda::EventSourceMapping").values()
+        if "StartingPosition" in mapping["Properties"]
+    }
+    assert set(mappings) == {"CoreTable.StreamArn", "ProductsTable.StreamArn"}
+    for source, mapping in mappings.items():
+        assert mapping == {
+            "EventSourceArn": mapping["EventSourceArn"],
+            "FunctionName": {"Fn::GetAtt": ["StreamLambdaFunction", "Arn"]},
+            "Enabled": True,
+            "BatchSize": 100,
+            "ParallelizationFactor": 1,
+            "StartingPosition": "TRIM_HORIZON",
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            "BisectBatchOnFunctionError": True,
+            "MaximumRetryAttempts": 3,
+            "DestinationConfig": {"OnFailure": {"Destination": {"Ref": "DeadLetterTopic"}}},
+        }, source
+
+
+def queues_are_consumed_message_by_message(template: Template) -> None:
+    mappings = {
+        shown(mapping["Properties"]["EventSourceArn"]): mapping["Properties"]
+        for mapping in of_type(template, "Lambda::EventSourceMapping").values()
+        if "StartingPosition" not in mapping["Properties"]
+    }
+    consumers = {
+        "ResyncQueue.Arn": ("ResyncLambdaFunction", 5),
+        "TypesenseQueue.Arn": ("TypesenseLambdaFunction", 2),
+        "DeadLetterQueue.Arn": ("DeadlettersLambdaFunction", 2),
+        "TypesenseDeadLetterQueue.Arn": ("DeadlettersLambdaFunction", 2),
+    }
+    assert set(mappings) == set(consumers)
+    for source, mapping in mappings.items():
+        function, at_once = consumers[source]
+        assert mapping["FunctionName"] == {"Fn::GetAtt": [function, "Arn"]}
+        assert mapping["BatchSize"] == 10, source
+        if properties(template, source.removesuffix(".Arn")).get("FifoQueue"):
+            assert "MaximumBatchingWindowInSeconds" not in mapping, source  # Lambda refuses it
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"], source
+        assert mapping["ScalingConfig"] == {"MaximumConcurrency": at_once}, source
+        # Less, and a message comes again while it is being handled (Lambda guide, with-sqs).
+        queue = properties(template, source.removesuffix(".Arn"))
+        assert queue["VisibilityTimeout"] == 6 * functions(template)[function]["Timeout"], source
+
+
+def parked_keys_are_tried_for_as_long_as_sqs_can_and_then_are_dead_letters(
+    template: Template,
+) -> None:
+    queue = properties(template, "ResyncQueue")
+    assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
+    assert queue["RedrivePolicy"] == {
+        "deadLetterTargetArn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]},
+        "maxReceiveCount": 5,
+    }
+    assert queue["SqsManagedSseEnabled"] is True
+    # It sends to the queue that invokes it, which Lambda else takes for a runaway loop.
+    assert functions(template)["ResyncLambdaFunction"]["RecursiveLoop"] == "Allow"
+
+
+def actions_stay_in_order_until_they_are_written_or_dead_letters(template: Template) -> None:
+    queue, dead = (properties(template, f"Typesense{name}Queue") for name in ("", "DeadLetter"))
+    for each in (queue, dead):  # a FIFO queue redrives to a FIFO queue alone (SQS guide)
+        assert each["FifoQueue"] is True
+        assert each["QueueName"].endswith(".fifo")
+        assert each["MessageRetentionPeriod"] == 14 * 24 * 3600
+        assert each["SqsManagedSseEnabled"] is True
+    assert queue["ContentBasedDeduplication"] is False
+    assert queue["RedrivePolicy"] == {
+        "deadLetterTargetArn": {"Fn::GetAtt": ["TypesenseDeadLetterQueue", "Arn"]},
+        "maxReceiveCount": 5,
+    }
+    # What it parks comes back to it by way of the resync function: no runaway loop either.
+    assert functions(template)["TypesenseLambdaFunction"]["RecursiveLoop"] == "Allow"
+
+
+def a_request_is_over_before_its_key_is_tried_again(template: Template) -> None:
+    for name, function in functions(template).items():
+        settings = function["Environment"]["Variables"]
+        for sink in ("OPENSEARCH", "TYPESENSE"):
+            assert int(settings[f"{sink}_TIMEOUT_S"]) < int(settings["PARK_DELAY_S"]), name
+
+
+def what_fails_when_invoked_asynchronously_is_a_dead_letter(template: Template) -> None:
+    (config,) = of_type(template, "Lambda::EventInvokeConfig").values()
+    assert config["Properties"]["FunctionName"] == {"Ref": "AdminLambdaFunction"}
+    assert config["Properties"]["DestinationConfig"] == {
+        "OnFailure": {"Destination": {"Ref": "DeadLetterTopic"}}
+    }
+
+
+def streams_carry_new_and_old_images(template: Template) -> None:
+    for name in ("CoreTable", "ProductsTable"):
+        view = properties(template, name)["StreamSpecification"]
+        assert view == {"StreamViewType": "NEW_AND_OLD_IMAGES"}, name
+
+
+def dead_letters_reach_their_queue_from_their_topic_alone(template: Template) -> None:
+    (policy,) = of_type(template, "SQS::QueuePolicy").values()
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert statement == {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]},
+        "Condition": {"ArnEquals": {"aws:SourceArn": {"Ref": "DeadLetterTopic"}}},
+    }
+    subscription = properties(template, "DeadLetterSubscription")
+    assert subscription["TopicArn"] == {"Ref": "DeadLetterTopic"}
+    assert subscription["Endpoint"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
+    assert subscription["RawMessageDelivery"] is True
+
+
+def dead_letters_are_encrypted_and_kept_as_long_as_sqs_can(template: Template) -> None:
+    assert properties(template, "DeadLetterTopic")["KmsMasterKeyId"] == "alias/aws/sns"
+    queue = properties(template, "DeadLetterQueue")
+    # SNS may not use aws/sqs, so a queue under that key would get nothing.
+    assert (queue["SqsManagedSseEnabled"], queue.get("KmsMasterKeyId")) == (True, None)
+    assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
+def functions_run_the_one_handler_on_arm64_with_every_setting(template: Template) -> None:
+    for name, function in functions(template).items():
+        assert function["Handler"] == "handler.handle", name
+        assert (function["Runtime"], function["Architectures"]) == ("python3.12", ["arm64"]), name
+        settings = {k: shown(v) for k, v in function["Environment"]["Variables"].items()}
+        assert settings == {
+            "STAGE": "dev",
+            "LOG_LEVEL": "INFO",
+            "OPENSEARCH_ENDPOINT": "https://${Search.DomainEndpoint}",
+            "OPENSEARCH_AUTH": "aws",
+            "OPENSEARCH_REFRESH": "false",
+            "OPENSEARCH_TIMEOUT_S": "30",
+            "TYPESENSE_QUEUE_URL": "TypesenseQueue",
+            "TYPESENSE_DEAD_LETTER_QUEUE_URL": "TypesenseDeadLetterQueue",
+            "TYPESENSE_URL": "https://typesense.example.org",
+            "TYPESENSE_API_KEY_ARN": "TypesenseApiKey.Id",
+            "TYPESENSE_TIMEOUT_S": "20",
+            "CONTRIBUTIONS_TABLE": "ContributionsTable",
+            "COUNTERS_TABLE": "CoreTable",
+            "IMAGES_TABLE": "CoreTable",
+            "DEAD_LETTER_TOPIC_ARN": "DeadLetterTopic",
+            "DEAD_LETTER_QUEUE_URL": "DeadLetterQueue",
+            "DEAD_LETTER_TABLE": "DeadLetterTable",
+            "PAYLOAD_BUCKET": "PayloadBucket",
+            "RESYNC_QUEUE_URL": "ResyncQueue",
+            "PARK_DELAY_S": "40",
+            "STRICT_SINKS": "",
+            "STATE_TABLE": "StateTable",
+        }, name
+
+
+PLANTED: Planted = {
+    both_streams_are_delivered_from_their_start_and_without_loss: (
+        ("StreamEventSourceMappingDynamodbCoreTable", "Properties", "StartingPosition"),
+        "LATEST",
+    ),
+    queues_are_consumed_message_by_message: (
+        ("ResyncQueue", "Properties", "VisibilityTimeout"),
+        30,
+    ),
+    parked_keys_are_tried_for_as_long_as_sqs_can_and_then_are_dead_letters: (
+        ("ResyncQueue", "Properties", "RedrivePolicy", "maxReceiveCount"),
+        1,
+    ),
+    actions_stay_in_order_until_they_are_written_or_dead_letters: (
+        ("TypesenseQueue", "Properties", "RedrivePolicy", "deadLetterTargetArn", "Fn::GetAtt", 0),
+        "DeadLetterQueue",
+    ),
+    a_request_is_over_before_its_key_is_tried_again: (
+        ("ResyncLambdaFunction", "Properties", "Environment", "Variables", "PARK_DELAY_S"),
+        "30",
+    ),
+    what_fails_when_invoked_asynchronously_is_a_dead_letter: (
+        ("AdminLambdaEvConf", "Properties", "DestinationConfig"),
+        {},
+    ),
+    streams_carry_new_and_old_images: (
+        ("CoreTable", "Properties", "StreamSpecification", "StreamViewType"),
+        "KEYS_ONLY",
+    ),
+    dead_letters_reach_their_queue_from_their_topic_alone: (
+        ("DeadLetterQueuePolicy", "Properties", "PolicyDocument", "Statement", 0, "Condition"),
+        {},
+    ),
+    dead_letters_are_encrypted_and_kept_as_long_as_sqs_can: (
+        ("DeadLetterQueue", "Properties", "KmsMasterKeyId"),
+        "alias/aws/sqs",
+    ),
+    functions_run_the_one_handler_on_arm64_with_every_setting: (
+        ("StreamLambdaFunction", "Properties", "Environment", "Variables", "PAYLOAD_BUCKET"),
+        "",
+    ),
+}
