@@ -32,7 +32,7 @@ demo: setup ## the whole service on this machine, fed and searched; ONCE=1 stops
 	@$(RUN) -m local.demo $(if $(ONCE),--once)
 
 test: setup ## every test, against real servers
-	@$(RUN) -m pytest tests --ignore tests/simulation -n 3 --dist loadfile -q
+	@$(RUN) -m pytest tests --ignore tests/simulation -n 3 --dist loadgroup --no-loadscope-reorder -q
 	@$(RUN) -m pytest tests/simulation -q -s
 
 unit: setup ## the fast tests alone

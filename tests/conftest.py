@@ -1,5 +1,6 @@
 """Real servers for the contract and integration tests, started when a test first asks for one."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,40 @@ from local.opensearch import OpenSearchServer
 # How fast a busy machine is says nothing about the code.
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("here")
+
+SERVERS = ("stack", "opensearch", "dynamodb_local")  # fixtures that each worker starts for itself
+LONG = (
+    *("stack", "opensearch"),
+    "tests/properties/test_attributes.py",
+    "tests/integ/test_outage.py",
+    "tests/integ/test_package.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say what `--dist loadgroup` keeps on one worker: a file, or all files that share a server.
+
+    What takes long comes first, so that no core is left alone with it in the end.
+    """
+    used: dict[str, set[str]] = defaultdict(set)
+    for item in items:
+        used[item.location[0]] |= fixtures(item)
+    places = {name: place for place, name in enumerate(LONG)}
+    found = []
+    for item in items:
+        file = item.location[0]
+        group = next((server for server in SERVERS if server in used[file]), file)
+        item.add_marker(pytest.mark.xdist_group(group))
+        found.append((places.get(group, len(LONG)), item))
+    items[:] = [item for _, item in sorted(found, key=lambda pair: pair[0])]
+
+
+def fixtures(item: pytest.Item) -> set[str]:
+    """The fixtures that *item* asks for; a contract test's subject asks for that of its name."""
+    if not isinstance(item, pytest.Function):
+        return set()
+    subject = item.callspec.params.get("subject") if hasattr(item, "callspec") else None
+    return {*item.fixturenames, str(subject)}
 
 
 @pytest.fixture(scope="session")
