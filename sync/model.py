@@ -38,6 +38,7 @@ class Model(BaseModel):
         frozen=True,
         extra="ignore",
         hide_input_in_errors=True,  # errors go to logs, values don't
+        defer_build=True,  # a cold start pays only for the models that its events are of
     )
 
     route: ClassVar[Route | None] = None

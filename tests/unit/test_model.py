@@ -110,3 +110,14 @@ def test_a_route_has_one_or_two_keys(keys: dict[str, str]) -> None:
     """As DynamoDB tables have."""
     with pytest.raises(RegistryError, match="one or two key attributes"):
         route("table", into={}, **keys)
+
+
+def test_a_model_is_built_when_an_item_of_it_is_first_read() -> None:
+    """Building one takes longer than reading many: a cold start must not build them all."""
+
+    class Late(Model):
+        name: Text
+
+    assert not Late.__pydantic_complete__
+    assert Late.read({"name": "x"}).document() == b'{"name":"x"}'
+    assert Late.__pydantic_complete__
