@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.patterns import literal_prefix, samples
+from sync.patterns import literal, literal_prefix, samples
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,18 @@ from sync.patterns import literal_prefix, samples
 def test_literal_prefix_is_what_every_match_begins_with(pattern: str, prefix: str) -> None:
     """Optional, repeated, alternative and case-blind parts end the prefix."""
     assert literal_prefix(pattern) == prefix
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        *((r"FAA#LINKS", "FAA#LINKS"), (r"a\.b", "a.b"), (r"", "")),
+        *((r"FAA#LINKS.*", None), (r"(?i)abc", None), (r"a|b", None), (r"ab?", None)),
+    ],
+)
+def test_a_literal_pattern_matches_one_text_alone(pattern: str, text: str | None) -> None:
+    """A partition that a pattern names can be queried; others would be missed."""
+    assert literal(pattern) == text
 
 
 PIECES = st.sampled_from(
