@@ -78,6 +78,8 @@ def deployed(
         log=tmp_path_factory.mktemp("deploy") / "deploy.log",
     )
     secret = deployment.deploy()["TypesenseApiKeyArn"]
+    with pytest.raises(LocalError, match="401 Forbidden"):
+        deployment.invoke("admin", {"command": "mappings apply"})  # nobody put the key in
     Account(environment).client("secretsmanager").put_secret_value(
         SecretId=secret, SecretString=typesense.api_key
     )
