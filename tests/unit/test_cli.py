@@ -18,7 +18,8 @@ from sync.cli.service import parse_key
 from sync.errors import ConfigError, SyncError
 from tests.account import Account
 from tests.records import PRODUCTS
-from tests.unit.test_commands import SOUND, metric, one_letter
+from tests.unit.test_commands import SOUND, one_letter
+from tests.unit.test_commands_status import metric
 from tests.unit.test_deadletter_consumer import letter, poison
 
 Sync = Callable[..., tuple[int, str]]

@@ -16,7 +16,7 @@ from sync.sinks.memory import Memory
 from sync.sinks.typesense.messages import Action, pack
 from tests.account import TYPESENSE_LETTERS, TYPESENSE_QUEUE, Account
 from tests.records import CORE, core_keys, stream_record
-from tests.unit.test_commands import metric
+from tests.unit.test_commands_status import metric
 from tests.unit.test_deadletter_consumer import letter
 
 ENTITY = Entity("SYSTEM", "ICAO", "C172")
