@@ -15,7 +15,7 @@ from local.demo.settle import QUIET_S, settle
 
 _NAMED: Final = 3  # of what differs
 _FLEET: Final = ("registry", "aircraft_images")
-_PAUSE_S: Final = 0.5  # each look reads thousands of items
+_PAUSE_S: Final = 1.0  # each look reads thousands of items
 
 
 def until_agreed(scene: Scene, *, typesense: bool = True, quiet_s: float = QUIET_S) -> None:

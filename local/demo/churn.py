@@ -12,7 +12,7 @@ from local.demo.agreement import until_agreed
 from local.demo.scene import Fleet, Item, Scene, now
 from local.demo.settle import until_documents
 
-BEFORE, MEANWHILE, AFTER = 150, 300, 50  # changes, by when Typesense is stopped and started
+BEFORE, MEANWHILE, AFTER = 100, 200, 50  # changes, by when Typesense is stopped and started
 _SEED: Final = 5
 _EVERY: Final = 10  # changes for one of a product, which OpenSearch alone has
 

@@ -15,7 +15,7 @@ from local.demo.tables import Wanted
 
 _EVERY_S: Final = 0.025  # between two writes
 _BEFORE_S: Final = 2.0
-_DOWN_S: Final = 8.0  # writing against a stopped server, before it is started again
+_DOWN_S: Final = 6.0  # writing against a stopped server, before it is started again
 
 
 def run(scene: Scene) -> None:

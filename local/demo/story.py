@@ -15,7 +15,7 @@ from local.demo.scene import Fleet, Scene, now
 from local.demo.settle import until_counts, until_documents
 from local.demo.tables import image_of
 
-FAA, FOREIGN, PICTURED = 1_400, 500, 350  # aircraft
+FAA, FOREIGN, PICTURED = 1_000, 400, 250  # aircraft
 
 _RENAMED, _DELETED = "groundswell-passive-headset", "control-tower-mug"
 
@@ -152,7 +152,7 @@ STEPS: Final[tuple[tuple[str, Callable[[Scene], None]], ...]] = (
     ("Search Typesense, through its own client", typesense.search),
     ("Update one item, delete another", change),
     ("Write poison: what can never be a document; correct it, and replay", poison.run),
-    ("Change links, images and registrations at random, Typesense stopped for a while", churn.run),
+    ("Change links, images and registrations; Typesense goes and comes back", churn.run),
     ("Stop OpenSearch in mid-stream, start it again", outage.run),
     ("Compare again: nothing lost, nothing left over", finish),
 )
