@@ -3,8 +3,7 @@
 import hashlib
 import os
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
@@ -12,7 +11,8 @@ from botocore.config import Config
 from local import java, maven, paths
 from local.java import Java
 from local.maven import Say
-from local.processes import Child, free_port, http_answers
+from local.processes import Child, http_answers
+from local.server import Server
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -47,7 +47,7 @@ def install(runtime: Java, say: Say) -> Path:
     return directory
 
 
-class DynamoDbLocal:
+class DynamoDbLocal(Server):
     """A DynamoDB for any credentials and region; what it holds is gone when it stops.
 
     *port* 0 means a free one. *log* takes everything it prints. *say* takes a line for each step
@@ -62,22 +62,9 @@ class DynamoDbLocal:
         runtime: Java | None = None,
         say: Say = print,
     ) -> None:
-        self.port = port or free_port()
-        self.log = log
+        super().__init__("dynamodb", port, log)
         self._runtime = runtime
         self._say = say
-        self._scratch: Path | None = None
-        self._child: Child | None = None
-
-    @property
-    def url(self) -> str:
-        """The endpoint, the same for as long as this object lives."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def pid(self) -> int | None:
-        """The server's process, None while it is stopped."""
-        return self._child.pid if self._child else None
 
     def client(self) -> "DynamoDBClient":
         """A client of its tables. What fails is not tried again."""
@@ -100,56 +87,22 @@ class DynamoDbLocal:
             aws_secret_access_key="local",  # noqa: S106 - as above
         )
 
-    def start(self, *, timeout_s: float = 60.0) -> Self:
-        """Start, and return when it answers; if it runs already, do nothing.
-
-        Raises LocalError when something can't be downloaded or the server doesn't come up.
-        """
-        if self._child is not None:
-            return self
+    def _launch(self) -> Child:
         self._runtime = runtime = self._runtime or java.ensure(self._say)
         home = install(runtime, self._say)
-        self._scratch = self._scratch or paths.scratch("dynamodb")
+        scratch = self._directory()
         class_path = os.pathsep.join((str(home / "classes"), str(home / "jars" / "*")))
-        child = Child.start(
+        return Child.start(
             [
-                *(runtime.program, *_JVM_OPTIONS, f"-Djava.io.tmpdir={self._scratch}"),
+                *(runtime.program, *_JVM_OPTIONS, f"-Djava.io.tmpdir={scratch}"),
                 *("-cp", class_path, "local.dynamodb.LoopbackDynamoDb"),
                 *(*_OPTIONS, "-port", str(self.port)),
             ],
             name="DynamoDB Local",
             log=self.log,
-            env={"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": str(self._scratch)},
-            cwd=self._scratch,
+            env={"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": str(scratch)},
+            cwd=scratch,
         )
-        try:
-            child.wait_until(lambda: http_answers(self.url), timeout_s=timeout_s)
-        except BaseException:
-            child.stop()
-            raise
-        self._child = child
-        return self
 
-    def stop(self, *, grace_s: float = 10.0) -> None:
-        """Stop; all that it holds is gone."""
-        if self._child is not None:
-            self._child.stop(grace_s)
-            self._child = None
-        if self._scratch is not None:
-            paths.discard(self._scratch)
-            self._scratch = None
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
+    def _ready(self) -> bool:
+        return http_answers(self.url)

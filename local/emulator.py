@@ -5,12 +5,11 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from local import paths, wheels
 from local.maven import Say
-from local.processes import Child, free_port, http_ok
+from local.processes import Child, http_ok
+from local.server import Server
 
 REGION = "us-east-1"
 _REQUIREMENTS = paths.ROOT / "requirements" / "emulator.txt"
@@ -45,7 +44,7 @@ def install(say: Say) -> Path:
     return directory / "bin" / "python"
 
 
-class Emulator:
+class Emulator(Server):
     """AWS on this machine; what it holds is gone when it stops.
 
     It enforces the roles of functions. *opensearch* is the URL that OpenSearch domains get, of a
@@ -60,22 +59,14 @@ class Emulator:
         log: Path = paths.STATE / "emulator.log",
         say: Say = print,
     ) -> None:
-        self.port = port or free_port()
-        self.log = log
+        super().__init__("emulator", port, log)
         self._opensearch = opensearch
         self._say = say
-        self._scratch: Path | None = None
-        self._child: Child | None = None
 
     @property
     def endpoint(self) -> str:
         """What AWS_ENDPOINT_URL has to be."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def pid(self) -> int | None:
-        """The emulator's process, None while it is stopped."""
-        return self._child.pid if self._child else None
+        return self.url
 
     def environment(self, base: Mapping[str, str] = os.environ) -> dict[str, str]:
         """*base* with its AWS_ variables replaced by those of a client of this emulator."""
@@ -87,51 +78,19 @@ class Emulator:
             "no_proxy": _DIRECT,
         }
 
-    def start(self, *, timeout_s: float = 60.0) -> Self:
-        """Start, and return when it answers; if it runs already, do nothing. Raises LocalError."""
-        if self._child is not None:
-            return self
+    def _launch(self) -> Child:
         python = install(self._say)
-        self._scratch = self._scratch or paths.scratch("emulator")
-        child = Child.start(
+        scratch = self._directory()
+        return Child.start(
             [python, "-m", "ministack"],
             name="the AWS emulator",
             log=self.log,
-            env=self._own_environment(self._scratch),
-            cwd=self._scratch,
+            env=self._own_environment(scratch),
+            cwd=scratch,
         )
-        try:
-            health = f"{self.endpoint}/_ministack/health"
-            child.wait_until(lambda: http_ok(health), timeout_s=timeout_s)
-        except BaseException:
-            child.stop()
-            raise
-        self._child = child
-        return self
 
-    def stop(self, *, grace_s: float = 10.0) -> None:
-        """Stop it and the functions it runs; all that it holds is gone."""
-        if self._child is not None:
-            self._child.stop(grace_s)
-            self._child = None
-        if self._scratch is not None:
-            paths.discard(self._scratch)
-            self._scratch = None
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
+    def _ready(self) -> bool:
+        return http_ok(f"{self.url}/_ministack/health")
 
     def _own_environment(self, scratch: Path) -> dict[str, str]:
         """Nothing of the user's: what stands here, functions see too."""

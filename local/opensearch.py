@@ -7,14 +7,13 @@ import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from local import java, maven, paths
 from local.errors import LocalError
 from local.java import Java
 from local.maven import Say
-from local.processes import Child, free_port, http_ok
+from local.processes import Child, http_ok
+from local.server import Server
 
 VERSION = "3.6.0"
 _ZIP = maven.Artifact(
@@ -91,7 +90,7 @@ def install(say: Say) -> Path:
     return directory / f"opensearch-{VERSION}"
 
 
-class OpenSearchServer:
+class OpenSearchServer(Server):
     """A server that can be stopped and started again on the same port with its data.
 
     *data* is kept; without it the documents go when the server is closed. *port* 0 means a free
@@ -109,36 +108,17 @@ class OpenSearchServer:
         runtime: Java | None = None,
         say: Say = print,
     ) -> None:
-        self.port = port or free_port()
-        self.log = log
+        super().__init__("opensearch", port, log)
         self._data = data
         self._settings = settings or {}
         self._runtime = runtime
         self._say = say
-        self._scratch: Path | None = None
-        self._child: Child | None = None
 
-    @property
-    def url(self) -> str:
-        """The base URL, the same for as long as this object lives."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def pid(self) -> int | None:
-        """The server's process, None while it is stopped."""
-        return self._child.pid if self._child else None
-
-    def start(self, *, timeout_s: float = 120.0) -> Self:
-        """Start, and return when it answers; if it runs already, do nothing.
-
-        Raises LocalError when something can't be downloaded or the server doesn't come up.
-        """
-        if self._child is not None:
-            return self
+    def _launch(self) -> Child:
         self._runtime = runtime = self._runtime or java.ensure(self._say)
         home = install(self._say)
         scratch = self._prepare()
-        child = Child.start(
+        return Child.start(
             self._command(runtime, home, scratch),
             name=f"OpenSearch {VERSION}",
             log=self.log,
@@ -146,52 +126,13 @@ class OpenSearchServer:
             cwd=scratch,
             user=paths.server_user(),
         )
-        try:
-            child.wait_until(lambda: http_ok(self.url + _READY), timeout_s=timeout_s)
-        except BaseException:
-            child.stop()
-            raise
-        self._child = child
-        return self
 
-    def stop(self, *, grace_s: float = 20.0) -> None:
-        """Stop, and keep port and documents for the next start; *grace_s* 0 is a crash."""
-        if self._child is not None:
-            self._child.stop(grace_s)
-            self._child = None
-
-    def restart(self) -> None:
-        """Stop and start."""
-        self.stop()
-        self.start()
-
-    def close(self) -> None:
-        """Stop, and remove all that was written but for *data* and the log."""
-        self.stop()
-        if self._scratch is not None:
-            paths.discard(self._scratch)
-            self._scratch = None
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.close()
-            raise
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+    def _ready(self) -> bool:
+        return http_ok(self.url + _READY)
 
     def _prepare(self) -> Path:
         """Directories and configuration, owned by whom the server runs as."""
-        if self._scratch is None:
-            self._scratch = paths.scratch("opensearch")
-        scratch = self._scratch
+        scratch = self._directory()
         if self._data and not paths.reachable(self._data.resolve().parent):
             raise LocalError(
                 f"OpenSearch runs as {paths.server_user()} here, who can't enter {self._data}"
