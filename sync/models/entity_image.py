@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Self
 
 from sync.change import Change, Planned
+from sync.errors import InvalidImage
 from sync.fields import Keyword, Text, Timestamp
 from sync.model import Model, route
-from sync.sinks.default_image import DefaultImage, Entity
+from sync.sinks.default_image import ENTITY_TYPES, DefaultImage, Entity
 
 POINTERS = "default_images"
 
@@ -38,7 +39,16 @@ class EntityImage(Model):
     "stream-sync-{stage}-core",
     PK=r"IMAGES#(?!ORG#[^#]+#ENTITY#(?:ICAO|REGISTRATION)#ID#.).*",
     SK=r"IMG#.*",
-    into={DefaultImage: POINTERS},
+    into={},
 )
 class UnknownImage(EntityImage):
-    """An image of nothing that is known: refused, so that it is seen."""
+    """An image of nothing that is known: a dead letter, so that it is seen."""
+
+    @classmethod
+    def plan(cls, change: Change[Self]) -> Iterator[Planned]:
+        """Raises RecordError: here, not in the sink, so that each image's record is told of."""
+        entity = Entity.of_image(change.source.keys, None)  # raises where there is none
+        raise InvalidImage(
+            f"no images are known of the entity type {entity.entity_type[:80]!r}, only of "
+            f"{' and '.join(ENTITY_TYPES)}"
+        )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync.errors import InvalidImage, RecordError, Refused
+from sync.errors import InvalidImage, RecordError
 from sync.sinks.counters import Counted, Counters
 from sync.sinks.default_image import Entity
 from tests.derived import Tables, counted, in_process
@@ -90,21 +90,21 @@ def test_a_link_that_loses_a_name_counts_no_more(stream: Stream, missing: str) -
 
 
 def test_an_image_of_an_unknown_entity_type_is_told_and_holds_nothing_up(stream: Stream) -> None:
-    """By table, keys and cause."""
+    """By table, keys and cause, each image of it."""
     airport = "IMAGES#ORG#SYSTEM#ENTITY#AIRPORT#ID#JFK"
-    bad = stream.apply(core_keys(airport, "IMG#1"), image(airport))
+    bad = [stream.apply(core_keys(airport, f"IMG#{n}"), image(airport)) for n in (1, 2)]
     good = [
         stream.apply(core_keys(TYPE, "IMG#1"), image(TYPE)),
         stream.apply(link_keys(1), what(1)),
         stream.apply(*manufacturer("BOEING", 3)),
     ]
-    assert stream.deliver(good[0], bad, *good[1:]) == []
-    (letter,) = stream.kept.letters
-    assert (letter.table, letter.keys) == (CORE, core_keys(airport, "IMG#1"))
-    assert letter.raw is bad
-    assert letter.sink == "default_image"
-    assert isinstance(letter.error, Refused)
-    assert "no images are known of the entity type 'AIRPORT'" in str(letter.error)
+    assert stream.deliver(good[0], *bad, *good[1:]) == []
+    for n, letter in enumerate(stream.kept.letters, 1):
+        assert (letter.table, letter.keys) == (CORE, core_keys(airport, f"IMG#{n}"))
+        assert letter.raw is bad[n - 1]
+        assert isinstance(letter.error, InvalidImage)
+        assert "no images are known of the entity type 'AIRPORT'" in str(letter.error)
+    assert len(stream.kept.letters) == len(bad)
     all_but_the_bad_one_is_done(stream)
 
 
