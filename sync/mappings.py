@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from sync.errors import ConfigError
+from sync.errors import ConfigError, Retry
 from sync.model import Model
 from sync.sinks.base import Schematic, Sink
 
@@ -50,7 +50,12 @@ def write(models: Iterable[type[Model]], folder: Path = FOLDER) -> list[str]:
 def apply(
     targets: Mapping[type[Sink], Iterable[str]], env: Mapping[str, str], folder: Path = FOLDER
 ) -> Iterator[dict[str, str]]:
-    """Make or extend every target as its file says; yields sink, target and what was done."""
+    """Make or extend every target as its file says; yields sink, target and what was done.
+
+    A target that can't be made holds up no other: what stood in the way is raised after the last,
+    as Retry that names them all. Raises ConfigError where a file is missing.
+    """
+    failures: list[tuple[str, Retry]] = []
     for sink, names in targets.items():
         if not issubclass(sink, Schematic):
             continue
@@ -64,4 +69,13 @@ def apply(
                     f"mappings/{sink.name}/{target}.json is missing: "
                     "run python -m sync mappings write"
                 ) from None
-            yield {"sink": sink.name, "target": target, "result": built.prepare(target, schema)}
+            try:
+                result = built.prepare(target, schema)
+            except Retry as error:
+                failures.append((f"{sink.name} {target}", error))
+            else:
+                yield {"sink": sink.name, "target": target, "result": result}
+    if failures:
+        _, first = failures[0]
+        told = "; ".join(f"{name}: {error}" for name, error in failures)
+        raise type(first)(f"not made: {told}; all others are as they should be") from first

@@ -1,14 +1,18 @@
 """Schemas generated from the models."""
 
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import pytest
 
 from sync import mappings, models
-from sync.errors import RegistryError
+from sync.deadline import Deadline
+from sync.errors import Misconfigured, RegistryError
 from sync.fields import Keyword, Number, Object, Text
 from sync.model import Model, Route
+from sync.sinks.base import Op, Outcome
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.opensearch.mapping import index_body
 
@@ -71,3 +75,40 @@ def test_differences_are_found_and_mended(tmp_path: Path) -> None:
     assert mappings.differing([Thing], tmp_path) == []
     file.unlink()
     assert mappings.differing([Thing], tmp_path) == ["opensearch/things.json"]
+
+
+class Picky:
+    """Makes every target but those it is told not to."""
+
+    name: ClassVar[str] = "picky"
+    timeout_s = 1.0
+    made: ClassVar[list[str]] = []
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        return cls()
+
+    @classmethod
+    def schema(cls, models: Sequence[type[Model]]) -> dict[str, Any]:
+        return {}
+
+    def prepare(self, target: str, schema: Mapping[str, Any]) -> str:
+        if target.startswith("bad"):
+            raise Misconfigured("401 Forbidden")
+        self.made.append(target)
+        return "created"
+
+    def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
+        raise NotImplementedError
+
+
+def test_a_target_that_cannot_be_made_holds_up_no_other(tmp_path: Path) -> None:
+    """A sink whose key is missing yet must not cost another its indexes; all are named."""
+    (tmp_path / "picky").mkdir()
+    targets = ["a", "bad", "bad too", "c"]
+    for target in targets:
+        (tmp_path / "picky" / f"{target}.json").write_text("{}")
+    with pytest.raises(Misconfigured) as raised:
+        list(mappings.apply({Picky: targets}, {}, tmp_path))
+    assert Picky.made == ["a", "c"]
+    assert "picky bad: 401 Forbidden; picky bad too: 401 Forbidden" in str(raised.value)
