@@ -1,35 +1,43 @@
-"""Waiting until what is made of registrations, links and images is as the tables say."""
+"""Waiting until what is made of registrations, links and images is as these were last written.
 
-from typing import Final
+It only waits: whether all is right, the checker then says by itself, from the tables alone.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from local.checker import (
     TYPESENSE_MAPPINGS,
     TYPESENSE_PLACES,
     Expectation,
     check_counters,
-    check_default_images,
     check_items,
+    item_values,
 )
 from local.demo.scene import Scene
 from local.demo.settle import QUIET_S, settle
+from local.demo.tables import image_of
 
 _NAMED: Final = 3  # of what differs
 _FLEET: Final = ("registry", "aircraft_images")
-_PAUSE_S: Final = 1.0  # each look reads thousands of items
+_PAUSE_S: Final = 0.5  # each look takes a part of a second from what is waited for
 
 
 def until_agreed(scene: Scene, *, typesense: bool = True, quiet_s: float = QUIET_S) -> None:
     """Return once counters and default images are right, and Typesense unless it is left out.
 
-    Raises Failed, with some of what differs, after *quiet_s* without progress.
+    Meant for moments at which nobody writes. Raises Failed, with some of what differs, after
+    *quiet_s* without progress.
     """
     places = [place for place in TYPESENSE_PLACES if place.alias in _FLEET]
     expectation = Expectation(TYPESENSE_MAPPINGS, places)
+    items = [("core", item_values(image_of(item))) for item in scene.fleet.items]
     differ: list[str] = []
 
     def left() -> int:
-        items = scene.tables.fleet()
-        differ[:] = [*check_counters(items).drift, *check_default_images(items).invalid]
+        derived = scene.tables.derived()
+        differ[:] = check_counters([*items, *(("core", row) for row in derived)]).drift
+        differ.extend(_misplaced(scene.fleet.images, derived))
         if typesense:
             report = check_items(items, scene.collections, expectation)
             differ.extend(f"{ref} in Typesense: missing" for ref in report.missing)
@@ -41,3 +49,18 @@ def until_agreed(scene: Scene, *, typesense: bool = True, quiet_s: float = QUIET
         return f"{len(differ):,} differ, such as {'; '.join(differ[:_NAMED])}"
 
     settle(left, describe, quiet_s=quiet_s, pause_s=_PAUSE_S)
+
+
+def _misplaced(
+    albums: Mapping[str, list[dict[str, Any]]], derived: list[Mapping[str, Any]]
+) -> Iterator[str]:
+    """The entities whose default image, as readers find it, is none of theirs."""
+    shown = {
+        f"{row['PK'].removeprefix('DEFAULT_')}#{row['SK']}": row.get("image")
+        for row in derived
+        if row["PK"].startswith("DEFAULT_IMAGES#")
+    }
+    for partition, album in albums.items():
+        if shown.pop(partition, None) not in [image["SK"] for image in album]:
+            yield f"{partition}: no default image, or one that is gone"
+    yield from (f"{partition}: a default image, and no image" for partition in shown)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from boto3.dynamodb.types import TypeSerializer
 
-from local import links, registry
+from local import images
 from local.checker import Expectation, Ref, TableItem, item_values, read_tables, scan
 from local.demo.figures import Failed
 
@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
 
 KEYS: Final = {"core": ("PK", "SK"), "products": ("productId",)}
-_PARTITIONS: Final = (registry.FAA, registry.FOREIGN, links.PARTITION, "ICAO#MATCHER")
+_COUNTERS: Final = "ICAO#MATCHER"
+_DERIVED: Final = (
+    _COUNTERS,
+    f"DEFAULT_IMAGES#ORG#{images.SYSTEM}#ENTITY#ICAO",
+    f"DEFAULT_IMAGES#ORG#{images.SYSTEM}#ENTITY#REGISTRATION",
+    f"DEFAULT_IMAGES#ORG#{images.CLUB}#ENTITY#REGISTRATION",
+)
 _BATCH: Final = 25  # requests in one BatchWriteItem, the most it takes (API reference)
 _THREADS: Final = 4
 _TRIES: Final = 10
@@ -89,35 +95,23 @@ class Tables:
         """Every item there is, as values to compare."""
         return read_tables(self.dynamodb, self.names)
 
-    def fleet(self) -> list[TableItem]:
-        """Registrations, links and images with what is made of them, as values to compare.
+    def derived(self) -> list[Mapping[str, Any]]:
+        """Counters, and default images as readers find them: all rows, as values to compare.
 
-        A part of `values`, for those who ask again and again.
+        A small part of `values`, for those who ask again and again.
         """
-        core = self.names["core"]
         pages = self.dynamodb.get_paginator("query")
-        items = [
-            item
-            for partition in _PARTITIONS
+        return [
+            item_values(item)
+            for partition in _DERIVED
             for page in pages.paginate(
-                TableName=core,
+                TableName=self.names["core"],
                 KeyConditionExpression="PK = :partition",
                 ExpressionAttributeValues={":partition": {"S": partition}},
                 ConsistentRead=True,
             )
             for item in page["Items"]
         ]
-        images = self.dynamodb.get_paginator("scan").paginate(
-            TableName=core,
-            FilterExpression="begins_with(PK, :images) OR begins_with(PK, :lookups)",
-            ExpressionAttributeValues={
-                ":images": {"S": "IMAGES#"},
-                ":lookups": {"S": "DEFAULT_IMAGES#"},
-            },
-            ConsistentRead=True,
-        )
-        items += [item for page in images for item in page["Items"]]
-        return [("core", item_values(item)) for item in items]
 
     def put_all(self, items: Sequence[Item], done: Callable[[int], None]) -> None:
         """Write *items* in batches; *done* is told how many were accepted so far.
@@ -184,7 +178,7 @@ class Tables:
 def _is_derived(key: Mapping[str, Any]) -> bool:
     hash_key, range_key = (str(key.get(name, {}).get("S")) for name in ("PK", "SK"))
     return (
-        hash_key == "ICAO#MATCHER"
+        hash_key == _COUNTERS
         or hash_key.startswith("DEFAULT_IMAGES#")
         or (hash_key.startswith("IMAGES#") and range_key == "DEFAULT")
     )

@@ -157,7 +157,7 @@ def test_what_the_service_writes_is_not_cleared_by_hand(written: Tables) -> None
     written.put_all([*derived, image], lambda _: None)
     assert written.clear() == 1
     assert written.get(image) == {}
-    left = sorted(item["PK"] for _, item in written.fleet())
+    left = sorted(item["PK"] for _, item in written.values())
     assert left == sorted(item["PK"] for item in derived)
 
 
