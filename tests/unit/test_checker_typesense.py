@@ -147,5 +147,5 @@ def test_a_typesense_that_can_not_be_read_is_named(held: Collections) -> None:
     """A wrong key or a missing collection is no empty one."""
     with pytest.raises(Unreadable, match=r"/collections/registry: 401"):
         Collections(held.url, "wrong").count("registry")
-    with pytest.raises(Unreadable, match=r"/collections/absent: 404"):
+    with pytest.raises(Unreadable, match=r"/collections/absent/documents/export: 404"):
         list(held.all("absent"))
