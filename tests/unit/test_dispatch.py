@@ -294,7 +294,6 @@ def some(*ends: str) -> Answering:
 def test_what_may_pass_is_parked_for_its_sink(caplog: pytest.LogCaptureFixture) -> None:
     """The shard moves on, and loudly: table, keys, sink and trace are in the log, once a cause."""
     caplog.set_level(logging.INFO, "sync")
-    logging.getLogger("sync").propagate = True
     bench = Bench(memory=some("1", "3"))
     assert bench.run(*(thing(n) for n in range(4))) == []
     assert bench.parked == [("memory", "ID#1"), ("memory", "ID#3")]
@@ -373,7 +372,6 @@ def test_a_bug_in_a_plan_is_logged_with_its_keys_and_raised(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Lambda bisects the batch; nothing is swallowed."""
-    logging.getLogger("sync").propagate = True
     with pytest.raises(ZeroDivisionError):
         Bench().run(stream_record(core_keys("BROKEN", "1"), {}))
     assert [(r.PK, r.SK) for r in caplog.records if r.exc_info] == [("BROKEN", "1")]  # type: ignore[attr-defined]
@@ -396,7 +394,6 @@ def test_every_record_leaves_a_line_with_event_keys_and_size(
 ) -> None:
     """SPEC S3.1."""
     caplog.set_level(logging.INFO, "sync")
-    logging.getLogger("sync").propagate = True
     Bench().run(thing(1))
     (line,) = [r for r in caplog.records if r.message == "record"]
     assert (line.eventName, line.PK, line.SK, line.size) == ("INSERT", "THING", "ID#1", 100)  # type: ignore[attr-defined]
@@ -405,7 +402,6 @@ def test_every_record_leaves_a_line_with_event_keys_and_size(
 def test_the_log_holds_no_document(caplog: pytest.LogCaptureFixture) -> None:
     """Neither on the way nor on failure."""
     caplog.set_level(logging.DEBUG, "sync")
-    logging.getLogger("sync").propagate = True
     bench = Bench(memory=Answering(lambda op: Throttled("429")))
     bench.run(
         thing(1, "sesame"),

@@ -1,7 +1,6 @@
 """A model has a bug: its plan raises. Keys that are resynced come from anywhere, and nobody bisects
 their batch; so it costs its own key, loudly. (A batch of the stream: test_dispatch.py.)"""
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -39,7 +38,6 @@ def buggy(plan: Any) -> Any:
 
 def test_a_bug_in_a_plan_costs_its_own_key(caplog: pytest.LogCaptureFixture) -> None:
     """Nobody bisects a batch of keys; and it is logged with its keys and trace."""
-    logging.getLogger("sync").propagate = True
     world = World()
     world.table.put(1, "a bug's")
     world.table.put(2, "two")

@@ -87,9 +87,12 @@ def destination() -> Destination:
     return Destination()
 
 
-@pytest.mark.parametrize("size", [1, 300_000], ids=["carried", "too large for a message"])
-def test_waits_grow_and_two_weeks_end(size: int, destination: Destination) -> None:
+@pytest.mark.parametrize("size", [1, 3_000], ids=["carried", "too large for a message"])
+def test_waits_grow_and_two_weeks_end(
+    size: int, destination: Destination, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As for any other sink: asked ever more rarely, and in the end a person looks."""
+    monkeypatch.setattr("sync.sinks.typesense.messages.MAX_BYTES", 2_000)  # 1,300 rounds take it
     destination.trouble = down
     round_ = Round(destination)
     round_.put(1, "x" * size)
