@@ -110,9 +110,12 @@ def _pair(count: int | None = None, wrong: int | None = None) -> str:
 def _leave_up(stack: LocalStack, screen: Screen) -> None:
     """Say what can be tried on the running stack, and keep it until Ctrl-C."""
     aliases = ", ".join(stack.aliases)
+    key = f"-H 'X-TYPESENSE-API-KEY: {stack.typesense_api_key}'"
+    registry = f"{stack.typesense_url}/collections/registry/documents/search"
     screen.step("Try next, in another terminal; Ctrl-C here takes everything down")
     screen.say(f"curl '{stack.opensearch_url}/products/_search?q=headset&pretty'")
     screen.say(f"curl '{stack.opensearch_url}/icao_aircraft/_search?q=model:concorde&pretty'")
+    screen.say(f"curl {key} '{registry}?q=blue+ridge&query_by=name'")
     screen.say(f"search any of {aliases}; the AWS emulator answers at {stack.endpoint_url}")
     screen.say('eval "$(.venv/bin/python -m local env)"')
     screen.say(".venv/bin/python -m sync status             sinks, parked keys, dead letters")
