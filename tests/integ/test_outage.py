@@ -147,14 +147,17 @@ def _expected(stack: Stack) -> dict[str, Any]:
     }
 
 
-def _workers() -> list[int]:
-    """Processes that run the stream function."""
+def _workers(stack: Stack) -> list[int]:
+    """Processes that run the stream function of *stack*, and of no other on this machine."""
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            if b"ministack-lambda-stream-sync-local-stream-" in path.read_bytes():
-                found.append(int(path.parent.name))
-        except (FileNotFoundError, ProcessLookupError):
+            is_function = (
+                b"ministack-lambda-stream-sync-local-stream-" in (process / "cmdline").read_bytes()
+            )
+            if is_function and stack.endpoint_url.encode() in (process / "environ").read_bytes():
+                found.append(int(process.name))
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
     return found
 
@@ -171,7 +174,7 @@ def test_an_outage_amid_writes_delays_no_other_sink_and_loses_nothing(audited: S
     step = (WRITES - 5_000) // KILLS
     for n in range(KILLS):
         _write(stack, range(5_000 + n * step, 5_000 + (n + 1) * step))
-        os.kill(chance.choice(until("a worker to kill", _workers)), signal.SIGKILL)
+        os.kill(chance.choice(until("a worker to kill", lambda: _workers(stack))), signal.SIGKILL)
     delivered(stack)
     expected = _expected(stack)
 
