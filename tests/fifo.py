@@ -33,6 +33,7 @@ class Fifo:
         self.calls: list[list[dict[str, Any]]] = []
         self.waiting: list[Message] = []
         self.trouble: Callable[[str, list[dict[str, Any]]], Sequence[str]] = lambda *_: ()
+        self.visible_in: dict[str, int] = {}  # seconds, by receipt handle
         self._seen: set[str] = set()
         self._ids = count(1)
 
@@ -55,6 +56,18 @@ class Fifo:
             "Failed": [{"Id": id_, "Code": "Busy", "SenderFault": False} for id_ in failed],
         }
 
+    def change_message_visibility(
+        self,
+        *,
+        QueueUrl: str,  # noqa: N803
+        ReceiptHandle: str,  # noqa: N803
+        VisibilityTimeout: int,  # noqa: N803
+    ) -> None:
+        assert QueueUrl == URL
+        assert 0 <= VisibilityTimeout <= 43_200
+        self.trouble("visibility", [])
+        self.visible_in[ReceiptHandle] = VisibilityTimeout
+
     def pump(self, handle: Handle, *, rounds: int = 1_000) -> None:
         """Hand over batches of waiting messages until none is left; what is reported stays."""
         while self.waiting and rounds:
@@ -70,6 +83,7 @@ def records(messages: Sequence[Message]) -> list[dict[str, Any]]:
     return [
         {
             "messageId": message.id,
+            "receiptHandle": f"handle of {message.id}",
             "body": message.body,
             "attributes": {"MessageGroupId": message.group, "ApproximateReceiveCount": "1"},
             "eventSource": "aws:sqs",

@@ -72,7 +72,9 @@ class Line:
         self.sink = Typesense(URL, {"sqs": self.fifo}.__getitem__)
         fanout = Fanout({Typesense: direct}, self.clock)
         resync = Resync(Registry(models, "test"), fanout, self.table, self.clock)
-        self.worker = TypesenseWorker(fanout, resync, self.parking, self.letters)
+        self.worker = TypesenseWorker(
+            fanout, resync, self.parking, self.letters, self.sink.come_again
+        )
 
     def deadline(self, seconds: float = 60.0) -> Deadline:
         return Deadline(seconds, clock=self.clock.monotonic, sleep=self.clock.sleep)

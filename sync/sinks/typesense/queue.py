@@ -13,6 +13,7 @@ from sync.batches import batches
 from sync.config import matching
 from sync.deadline import Deadline
 from sync.errors import ConfigError, Misconfigured, Refused, Retry, Unavailable
+from sync.log import logger
 from sync.sinks.base import Done, Op, Outcome, Schematic, Sink, Worker
 from sync.sinks.typesense.messages import Action, pack, read
 from sync.sinks.typesense.sink import TypesenseDirect
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 # way: the queue has to be empty when it changes.
 LANES: Final = 32
 TRIES: Final = 3
+AGAIN_MOST_S: Final = 600
 _MOST_MESSAGES: Final = 10  # in one SendMessageBatch
 _MOST_BYTES: Final = 250_000
 
@@ -100,10 +102,29 @@ class Typesense:
     ) -> Worker:
         from sync.sinks.typesense.worker import TypesenseWorker
 
-        return TypesenseWorker(fanout, resync, parking, dead_letters)
+        return TypesenseWorker(fanout, resync, parking, dead_letters, self.come_again)
 
     def contents(self, body: str) -> Sequence[tuple[Op, str]]:
         return [(action.op(), action.text()) for action in read(body)]
+
+    def come_again(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Let messages that failed come again after 10 s, then after twice as long each time.
+
+        A lane waits for its failed message until the message is visible again, which by the
+        queue's own setting is long after the longest run of the worker.
+        """
+        for record in records:
+            received = int(record["attributes"]["ApproximateReceiveCount"])
+            try:
+                with failures("letting a message come again"):
+                    self._clients("sqs").change_message_visibility(
+                        QueueUrl=self.queue_url,
+                        ReceiptHandle=record["receiptHandle"],
+                        VisibilityTimeout=min(10 << min(received - 1, 9), AGAIN_MOST_S),
+                    )
+            except Retry as error:  # then it takes as long as the queue says
+                logger.warning("a lane waits for its queue's visibility timeout", exc_info=error)
+                return
 
     def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
         lanes: dict[str, list[tuple[Op, str]]] = {}

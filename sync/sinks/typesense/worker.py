@@ -7,7 +7,7 @@ message is done with. Only what can't even be parked comes again, with all that 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,8 @@ from sync.sinks.base import Op, Source
 from sync.sinks.typesense.messages import Action, read
 from sync.sinks.typesense.queue import Typesense
 from sync.worker import expired, letter
+
+ComeAgain = Callable[[Sequence[Mapping[str, Any]]], None]
 
 
 @dataclass(slots=True)
@@ -40,16 +42,22 @@ class TypesenseWorker:
 
     *fanout* and *resync* write `Typesense` ops straight to Typesense: *fanout* is made of
     `{Typesense: TypesenseDirect(…)}`, and *resync* of that fanout. They would fill the queue
-    otherwise that they are to empty.
+    otherwise that they are to empty. *come_again* is told which messages failed.
     """
 
     def __init__(
-        self, fanout: Fanout, resync: Resync, parking: Parking, dead_letters: DeadLetters
+        self,
+        fanout: Fanout,
+        resync: Resync,
+        parking: Parking,
+        dead_letters: DeadLetters,
+        come_again: ComeAgain,
     ) -> None:
         self._fanout = fanout
         self._resync = resync
         self._parking = parking
         self._dead_letters = dead_letters
+        self._come_again = come_again
 
     def run(self, records: Sequence[Mapping[str, Any]], deadline: Deadline) -> BatchResponse:
         """Write the actions of SQS *records*; reports the messages that are to come again.
@@ -64,6 +72,7 @@ class TypesenseWorker:
         self._park(batch)
         failed = _with_followers(records, batch.failed)
         logger.info("typesense", extra={**batch.counts, "failed": len(failed)})
+        self._come_again([records[n] for n in failed])
         return failures_of(records[n]["messageId"] for n in failed)
 
     def _write(

@@ -75,7 +75,7 @@ def actions_stay_in_order_until_they_are_written_or_dead_letters(template: Templ
     assert queue["ContentBasedDeduplication"] is False
     assert queue["RedrivePolicy"] == {
         "deadLetterTargetArn": {"Fn::GetAtt": ["TypesenseDeadLetterQueue", "Arn"]},
-        "maxReceiveCount": 5,
+        "maxReceiveCount": 10,
     }
     # What it parks comes back to it by way of the resync function: no runaway loop either.
     assert functions(template)["TypesenseLambdaFunction"]["RecursiveLoop"] == "Allow"

@@ -99,6 +99,7 @@ def the_typesense_role_may_do_what_the_typesense_function_does(template: Templat
         ("logs:CreateLogStream", "TypesenseLogGroup.Arn"),
         ("logs:PutLogEvents", "TypesenseLogGroup.Arn"),
         *((f"sqs:{action}", "TypesenseQueue.Arn") for action in queue_actions),
+        ("sqs:ChangeMessageVisibility", "TypesenseQueue.Arn"),
         ("sqs:SendMessage", "ResyncQueue.Arn"),
         ("secretsmanager:GetSecretValue", "TypesenseApiKey.Id"),
         ("dynamodb:BatchGetItem", "CoreTable.Arn"),

@@ -50,7 +50,11 @@ class Round:
         registry = Registry([Thing], "test")
         direct = Fanout({Typesense: destination}, line.clock)
         line.worker = TypesenseWorker(
-            direct, Resync(registry, direct, line.table, line.clock), parking, line.letters
+            direct,
+            Resync(registry, direct, line.table, line.clock),
+            parking,
+            line.letters,
+            line.sink.come_again,
         )
         queued = Fanout({Typesense: line.sink}, line.clock)
         self.resync_worker = ResyncWorker(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -167,6 +168,40 @@ def test_what_can_t_be_parked_comes_again_with_all_that_follows_it(
     line.pump(rounds=2)
     assert not line.fifo.waiting
     assert set(destination.holds()) >= {str(first), str(stranger)}
+
+
+def test_a_failed_message_keeps_its_lane_waiting_no_longer_than_it_has_to(
+    line: Line, destination: Destination
+) -> None:
+    """The queue's visibility outlasts the longest run of the worker, and a lane stands so long."""
+    destination.trouble = lambda o: Misconfigured("401 no")
+    line.parking.error = Unavailable("parking: down")
+    line.send(op(1, "x"))
+    (record,) = records(line.fifo.waiting)
+    waited = []
+    for received in (1, 2, 3, 7, 100):
+        record["attributes"]["ApproximateReceiveCount"] = str(received)
+        line.worker.run([record], line.deadline())
+        waited.append(line.fifo.visible_in[record["receiptHandle"]])
+    assert waited == [10, 20, 40, 600, 600]
+
+
+def test_a_queue_that_can_t_be_told_to_hurry_is_no_failure(
+    line: Line, destination: Destination, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The message comes again all the same, later; and the log says so."""
+
+    def trouble(when: str, _entries: Any) -> Sequence[str]:
+        if when == "visibility":
+            raise EndpointConnectionError(endpoint_url="sqs")
+        return ()
+
+    destination.trouble = lambda o: Misconfigured("401 no")
+    line.parking.error = Unavailable("parking: down")
+    line.send(op(1, "x"))
+    line.fifo.trouble = trouble
+    assert run(line, line.fifo.waiting) == [line.fifo.waiting[0].id]
+    assert "a lane waits" in caplog.text
 
 
 def test_what_can_t_be_quarantined_comes_again(line: Line, destination: Destination) -> None:
