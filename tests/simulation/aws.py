@@ -10,11 +10,13 @@ from typing import Any, Final
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from tests.simulation.calls import LATE, WHOLE, Calls, Fault
-from tests.simulation.queues import Queue
+from tests.simulation.queues import FifoQueue, Queue
 from tests.simulation.table import plain_copy
 from tests.simulation.topic import Bucket, Topic
 
 CALL_S: Final = 8.0  # what sync.aws lets a call take, with its second try
+FIFO_SITE: Final = "sqs.send_message_batch fifo"
+FIFO_LATEST_S: Final = 9.0  # below sync.sinks.typesense.queue's timeout_s
 BATCH: Final = WHOLE | {Fault.PARTIAL}
 
 Effect = Callable[[bool], Any]
@@ -52,10 +54,15 @@ ERRORS: Final = AwsErrors()
 
 
 class Aws:
-    """The services of one account."""
+    """The services of one account.
 
-    def __init__(self, calls: Calls) -> None:
+    *late_fifo*: what is sent to a FIFO queue may come late. Nothing orders it then, so nothing else
+    must go wrong: a sender that is gone would be followed by one that knows nothing of it.
+    """
+
+    def __init__(self, calls: Calls, *, late_fifo: bool = False) -> None:
         self.calls = calls
+        self.late_fifo = frozenset([Fault.TIMEOUT_LATE] if late_fifo else [])
         self.queues: dict[str, Queue] = {}
         self.topics: dict[str, Topic] = {}
         self.buckets: dict[str, Bucket] = {}
@@ -65,7 +72,13 @@ class Aws:
         """What `sync.aws.client` gives."""
         return self.clients[service]
 
-    def call(self, site: str, effect: Effect, possible: frozenset[Fault] = WHOLE) -> Any:
+    def call(
+        self,
+        site: str,
+        effect: Effect,
+        possible: frozenset[Fault] = WHOLE,
+        latest_s: float = float("inf"),
+    ) -> Any:
         """Answers are copies, so that no caller holds a part of a service."""
         return self.calls.make(
             site,
@@ -73,6 +86,7 @@ class Aws:
             ERRORS,
             timeout_s=CALL_S,
             possible=possible,
+            latest_s=latest_s,
         )
 
     def some(self, entries: Sequence[Any], *, partial: bool) -> list[bool]:
@@ -91,6 +105,7 @@ class Sqs:
 
     def send_message_batch(self, **given: Any) -> dict[str, Any]:
         url, entries = given["QueueUrl"], list(given["Entries"])
+        fifo = url.endswith(".fifo")
 
         def effect(partial: bool) -> dict[str, Any]:
             queue = self._aws.queues.get(url)
@@ -99,18 +114,41 @@ class Sqs:
             _check_batch(entries, "MessageBody")
             answer: dict[str, Any] = {"Successful": [], "Failed": []}
             for entry, fails in zip(entries, self._aws.some(entries, partial=partial), strict=True):
-                delay_s = entry.get("DelaySeconds", 0)
-                if not 0 <= delay_s <= 900:
-                    raise client_error("InvalidParameterValue", f"DelaySeconds {delay_s}")
                 if fails:
                     answer["Failed"].append(_failed(entry))
                 else:
-                    message_id = queue.send(entry["MessageBody"], delay_s)
+                    message_id = _send(queue, entry)
                     answer["Successful"].append({"Id": entry["Id"], "MessageId": message_id})
             return answer
 
-        answer: dict[str, Any] = self._aws.call("sqs.send_message_batch", effect, BATCH | LATE)
+        answer: dict[str, Any] = self._aws.call(
+            FIFO_SITE if fifo else "sqs.send_message_batch",
+            effect,
+            BATCH | (self._aws.late_fifo if fifo else LATE),
+            latest_s=FIFO_LATEST_S if fifo else float("inf"),
+        )
         return answer
+
+    def change_message_visibility(self, **given: Any) -> None:
+        """Without faults: all that is lost by one is time."""
+        queue = self._aws.queues[given["QueueUrl"]]
+        for message in queue.messages:
+            if message.id == given["ReceiptHandle"]:
+                queue.release(message, given["VisibilityTimeout"])
+
+
+def _send(queue: Queue, entry: Any) -> str:
+    """Send one entry; gives the message's id. Raises ClientError."""
+    body, delay_s = entry["MessageBody"], entry.get("DelaySeconds", 0)
+    if not isinstance(queue, FifoQueue):
+        if not 0 <= delay_s <= 900:
+            raise client_error("InvalidParameterValue", f"DelaySeconds {delay_s}")
+        return queue.send(body, delay_s)
+    try:
+        group, once = entry["MessageGroupId"], entry["MessageDeduplicationId"]
+        return queue.send(body, delay_s, group=group, once=once)
+    except (KeyError, ValueError) as error:
+        raise client_error("InvalidParameterValue", str(error)) from error
 
 
 class Sns:

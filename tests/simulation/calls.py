@@ -17,6 +17,7 @@ from tests.simulation.world import Killed, Task, World
 T = TypeVar("T")
 
 LATENCY_S: Final = 0.02
+HANGS_S: Final = 1000.0  # longer than any function may run
 ORPHAN_S: Final = 30.0  # how long a request outlives a machine that crashed
 
 
@@ -33,11 +34,12 @@ class Fault(Enum):
     SERVER_ERROR = "5xx"
     CUT_BEFORE = "cut before"  # the connection broke; no effect
     CUT_AFTER = "cut after"
+    CUT_LATE = "cut, late effect"
     PARTIAL = "partial"  # some parts of a batch fail
 
 
 LATE: Final = frozenset([Fault.CRASH_LATE, Fault.TIMEOUT_LATE])
-WHOLE: Final = frozenset(Fault) - LATE - {Fault.PARTIAL}  # what can befall any call
+WHOLE: Final = frozenset(Fault) - LATE - {Fault.PARTIAL, Fault.CUT_LATE}  # what can befall any call
 
 
 class Errors(Protocol):
@@ -68,6 +70,7 @@ class Trouble:
     kinds: Mapping[str, tuple[Fault, ...]] = field(default_factory=dict)  # by site, if not all
     latest_s: float = 30.0  # how long after its caller gave up an effect may come
     slow: float = 0.0  # share of calls that take seconds
+    hangs: float = 0.0  # … and that end with their caller alone; looking up a name has no timeout
     over: bool = False
 
 
@@ -89,9 +92,11 @@ class Calls:
         *,
         timeout_s: float = 8.0,
         possible: frozenset[Fault] = WHOLE,
+        latest_s: float = float("inf"),
     ) -> T:
         """Call *effect* as the service at *site*; it is told whether parts of it are to fail.
 
+        *latest_s*: how long after its caller gave up it may come at most, unless he crashed.
         Raises what *errors* says for a call that failed, and what *effect* raises.
         """
         if site not in self._sites:
@@ -105,16 +110,21 @@ class Calls:
             return value
         self.fired[site, fault.value] += 1
         self.world.note("fault", site, fault.value)
-        return self._befall(fault, effect, errors, timeout_s)
+        return self._befall(fault, effect, errors, timeout_s, latest_s)
 
     def _befall(
-        self, fault: Fault, effect: Callable[[bool], T], errors: Errors, timeout_s: float
+        self,
+        fault: Fault,
+        effect: Callable[[bool], T],
+        errors: Errors,
+        timeout_s: float,
+        latest_s: float,
     ) -> T:
         sleep, random = self.world.sleep, self.world.random.random
         if fault in (Fault.TIMEOUT, Fault.TIMEOUT_LATE):
             sleep(timeout_s)
             if fault is Fault.TIMEOUT_LATE:
-                self._later(effect, self.trouble.latest_s)
+                self._later(effect, min(latest_s, self.trouble.latest_s))
             raise errors.timeout()
         if fault is Fault.TIMEOUT_DONE:
             before = random() * timeout_s
@@ -129,6 +139,8 @@ class Calls:
             return value
         if fault in (Fault.CRASH_AFTER, Fault.CUT_AFTER):
             _effect(effect)
+        elif fault is Fault.CUT_LATE:
+            self._later(effect, min(latest_s, self.trouble.latest_s))
         elif fault is Fault.CRASH_LATE:
             self._later(effect, min(ORPHAN_S, self.trouble.latest_s))
         if fault in (Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.CRASH_LATE):
@@ -156,7 +168,11 @@ class Calls:
 
     def _travel(self, timeout_s: float) -> None:
         """One way of a request or of its answer."""
-        random = self.world.random.random
+        random, hangs = self.world.random.random, self.trouble.hangs
+        if hangs and not self.trouble.over and random() < hangs:
+            task = getcurrent()
+            if isinstance(task, Task) and task.owner is not None:
+                self.world.sleep(HANGS_S)
         slow = not self.trouble.over and random() < self.trouble.slow
         self.world.sleep(random() * (timeout_s * 0.45 if slow else LATENCY_S))
 

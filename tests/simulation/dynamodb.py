@@ -4,8 +4,9 @@ Of expressions, what the service writes is understood; anything else is refused,
 what it does not understand.
 """
 
-import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -13,9 +14,10 @@ from botocore.exceptions import ClientError
 
 from tests.simulation.aws import BATCH, Aws, client_error
 from tests.simulation.calls import LATE, WHOLE
-from tests.simulation.expressions import Names, condition, update
+from tests.simulation.expressions import Names, condition, projected
 from tests.simulation.stream import Shard, Stream
-from tests.simulation.table import STALE_S, Item, Table, as_bytes, key_of
+from tests.simulation.table import Item, Streamed, Table, as_bytes, as_text, key_of
+from tests.simulation.transactions import ConditionFails, Transactions, written
 
 
 class ConditionalCheckFailedException(ClientError): ...
@@ -27,33 +29,20 @@ class ResourceNotFoundException(ClientError): ...
 class TrimmedDataAccessException(ClientError): ...
 
 
-class OwnTable:
-    """A table of the service's own, without a stream; *index* sorts by two attributes."""
-
-    def __init__(self, name: str, key: str, index: tuple[str, str] | None = None) -> None:
-        self.name = name
-        self.key = key
-        self.index = index
-        self.items: dict[str, Item] = {}
-        self.before: dict[str, tuple[float, Item | None]] = {}  # what an index may still show
-
-
 class DynamoDB:
     exceptions: Final = SimpleNamespace(
         ConditionalCheckFailedException=ConditionalCheckFailedException,
         ResourceNotFoundException=ResourceNotFoundException,
     )
 
-    def __init__(self, aws: Aws, tables: list[Table], own: list[OwnTable]) -> None:
+    def __init__(self, aws: Aws, tables: Iterable[Table]) -> None:
         self._aws = aws
         self._world = aws.calls.world
         self._tables = {table.name: table for table in tables}
-        self._own = {table.name: table for table in own}
+        self._transactions = Transactions(aws, self._table)
 
     def batch_get_item(self, **given: Any) -> Any:
         request = given["RequestItems"]
-        if request.keys() <= self._own.keys():
-            return self._own_rows(request)
 
         def effect(partial: bool) -> dict[str, Any]:
             if sum(len(wanted["Keys"]) for wanted in request.values()) > 100:
@@ -61,18 +50,23 @@ class DynamoDB:
             answer: dict[str, Any] = {"Responses": {}, "UnprocessedKeys": {}}
             for name, wanted in request.items():
                 table = self._table(name)
-                keys = wanted["Keys"]
+                keys = sorted(wanted["Keys"], key=str)  # chance is not to depend on their order
                 if len({key_of(table.names, one) for one in keys}) < len(keys):
                     raise client_error("ValidationException", "Provided list contains duplicates")
                 left = self._aws.some(keys, partial=partial)
                 consistent = wanted.get("ConsistentRead", False)
+                names, projection = Names(wanted), wanted.get("ProjectionExpression")
                 found = [
                     table.read(one, consistent=consistent)
                     for one, fails in zip(keys, left, strict=True)
                     if not fails
                 ]
                 self._world.random.shuffle(found)  # "… doesn't return items in any … order"
-                answer["Responses"][name] = [as_bytes(item) for item in found if item is not None]
+                answer["Responses"][name] = [
+                    as_bytes(projected(projection, item, names))
+                    for item in found
+                    if item is not None
+                ]
                 if any(left):
                     waiting = [one for one, fails in zip(keys, left, strict=True) if fails]
                     answer["UnprocessedKeys"][name] = {**wanted, "Keys": waiting}
@@ -80,88 +74,110 @@ class DynamoDB:
 
         return self._aws.call("dynamodb.batch_get_item", effect, BATCH)
 
-    def _own_rows(self, request: Any) -> Any:
-        def effect(partial: bool) -> dict[str, Any]:
-            answer: dict[str, Any] = {"Responses": {}, "UnprocessedKeys": {}}
-            for name, wanted in request.items():
-                table, keys = self._own[name], wanted["Keys"]
-                left = self._aws.some(keys, partial=partial)
-                ids = [
-                    key[table.key]["S"] for key, fails in zip(keys, left, strict=True) if not fails
-                ]
-                answer["Responses"][name] = [table.items[id_] for id_ in ids if id_ in table.items]
-                if len(ids) < len(keys):
-                    waiting = [key for key, fails in zip(keys, left, strict=True) if fails]
-                    answer["UnprocessedKeys"][name] = {**wanted, "Keys": waiting}
-            return answer
-
-        return self._aws.call("dynamodb.batch_get_item", effect, BATCH)
-
     def get_item(self, **given: Any) -> Any:
-        table = self._own[given["TableName"]]
-
         def effect(_partial: bool) -> dict[str, Any]:
-            id_ = given["Key"][table.key]["S"]
-            item = self._seen(table, id_, consistent=given.get("ConsistentRead", False))
-            return {} if item is None else {"Item": item}
+            table = self._table(given["TableName"])
+            item = table.read(given["Key"], consistent=given.get("ConsistentRead", False))
+            if item is None:
+                return {}
+            projection = given.get("ProjectionExpression")
+            return {"Item": as_bytes(projected(projection, item, Names(given)))}
 
-        return self._aws.call("dynamodb.get_item", effect)
+        return self._aws.call(f"dynamodb.get_item{self._core(given)}", effect)
 
     def update_item(self, **given: Any) -> Any:
-        table = self._own[given["TableName"]]
-
         def effect(_partial: bool) -> dict[str, Any]:
-            names = Names(given)
-            id_ = given["Key"][table.key]["S"]
-            old = table.items.get(id_)
-            if "ConditionExpression" in given:
-                holds = condition(given["ConditionExpression"])
-                if not holds(old or {}, names):
-                    raise client_error(
-                        "ConditionalCheckFailedException",
-                        "The conditional request failed",
-                        kind=ConditionalCheckFailedException,
-                    )
-            new = update(given["UpdateExpression"])(old or dict(given["Key"]), names)
-            names.check_all_used()
-            if len(json.dumps(new)) > 400_000:
-                raise client_error("ValidationException", "Item size has exceeded the maximum")
-            table.before[id_] = self._world.now, old
-            table.items[id_] = new
-            self._world.note("row", table.name, id_, new.get("status", {}).get("S"))
+            table = self._table(given["TableName"])
+            key = key_of(table.names, given["Key"])
+            try:
+                new = written("Update", given, table.items.get(key))
+            except ConditionFails as error:
+                raise client_error(
+                    "ConditionalCheckFailedException",
+                    "The conditional request failed",
+                    kind=ConditionalCheckFailedException,
+                ) from error
+            table.set(key, new)
+            self._world.note("row", table.name, key[0][2], (new or {}).get("status", {}).get("S"))
             return {}
 
         return self._aws.call("dynamodb.update_item", effect, WHOLE | LATE)
 
+    def transact_write_items(self, **given: Any) -> Any:
+        return self._aws.call(
+            "dynamodb.transact_write_items",
+            lambda partial: self._transactions.write(given, partial=partial),
+            BATCH | LATE,
+        )
+
     def query(self, **given: Any) -> Any:
-        """Of the index alone, which is eventually consistent."""
-        table = self._own[given["TableName"]]
+        """Of a table, or of its index, which is eventually consistent."""
 
         def effect(_partial: bool) -> dict[str, Any]:
-            assert table.index
-            _hash, range_ = table.index
+            table = self._table(given["TableName"])
             names = Names(given)
             chosen = condition(given["KeyConditionExpression"])
-            keeps = condition(given["FilterExpression"]) if "FilterExpression" in given else None
-            rows = []
-            for id_ in table.items:
-                item = self._seen(table, id_, consistent=False)
-                if item is not None and range_ in item and chosen(item, names):
-                    rows.append(item)
-            rows.sort(key=lambda item: _place(item, range_, table.key))
-            if start := given.get("ExclusiveStartKey"):
-                begin = _place(start, range_, table.key)
-                rows = [row for row in rows if _place(row, range_, table.key) > begin]
-            page = rows[: given["Limit"]]
-            answer: dict[str, Any] = {
-                "Items": [_projected(row) for row in page if keeps is None or keeps(row, names)]
-            }
-            if page and len(page) == given["Limit"]:
-                last = page[-1]
-                answer["LastEvaluatedKey"] = {n: last[n] for n in (*table.index, table.key)}
-            return answer
+            if "IndexName" in given:
+                assert table.index
+                assert "ConsistentRead" not in given
+                order = (*table.index, *table.names)
+            else:
+                order = table.names
+            rows = [
+                row
+                for row in table.rows(consistent=given.get("ConsistentRead", False))
+                if order[-1] in row and order[1] in row and chosen(row, names)
+            ]
+            rows.sort(key=lambda row: _place(row, order[1:]))
+            if not given.get("ScanIndexForward", True):
+                rows.reverse()
+            return self._page(given, rows, order)
 
-        return self._aws.call("dynamodb.query", effect)
+        return self._aws.call(f"dynamodb.query{self._core(given)}", effect)
+
+    def scan(self, **given: Any) -> Any:
+        def effect(_partial: bool) -> dict[str, Any]:
+            table = self._table(given["TableName"])
+            rows = list(table.rows(consistent=given.get("ConsistentRead", False)))
+            rows.sort(key=lambda row: _place(row, table.names))  # AWS promises no order
+            return self._page(given, rows, table.names)
+
+        return self._aws.call(f"dynamodb.scan{self._core(given)}", effect)
+
+    def _core(self, given: dict[str, Any]) -> str:
+        """Commands call seldom, so these are call sites of their own."""
+        return " core" if isinstance(self._tables.get(given["TableName"]), Streamed) else ""
+
+    def _page(
+        self, given: dict[str, Any], rows: list[Item], order: tuple[str, ...]
+    ) -> dict[str, Any]:
+        """Of *rows* as many as were asked for, from where it was asked."""
+        names = Names(given)
+        keeps = condition(given["FilterExpression"]) if "FilterExpression" in given else None
+        names.check_all_used()
+        if start := given.get("ExclusiveStartKey"):
+            places = [_place(row, order) for row in rows]
+            sign = 1 if given.get("ScanIndexForward", True) else -1
+            after = _place(as_text(start), order)
+            rows = [
+                row
+                for row, place in zip(rows, places, strict=True)
+                if (place > after) - (place < after) == sign
+            ]
+        page = rows[: given.get("Limit", len(rows))]
+        projection = given.get("ProjectionExpression")
+        answer: dict[str, Any] = {
+            "Items": [
+                as_bytes(
+                    _indexed(row) if "IndexName" in given else projected(projection, row, names)
+                )
+                for row in page
+                if keeps is None or keeps(row, names)
+            ]
+        }
+        if page and len(page) == given.get("Limit"):
+            answer["LastEvaluatedKey"] = as_bytes({name: page[-1][name] for name in order})
+        return answer
 
     def _table(self, name: str) -> Table:
         table = self._tables.get(name)
@@ -169,19 +185,18 @@ class DynamoDB:
             raise client_error("ResourceNotFoundException", name, kind=ResourceNotFoundException)
         return table
 
-    def _seen(self, table: OwnTable, id_: str, *, consistent: bool) -> Item | None:
-        """The item, or for an eventually consistent read what it was a moment ago."""
-        changed_at, old = table.before.get(id_, (0.0, None))
-        if not consistent and self._world.now < changed_at + STALE_S:
-            return old if self._world.random.random() < 0.5 else table.items.get(id_)
-        return table.items.get(id_)
+
+def _place(item: Item, names: Iterable[str]) -> tuple[Any, ...]:
+    """Where *item* stands by the key attributes *names*: texts by their bytes, numbers by value."""
+    return tuple(_comparable(item[name]) for name in names)
 
 
-def _place(item: Item, range_: str, key: str) -> tuple[str, str]:
-    return item[range_]["S"], item[key]["S"]
+def _comparable(value: dict[str, Any]) -> Any:
+    return Decimal(value["N"]) if "N" in value else str(value.get("S", value.get("B"))).encode()
 
 
-def _projected(row: Item) -> Item:
+def _indexed(row: Item) -> Item:
+    """What the dead letters' index holds of a row."""
     return {name: value for name, value in row.items() if name not in ("body", "payload", "trace")}
 
 

@@ -56,7 +56,8 @@ def refused(why: str) -> ClientError:
 
 @cache
 def condition(text: str) -> Condition:
-    """A condition: comparisons, attribute_exists and its opposite, AND, OR and parentheses."""
+    """A condition: comparisons, attribute_exists and its opposite, begins_with, AND, OR and
+    parentheses."""
     reader = _Reader(text)
     found = _or(reader)
     if reader.peek():
@@ -91,6 +92,14 @@ def update(text: str) -> Update:
         return new
 
     return apply
+
+
+def projected(text: str | None, item: Item, names: Names) -> Item:
+    """What a projection leaves of *item*; all of it without one."""
+    if text is None:
+        return item
+    wanted = [names.name(path.strip()) for path in text.split(",")]
+    return {name: item[name] for name in wanted if name in item}
 
 
 def _action(clause: str, reader: "_Reader") -> tuple[str, Callable[[Item, Item, str, Names], None]]:
@@ -156,6 +165,13 @@ def _term(reader: "_Reader") -> Condition:
         reader.expect(")")
         wanted = token == "attribute_exists"  # noqa: S105
         return lambda item, names: (names.name(path) in item) is wanted
+    if token == "begins_with":  # noqa: S105
+        reader.expect("(")
+        path = reader.name()
+        reader.expect(",")
+        beginning = reader.take()
+        reader.expect(")")
+        return lambda item, names: _begins(item.get(names.name(path)), names.value(beginning))
     operator, value = reader.take(), reader.take()
     if operator not in _COMPARE or not value.startswith(":"):
         raise refused(f"unexpected {operator!r} {value!r}")
@@ -173,6 +189,10 @@ def _ordered(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
         return test(int(one), int(other)) if tag == "N" else test(one, other)
 
     return compare
+
+
+def _begins(there: dict[str, Any] | None, given: dict[str, Any]) -> bool:
+    return there is not None and str(there.get("S", "")).startswith(given["S"])
 
 
 _COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {

@@ -131,6 +131,8 @@ def at_once(world: World) -> Callable[..., Any]:
 
     def run(write: Callable[[type[Sink]], Any], sinks: Any) -> Any:
         chosen = list(sinks)
+        if len(chosen) < 2:  # as in_threads does
+            return [(sink, write(sink)) for sink in chosen]
         results = world.together([partial(write, sink) for sink in chosen])
         return list(zip(chosen, results, strict=True))
 

@@ -215,6 +215,7 @@ class QueueMapping:
         return everything if failures is None or set(failures) - everything else set(failures)
 
     def _record(self, message: Message) -> dict[str, Any]:
+        group = {"MessageGroupId": message.group} if message.group is not None else {}
         return {
             "messageId": message.id,
             "receiptHandle": message.id,
@@ -222,6 +223,7 @@ class QueueMapping:
             "attributes": {
                 "ApproximateReceiveCount": str(message.receives),
                 "SentTimestamp": str(int(message.sent_at * 1000)),
+                **group,
             },
             "messageAttributes": {},
             "eventSource": "aws:sqs",

@@ -1,8 +1,13 @@
-"""What is in the simulated tables, and what is expected of it in the sinks."""
+"""What is in the simulated tables, and what is expected of it in the sinks.
+
+The models of the core table are the service's own; of three more, sinks without a model there get
+theirs, and keys that are no text.
+"""
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
@@ -10,13 +15,22 @@ from urllib.parse import quote
 from sync.change import Change, Planned
 from sync.fields import Keyword, Number, Object, Text
 from sync.model import Model, route
+from sync.models.default_image import DefaultEntityImage, DefaultImageLookup
+from sync.models.faa_link import FaaLink
+from sync.models.faa_registry import FaaRegistration
+from sync.models.foreign_registry import ForeignRegistration
+from sync.models.icao_image import IcaoImage
+from sync.models.icao_matcher import IcaoMatcher
+from sync.models.registration_image import RegistrationImage
 from sync.registry import Registry
+from sync.sinks.base import AttributeMap
 from sync.sinks.opensearch import OpenSearch
 from tests.simulation.plain import Plain
 
 STAGE: Final = "sim"
 CORE: Final = "stream-sync-sim-core"
 PARTS: Final = "stream-sync-sim-parts"
+CONTRIBUTIONS: Final = "stream-sync-sim-contributions"
 KEYS: Final = {CORE: ("PK", "SK"), PARTS: ("code", "number")}
 BUG: Final = "plan-fails"  # a title at which the plan of Article raises, until mended
 
@@ -70,47 +84,120 @@ class Part(Model):
     details: Object | None = None
 
 
-MODELS: Final[tuple[type[Model], ...]] = (Article, Shelf, Part)
+MODELS: Final[tuple[type[Model], ...]] = (
+    Article,
+    Shelf,
+    Part,
+    FaaRegistration,
+    ForeignRegistration,
+    RegistrationImage,
+    IcaoImage,
+    FaaLink,
+    DefaultEntityImage,
+    DefaultImageLookup,
+    IcaoMatcher,
+)
 REGISTRY: Final = Registry(MODELS, STAGE)
 
-# A second reading of the rules, which shares nothing with the models: fields by table and key.
-_FIELDS: Final = {
-    "ARTICLE": (("opensearch", "plain"), "articles", ("title", "rank", "labels")),
-    "SHELF": (("plain",), "shelves", ("title", "rank")),
-    "parts": (("opensearch", "plain"), "parts", ("title", "rank", "labels", "details")),
+# A second reading of the rules, which shares nothing with the models.
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Items of one kind: *fields* of them stand in *target* of each of *sinks*.
+
+    *proof* is the attribute in which generated items can be wrong: it has to be a text.
+    """
+
+    name: str
+    sinks: tuple[str, ...]
+    target: str
+    fields: tuple[str, ...]
+    proof: str
+
+
+_KINDS: Final = {
+    kind.name: kind
+    for kind in (
+        Kind("ARTICLE", ("opensearch", "plain"), "articles", ("title", "rank", "labels"), "title"),
+        Kind("SHELF", ("plain",), "shelves", ("title", "rank"), "title"),
+        Kind(
+            "parts",
+            ("opensearch", "plain"),
+            "parts",
+            ("title", "rank", "labels", "details"),
+            "title",
+        ),
+        Kind(
+            "AIRCRAFT#REGISTRY#FAA",
+            ("typesense",),
+            "registry",
+            ("registration", "n_number", "name", "city", "other_names"),
+            "n_number",
+        ),
+        Kind(
+            "AIRCRAFT#REGISTRY#FOREIGN",
+            ("typesense",),
+            "registry",
+            ("registration", "name", "model", "year_mfr"),
+            "name",
+        ),
+        Kind(
+            "SYSTEM's image of a registration",
+            ("typesense",),
+            "aircraft_images",
+            ("org_id", "entity_type", "entity_id", "url", "caption", "width"),
+            "caption",
+        ),
+        Kind("image", (), "", (), "caption"),
+        Kind("FAA#LINKS", (), "", (), "model"),
+    )
 }
 
 Place = tuple[str, str, str]
 """Sink, target and id."""
 
 
-def expected(table: str, item: dict[str, dict[str, Any]]) -> dict[Place, Any]:
+def kind_of(item: AttributeMap) -> Kind | None:
+    """By its keys; None: nobody wants it, or this service has made it."""
+    if "code" in item:
+        return _KINDS["parts"]
+    hash_, range_ = item["PK"]["S"], item["SK"]["S"]
+    if hash_.startswith("IMAGES#"):
+        if not range_.startswith("IMG#"):
+            return None
+        searched = hash_.startswith("IMAGES#ORG#SYSTEM#ENTITY#REGISTRATION#")
+        return _KINDS["SYSTEM's image of a registration" if searched else "image"]
+    return _KINDS.get(hash_)
+
+
+def document_id(item: AttributeMap) -> str:
+    if "code" in item:
+        return f"{quote(item['code']['B'], safe='')}|{item['number']['N']}"
+    return "|".join(quote(item[name]["S"], safe="") for name in ("PK", "SK"))
+
+
+def expected(item: AttributeMap) -> dict[Place, Any]:
     """The documents that *item* has to be in the sinks."""
-    if table == PARTS:
-        kind = "parts"
-        code = quote(item["code"]["B"], safe="")
-        document_id = f"{code}|{item['number']['N']}"
-    else:
-        kind = item["PK"]["S"]
-        document_id = "|".join(quote(item[name]["S"], safe="") for name in ("PK", "SK"))
-    if kind not in _FIELDS:
+    kind = kind_of(item)
+    if kind is None or not kind.sinks:
         return {}
-    sinks, target, names = _FIELDS[kind]
-    document = {name: _plain(item[name]) for name in names if name in item}
-    return {(sink, target, document_id): document for sink in sinks}
+    document = {name: _plain(item[name]) for name in kind.fields if name in item}
+    return {(sink, kind.target, document_id(item)): document for sink in kind.sinks}
 
 
-def is_valid(item: dict[str, dict[str, Any]]) -> bool:
+def is_valid(item: AttributeMap) -> bool:
     """Whether a model takes *item*; the generated items can be wrong in one way only."""
-    return "S" in item.get("title", {})
+    kind = kind_of(item)
+    return kind is None or not item.get(kind.proof, {"S": ""}).keys().isdisjoint(("S", "NULL"))
 
 
-def parsed(body: bytes) -> Any:
+def parsed(body: bytes | str) -> Any:
     """A document of a sink, its numbers exact."""
     return json.loads(body, parse_float=Decimal)
 
 
-def _plain(av: dict[str, Any]) -> Any:
+def _plain(av: Mapping[str, Any]) -> Any:
     ((tag, value),) = av.items()
     if tag == "N":
         number = Decimal(value)

@@ -19,6 +19,7 @@ from sync.resync import Resync
 from sync.sinks.base import Done, Op, Outcome
 from sync.sinks.opensearch import answers, sink
 from sync.worker import ResyncWorker
+from tests.simulation.planted_sinks import SINK_BUGS
 from tests.simulation.run import Report, simulate
 from tests.simulation.scenario import draw
 
@@ -263,6 +264,7 @@ BUGS: Final[Mapping[Callable[[], Planted], str]] = {
     refusals_are_dropped: "mixed",
     parked_anew_is_forgotten: "mixed",
     eventually_consistent: "race",
+    **SINK_BUGS,
 }
 """Each with the kind of scenario that it shows in soonest: among 1,000 seeds, those are run."""
 

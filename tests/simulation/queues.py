@@ -1,6 +1,6 @@
 """SQS: standard and FIFO queues (developer guide), as far as any consumer can tell."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -144,11 +144,21 @@ class FifoQueue(Queue):
         self._add(message)
         return message.id
 
+    def next_visible(self) -> float | None:
+        """What waits behind messages in flight can be received when these are seen again."""
+        now = self._world.now
+        free_at: dict[str | None, float] = {}
+        for message in self.messages:
+            flying = message.received and message.visible_at > now
+            free_at[message.group] = max(
+                free_at.get(message.group, now), message.visible_at if flying else now
+            )
+        return min(free_at.values(), default=None)
+
     def _candidates(self, now: float) -> list[Message]:
         """The messages of groups of which none is in flight, each group's in order."""
         flying = {m.group for m in self.messages if m.received and m.visible_at > now}
-        groups: Mapping[str | None, list[Message]] = {}
-        free: dict[str | None, list[Message]] = dict(groups)
+        free: dict[str | None, list[Message]] = {}
         for message in self.messages:
             if message.group not in flying:
                 free.setdefault(message.group, []).append(message)

@@ -5,23 +5,23 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
 from functools import partial
 from typing import Any, Final
 from unittest import mock
 
-from greenlet import getcurrent
-
-from sync import deadletters
 from sync.log import logger
 from sync.parking import Message, Parked
 from sync.sinks.base import Source
-from tests.simulation import invariants
-from tests.simulation.models import Article, is_valid
-from tests.simulation.scenario import Scenario, Write, draw
-from tests.simulation.stack import ALIASES, Stack
-from tests.simulation.world import SECOND, Stuck, Task, World
+from sync.sinks.typesense import queue
+from tests.simulation import derived, invariants
+from tests.simulation.models import Article, is_valid, kind_of
+from tests.simulation.scenario import Scenario, draw
+from tests.simulation.stack import ALIASES, COLLECTIONS, Stack
+from tests.simulation.table import key_of
+from tests.simulation.world import Stuck, World
+from tests.simulation.writes import Write
 
+WRITE_S: Final = 0.01  # how long a write is under way
 MOST_STEPS: Final = 400_000  # of a seed; a few thousand are usual
 ROUNDS: Final = 40  # of replaying everything
 ROUND_S: Final = 60.0
@@ -35,7 +35,7 @@ class Report:
     failure: str | None
     fingerprint: str
     fired: Counter[tuple[str, str]]
-    writes: int
+    writes: int  # of the application, that changed something
     keys: int
     steps: int
     trace: list[str] | None
@@ -44,8 +44,9 @@ class Report:
 def simulate(seed: int, *, trace: bool = False) -> Report:
     """Run *seed*. The same seed gives the same history, to the last event."""
     world = World(seed, trace=trace)
-    with _settings(seed):
-        run = Simulation(world, draw(seed))
+    scenario = draw(seed)
+    with _settings(seed, scenario):
+        run = Simulation(world, scenario)
         failure = None
         try:
             run.run()
@@ -56,32 +57,22 @@ def simulate(seed: int, *, trace: bool = False) -> Report:
         failure,
         world.fingerprint(),
         run.stack.calls.fired,
-        sum(len(table.stream.events) for table in run.stack.tables),
+        run.written,
         len({str(write.keys) for write in run.scenario.writes}),
         world.steps,
         world.trace,
     )
 
 
-class _MachineTime(datetime):
-    """What `datetime.now` says on a simulated machine."""
-
-    @classmethod
-    def now(cls, tz: tzinfo | None = None) -> "_MachineTime":
-        task = getcurrent()
-        assert isinstance(task, Task)
-        return cls.fromtimestamp(task.owner.container.clock.time_ns() / SECOND, tz or UTC)
-
-
 @contextmanager
-def _settings(seed: int) -> Iterator[None]:
-    """What is global while a seed runs: its chance, the log, and the mended model."""
+def _settings(seed: int, scenario: Scenario) -> Iterator[None]:
+    """What is global while a seed runs: its chance, the log, lanes, and the mended model."""
     state = global_random.getstate()
     level, handlers, propagate = logger.level, list(logger.handlers), logger.propagate
     global_random.seed(seed)
     Article.mended = False
     try:
-        with mock.patch.object(deadletters, "datetime", _MachineTime, create=True):
+        with mock.patch.object(queue, "LANES", scenario.lanes):
             yield
     finally:
         Article.mended = False
@@ -98,6 +89,7 @@ class Simulation:
         self.world = world
         self.scenario = scenario
         self.stack = Stack(world, scenario)
+        self.written = 0
 
     def run(self) -> None:
         """Raises Violated or Stuck."""
@@ -116,6 +108,7 @@ class Simulation:
         self._rest()
         self._replay_all()
         invariants.nothing_differs(self._differences())
+        derived.recounted(self.stack.core)
 
     def _rest(self) -> None:
         """Let the world run until nothing is left to happen."""
@@ -126,21 +119,33 @@ class Simulation:
                 raise invariants.Violated(f"{function.name} raised {error!r}") from error
         if work := list(stack.work()):
             raise invariants.Violated(f"at rest, though there is work: {', '.join(work)}")
-        if stack.resync_queue.dropped or stack.letter_queue.dropped:
+        if any(queue.dropped for queue in stack.aws.queues.values()):
             raise invariants.Violated("a message was dropped for its age")
 
     def _differences(self) -> list[invariants.Difference]:
-        return list(invariants.differences(self.stack.tables, self.stack.sinks))
+        stack = self.stack
+        return [
+            *invariants.differences(stack.tables, stack.sinks),
+            *derived.counts(stack.core, stack.contributions),
+            *derived.default_images(stack.core),
+        ]
 
     def _write(self, write: Write) -> None:
         table = self.stack.table(write.table)
         keys = {name: dict(value) for name, value in write.keys.items()}
+        key = key_of(table.names, keys)
+        if busy_s := table.busy_s(key):  # TransactionConflictException, which clients try again
+            self.world.after(busy_s, partial(self._write, write))
+            return
+        before = table.items.get(key)
         if write.kind == "put":
             table.put({**keys, **write.values})
         elif write.kind == "update":
             table.update(keys, write.values)
         else:
             table.delete(keys, expired=write.kind == "expire")
+        table.occupy(key, WRITE_S * self.world.random.random())
+        self.written += table.items.get(key) != before
 
     def _befall(self, incident: str) -> None:
         stack, world = self.stack, self.world
@@ -165,13 +170,15 @@ class Simulation:
             back = 0 if incident == "replace poller" else random.choice((1, 5, 1000))
             random.choice(stack.streams).replace_poller(back=back)
         elif incident == "restart":
-            stack.server.restart()
-        elif incident == "alias":
-            stack.server.aliases.discard(random.choice(ALIASES))
-            world.after(random.choice((5.0, 120.0)), self._restore_aliases)
-        elif incident == "block":
-            stack.server.blocked = True
-            world.after(random.choice((5.0, 120.0)), self._unblock)
+            stack.opensearch.restart()
+            stack.typesense.restart()
+        elif incident in ("alias", "block", "key"):
+            if incident == "alias":
+                stack.opensearch.aliases.discard(random.choice(ALIASES))
+                stack.typesense.aliases.discard(random.choice(COLLECTIONS))
+            stack.opensearch.blocked |= incident == "block"
+            stack.typesense.locked |= incident == "key"
+            world.after(random.choice((5.0, 120.0)), self._put_right)
         elif incident in ("replay", "replay twice"):
             for _ in range(1 if incident == "replay" else 2):
                 stack.command({"command": "dlq replay", "all": True}, lambda _answer: None)
@@ -181,11 +188,11 @@ class Simulation:
             for _ in rows[:3]:
                 stack.command({"command": "dlq show", "id": rows[0]["id"]}, lambda _answer: None)
 
-    def _restore_aliases(self) -> None:
-        self.stack.server.aliases.update(ALIASES)
-
-    def _unblock(self) -> None:
-        self.stack.server.blocked = False
+    def _put_right(self) -> None:
+        opensearch, typesense = self.stack.opensearch, self.stack.typesense
+        opensearch.aliases.update(ALIASES)
+        typesense.aliases.update(COLLECTIONS)
+        opensearch.blocked = typesense.locked = False
 
     def _calm(self) -> None:
         self.world.note("all trouble is over")
@@ -195,17 +202,23 @@ class Simulation:
         """A key of which SQS has heard for almost 14 days, over and over."""
         write = self.scenario.writes[0]
         since = self.world.now - 14 * 86_400 + 3600 + self.world.random.uniform(-900, 3600)
-        message = Message("opensearch", (Parked(Source(write.table, write.keys)),), 1300, since)
+        sink = "opensearch" if "documents" in self.scenario.cast else "typesense"
+        message = Message(sink, (Parked(Source(write.table, write.keys)),), 1300, since)
         self.stack.resync_queue.send(message.body())
 
     def _mend(self) -> None:
         """Every cause of a dead letter is seen to, by those whose it is."""
         self.world.note("mended")
-        self.stack.server.mended = self.stack.store.mended = Article.mended = True
-        for table in self.stack.tables:
+        stack = self.stack
+        stack.opensearch.mended = stack.typesense.mended = stack.store.mended = True
+        Article.mended = True
+        for table in stack.tables:
             for item in list(table):
-                if not is_valid(item):
-                    table.update({name: item[name] for name in table.names}, {"title": {"S": "!"}})
+                kind = kind_of(item)
+                if kind and not is_valid(item):
+                    table.update(
+                        {name: item[name] for name in table.names}, {kind.proof: {"S": "!"}}
+                    )
 
     def _replay_all(self) -> None:
         """Replay until no row is open, as a person would. Raises Violated if that never is."""

@@ -1,19 +1,21 @@
 """What a seed decides: what is written, how it is delivered, and what goes wrong meanwhile."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
-from sync.sinks.base import AttributeMap
-from tests.simulation import opensearch, plain
+from tests.simulation import aws, typesense
 from tests.simulation.calls import Fault, Outage, Trouble
-from tests.simulation.models import BUG, CORE, PARTS, core_keys, part_keys
 from tests.simulation.world import SECOND, START_NS
+from tests.simulation.writes import CASTS, DELETES, Write, action, values_of
 
 SITES: Final = (
     "opensearch.bulk",
     "plain.write",
+    "typesense.import",
+    "typesense.delete",
     "sqs.send_message_batch",
+    "sqs.send_message_batch fifo",
     "sns.publish_batch",
     "s3.put_object",
     "s3.get_object",
@@ -21,20 +23,32 @@ SITES: Final = (
     "dynamodb.update_item",
     "dynamodb.get_item",
     "dynamodb.query",
+    "dynamodb.get_item core",
+    "dynamodb.query core",
+    "dynamodb.transact_write_items",
     "dynamodbstreams.get_shard_iterator",
     "dynamodbstreams.get_records",
     "lambda.invoke",
     "lambda.on_failure",
 )
-SELDOM: Final = tuple(site for site in SITES if site.startswith(("dynamodb.", "dynamodbstreams.")))
+DERIVED: Final = (  # called for derived rows
+    "dynamodb.get_item core",
+    "dynamodb.query core",
+    "dynamodb.transact_write_items",
+)
+SELDOM: Final = tuple(site for site in SITES if site.startswith("dynamodb") and site not in DERIVED)
 KINDS: Final = {
-    "mixed": 66,
+    "mixed": 36,
     "calm": 3,
     "race": 10,  # resyncs meet writes of the stream
     "late": 8,  # effects come late
     "slow clocks": 4,  # … and so late that the clocks of resyncs are behind their versions
     "fast clock": 4,  # one machine's resyncs are ahead of the stream
     "late plain": 5,  # effects on the sink without versions come late, and nothing else goes wrong
+    "late lanes": 5,  # … as do those on Typesense's queue and on Typesense
+    "lanes": 9,  # Typesense fails, and few lanes have to keep order all the same
+    "contended": 8,  # many are at few counters
+    "pointers": 8,  # images come and go, and what is done about them comes late
 }
 AT_FIRST: Final = {  # what befalls the first writes
     "race": Fault.CUT_AFTER,
@@ -48,25 +62,41 @@ CLOCKS: Final = {  # by how much machines' clocks are off, where a kind depends 
     "fast clock": (150.0, 0.0, 0.0),
 }
 SINKS: Final = ("opensearch.bulk", "plain.write")
+LATE_KINDS: Final[
+    dict[str, dict[str, tuple[Fault, ...]]]
+] = {  # what comes late where nothing else goes wrong
+    "late plain": {"plain.write": (Fault.TIMEOUT_LATE,)},
+    "late lanes": {
+        aws.FIFO_SITE: (Fault.TIMEOUT_LATE,),
+        typesense.IMPORT: (Fault.TIMEOUT_LATE, Fault.CUT_LATE),
+        typesense.DELETE: (Fault.TIMEOUT_LATE, Fault.CUT_LATE),
+    },
+}
+LATEST: Final = (Fault.TIMEOUT_LATE, Fault.CRASH_LATE)
 ADMIN: Final = ("dynamodb.get_item", "dynamodb.query")  # called by commands alone
 DOWN: Final = (Fault.THROTTLED, Fault.SERVER_ERROR, Fault.CUT_BEFORE, Fault.TIMEOUT)
-LARGE: Final = 205_000  # characters: a record that does not fit a message
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """Something the application does *at* so many seconds from the beginning."""
-
-    at: float
-    kind: str  # put, update, delete, expire
-    table: str
-    keys: AttributeMap
-    values: dict[str, Any] = field(default_factory=dict)
+MIXED: Final = {  # who takes part in a seed of the mixed kind
+    ("documents",): 30,
+    ("registry",): 12,
+    ("images",): 12,
+    ("links",): 10,
+    ("documents", "images"): 12,
+    ("registry", "links"): 8,
+    ("documents", "registry", "images", "links"): 16,
+}
+PARTLY: Final = {  # … and in those of other kinds, if not documents alone
+    "calm": tuple(MIXED),
+    "late lanes": (("registry",), ("registry", "images")),
+    "lanes": (("registry",), ("registry", "images")),
+    "contended": (("links",), ("images", "links")),
+    "pointers": (("few images",),),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
     kind: str  # one of KINDS
+    cast: tuple[str, ...]  # who takes part: names of CASTS
     writes: tuple[Write, ...]
     trouble: Trouble
     mapping: dict[str, Any]  # settings of the stream mappings
@@ -75,10 +105,12 @@ class Scenario:
     clocks_s: tuple[float, ...]  # by how much the clocks of machines are off
     gc_deletes_s: float
     late_plain: bool  # effects on the sink without versions may be late; nothing else goes wrong
+    late_lanes: bool  # … or those on the FIFO queue
+    lanes: int  # of Typesense's queue
     view: str
     duplicates: float  # share of queue and topic deliveries
     incidents: tuple[tuple[float, str], ...]  # (at, what)
-    concurrency: int  # of the resync worker
+    concurrency: int  # of each queue's worker
     state: bool  # sinks note how they do
     old_message: bool  # a key was parked almost 14 days ago
 
@@ -89,21 +121,25 @@ def draw(seed: int) -> Scenario:
     span = random.choice((5.0, 60.0, 60.0, 300.0, 300.0, 1500.0))
     if kind in AT_FIRST:
         span = 120.0
-    late_plain, calm = kind == "late plain", kind == "calm"
+    elif kind == "pointers":
+        span = random.choice((60.0, 300.0))
+    cast = _cast(random, kind)
     retries = random.choice((3, 3, 3, -1))
     skew = random.choice((0.0, 2.0, 2.0, 60.0, 150.0))
     clocks = tuple(random.uniform(-skew, skew) for _ in range(6))
     clocks = CLOCKS.get(kind, clocks)
     ends = span + random.choice((1.0, 30.0, 120.0, 600.0))
     very_late = kind in ("late", "slow clocks") or random.random() < 0.3
+    late_plain = kind == "late plain"
     outages = _outages(random, span) if kind == "mixed" else ()
     ends = max([ends, *(outage.ends - START_NS / SECOND for outage in outages)])
     trouble = Trouble(
-        rates=_rates(random, calm=calm, late_plain=late_plain),
+        rates=_rates(random, kind),
         outages=outages,
-        kinds={"plain.write": (Fault.TIMEOUT_LATE,)} if late_plain else {},
+        kinds=LATE_KINDS.get(kind, {}),
         latest_s=19.0 if late_plain else 600.0 if very_late else 30.0,
         slow=random.choice((0.0, 0.02, 0.3, 0.3, 0.4)),
+        hangs=0.001 if kind == "mixed" else 0.0,
     )
     duplicates = random.choice((0.0, 0.02, 0.2))
     if ends - span > 900:  # of what is tried for hours, each copy is tried for hours
@@ -118,18 +154,29 @@ def draw(seed: int) -> Scenario:
         trouble.rates = {"dynamodb.batch_get_item": 0.4} if kind == "race" else {}
         trouble.kinds = {"dynamodb.batch_get_item": (Fault.PARTIAL,)}
         trouble.slow = random.choice((0.1, 0.3))
+    if kind == "lanes" and random.random() < 0.5:  # lanes fill, and parked keys come back to them
+        down = START_NS / SECOND, START_NS / SECOND + random.choice((30.0, 90.0))
+        trouble.outages = (Outage("typesense", *down, random.choice(DOWN)),)
+    if kind == "pointers":
+        trouble.kinds = {"dynamodb.transact_write_items": LATEST}
+        trouble.latest_s = random.choice((20.0, 60.0))
     if kind == "late":  # what versions are for
         late = random.choice(((Fault.TIMEOUT_LATE, Fault.CRASH_LATE), (Fault.CRASH_LATE,)))
         trouble.kinds = {"opensearch.bulk": late}
         trouble.rates = {"opensearch.bulk": random.choice((0.2, 0.5)), "plain.write": 0.1}
     return Scenario(
         kind=kind,
-        writes=tuple(_writes(random, span, kind, bugs=retries > 0)),
+        cast=cast,
+        writes=tuple(_writes(random, span, kind, cast, bugs=retries > 0)),
         trouble=trouble,
         mapping={
-            "batch_size": random.choice((1, 1, 5) if kind == "late" else (1, 5, 20, 100)),
-            "window_s": random.choice((0, 0, 1, 5)),
-            "parallelization_factor": random.choice((1, 1, 2, 5)),
+            "batch_size": random.choice(
+                (1, 1, 5) if kind in ("late", "pointers") else (1, 5, 20, 100)
+            ),
+            "window_s": random.choice((0,) if kind == "pointers" else (0, 0, 1, 5)),
+            "parallelization_factor": random.choice(
+                (2, 5) if kind in ("contended", "pointers") else (1, 1, 2, 5)
+            ),
             "bisect": random.random() < 0.8,
             "maximum_retry_attempts": retries,
         },
@@ -138,41 +185,62 @@ def draw(seed: int) -> Scenario:
         clocks_s=clocks,
         gc_deletes_s=1e9 if very_late else 60.0,
         late_plain=late_plain,
+        late_lanes=kind == "late lanes",
+        lanes=random.choice((1, 2, 32)),
         view=random.choice(("NEW_AND_OLD_IMAGES", "NEW_AND_OLD_IMAGES", "NEW_IMAGE")),
         duplicates=duplicates,
-        incidents=tuple(_incidents(random, ends, few=kind == "late"))
-        if kind in ("mixed", "late")
+        incidents=tuple(_incidents(random, ends, few=kind != "mixed"))
+        if kind in ("mixed", "late", "lanes", "contended", "pointers")
         else (),
         concurrency=random.choice((2, 3, 8)),
         state=random.random() < 0.3,
-        old_message=not late_plain and random.random() < 0.05,
+        old_message=not kind.startswith("late ") and random.random() < 0.05,
     )
 
 
-def _rates(random: Random, *, calm: bool, late_plain: bool) -> dict[str, float]:
-    if calm:
+def _cast(random: Random, kind: str) -> tuple[str, ...]:
+    if kind == "mixed":
+        return random.choices(tuple(MIXED), tuple(MIXED.values()))[0]
+    return random.choice(PARTLY.get(kind, (("documents",),)))
+
+
+def _rates(random: Random, kind: str) -> dict[str, float]:
+    if kind == "calm":
         return {}
-    if late_plain:
-        return {"plain.write": 0.4}
+    if kind in LATE_KINDS:
+        return dict.fromkeys(LATE_KINDS[kind], 0.4)
     base = random.choice((0.02, 0.05, 0.12))
     rates = dict.fromkeys(SITES, base)
     for site in random.sample(SITES, 2):
         rates[site] = random.choice((0.0, 0.3, 0.6))
     rates["sns.publish_batch"] = max(0.25, rates["sns.publish_batch"])  # called seldom
-    rates["s3.put_object"], rates["s3.get_object"] = 0.6, 0.85
+    rates["s3.put_object"], rates["s3.get_object"] = 0.6, 0.9
     for site in SELDOM:
-        rates[site] = 0.6 if site in ADMIN else 0.35
-    rates["dynamodb.update_item"] = 0.04  # a range of 50 records needs 50 of them, in one go
+        rates[site] = 0.65 if site in ADMIN else 0.4
+    rates["dynamodb.update_item"] = 0.05  # a range of 50 records needs 50 of them, in one go
+    rates["dynamodb.get_item core"] = 0.3
+    rates["typesense.delete"] = 0.5
+    rates["typesense.import"] = max(0.25, rates["typesense.import"])
+    if kind == "lanes":
+        rates["typesense.import"] = random.choice((0.05, 0.2, 0.5))
+        # Where nothing can be parked or quarantined, messages come again, and what is behind them.
+        rates["sqs.send_message_batch"] = random.choice((base, 1.0))
+        rates["sns.publish_batch"] = random.choice((0.6, 1.0))
+    if kind == "pointers":
+        rates = dict.fromkeys(rates, 0.02)
+    if kind in ("contended", "pointers"):
+        rates["dynamodb.transact_write_items"] = random.choice((0.2, 0.4, 0.6))
+        rates["dynamodb.batch_get_item"] = 0.05
     return rates
 
 
 def _outages(random: Random, span: float) -> tuple[Outage, ...]:
     found = []
-    for site, chance in (("opensearch", 0.3), ("plain", 0.3), ("sqs", 0.12), ("sns", 0.12),
-                         ("dynamodb", 0.1), ("s3", 0.05)):  # fmt: skip
+    for site, chance in (("opensearch", 0.3), ("plain", 0.3), ("typesense", 0.3), ("sqs", 0.12),
+                         ("sns", 0.12), ("dynamodb", 0.1), ("s3", 0.05)):  # fmt: skip
         if random.random() < chance:
             begins = START_NS / SECOND + random.uniform(0, span)
-            sink = site in ("opensearch", "plain")
+            sink = site in ("opensearch", "plain", "typesense")
             lasts = random.choice((10.0, 60.0, 600.0, 3600.0 if sink else 300.0))
             if sink and random.random() < 0.02:  # each hour costs each parked message four tries
                 lasts = random.choice((0.3, 0.3, 0.3, 0.3, 0.3, 2.0)) * 86_400
@@ -183,7 +251,7 @@ def _outages(random: Random, span: float) -> tuple[Outage, ...]:
 def _incidents(random: Random, ends: float, *, few: bool) -> list[tuple[float, str]]:
     kinds = {
         "kill": 6, "recycle": 3, "split": 2, "replace poller": 2, "rewind": 2, "restart": 2,
-        "alias": 1, "block": 1, "replay": 3, "replay twice": 2, "show": 16,
+        "alias": 2, "block": 2, "key": 2, "replay": 3, "replay twice": 2, "show": 24,
     }  # fmt: skip
     count = random.choice((0, 0, 4) if few else (0, 4, 8, 16))
     chosen = random.choices(tuple(kinds), tuple(kinds.values()), k=count)
@@ -191,66 +259,42 @@ def _incidents(random: Random, ends: float, *, few: bool) -> list[tuple[float, s
     return [(random.uniform(0, most), kind) for kind in chosen]
 
 
-def _writes(random: Random, span: float, kind: str, *, bugs: bool) -> list[Write]:
+def _writes(
+    random: Random, span: float, kind: str, cast: tuple[str, ...], *, bugs: bool
+) -> list[Write]:
     count = random.randint(58, 66)
-    places: list[tuple[str, AttributeMap]] = [
-        (CORE, core_keys("ARTICLE", f"A#{n}")) for n in range(random.randint(2, 4))
-    ]
-    places += [(CORE, core_keys("SHELF", f"S#{n} é/|")) for n in range(random.randint(1, 2))]
-    places += [(PARTS, part_keys(bytes([0, 255, n]), n * 1000)) for n in range(2)]
-    places += [(CORE, core_keys("OTHER", "nobody's"))]
+    spots = [spot for name in cast for spot in CASTS[name](random)]
     bursts = [random.uniform(0, span) for _ in range(random.choice((2, 6, 25)))]
+    if kind == "pointers":  # each write is a burst of its own: what is seen at once is one op
+        bursts = [random.uniform(0, span) for _ in range(100)]
     if kind in AT_FIRST:  # the second burst comes when what the first one parked is resynced
         again = {"race": (40, 65), "fast clock": (66, 90)}.get(kind, (0, 30))
         bursts = [0.0, 0.0, 5.0, *(random.uniform(*again) for _ in range(AGAIN[kind]))]
-        places = random.sample(places[:-3], 3) + places[-3:]
-    poisoned = random.choice((0.0, 0.03, 0.1)) if kind == "mixed" else 0.0
+        spots = random.sample(spots[:-3], 3) + spots[-3:]
+    poisoned = {"mixed": random.choice((0.0, 0.05, 0.12)), "lanes": random.choice((0.03, 0.2))}
+    huge = random.choice((0.0, 0.0, 0.02)) if kind in ("mixed", "lanes") else 0.0
     few = random.random() < 0.3  # values that come again, so that states do too
     writes: list[Write] = []
-    there: set[str] = set()  # a delete of what is absent changes nothing, and makes no record
+    there: set[str] = set()
     times = sorted(min(span, random.choice(bursts) + random.expovariate(1.0)) for _ in range(count))
+    last = spots[0]
     for number, at in enumerate(times):
-        # Each place at least once: those are never fewer than six.
-        table, keys = places[number] if number < len(places) else random.choice(places)
+        # Each spot at least once: those are never fewer than six.
+        spot = spots[number] if number < len(spots) else random.choice(spots)
         # Two of one second, and not of one batch:
-        if kind == "late" and number > len(places) and random.random() < 0.6:
-            table, keys = writes[-1].table, writes[-1].keys
+        if kind == "late" and number > len(spots) and random.random() < 0.6:
+            spot = last
             at = max(at, writes[-1].at) + random.uniform(0.3, 0.7)
-        action = random.choices(("put", "update", "delete", "expire"), (50, 25, 18, 7))[0]
+        last = spot
+        what = action(random, spot, there=str(spot.keys) in there)
         values: dict[str, Any] = {}
-        if str(keys) not in there and action in ("delete", "expire"):
-            action = "put"
-        if action in ("put", "update"):
-            there.add(str(keys))
-            title = f"t{random.randrange(3) if few else number}"
-            values["title"] = {"S": title}
-            if random.random() < poisoned:
-                values["title"] = _poison(random, title, bugs=bugs)
-            values |= _extras(random)
+        if what in DELETES:
+            there.remove(str(spot.keys))
         else:
-            there.remove(str(keys))
-        writes.append(Write(at, action, table, keys, values))
+            there.add(str(spot.keys))
+            text = f"t{random.randrange(3) if few else number}"
+            values = values_of(
+                random, spot, text, poisoned=poisoned.get(kind, 0.0), huge=huge, bugs=bugs
+            )
+        writes.append(Write(at, what, spot.table, spot.keys, values))
     return sorted(writes, key=lambda write: write.at)
-
-
-def _poison(random: Random, title: str, *, bugs: bool) -> dict[str, Any]:
-    words = [opensearch.REFUSED_WORD, opensearch.REJECTED_WORD, plain.REFUSED_WORD]
-    if bugs:
-        words.append(BUG)
-    kind = random.randrange(len(words) + 2)
-    if kind < len(words):
-        return {"S": f"{title} {words[kind]}"}
-    if random.random() < 0.6:
-        return {"L": [{"S": "x" * LARGE}]}
-    return {"N": "5"}
-
-
-def _extras(random: Random) -> dict[str, Any]:
-    values: dict[str, Any] = {"unknown": {"B": "AAEC"}}
-    if random.random() < 0.5:
-        values["rank"] = {"N": random.choice(("1", "-0.5", "12345678901234567890.12345", "1E+3"))}
-    if random.random() < 0.2:
-        values["labels"] = {"SS": ["b", "a"]}
-    if random.random() < 0.2:
-        values["details"] = {"M": {"x": {"N": "1"}, "y": {"L": [{"NULL": True}, {"S": "é"}]}}}
-    return values

@@ -1,7 +1,7 @@
 """The service, deployed into a simulated world."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
@@ -11,25 +11,35 @@ from sync.errors import Retry
 from sync.registry import Registry
 from sync.service import Service
 from sync.sinks.base import Sink
+from sync.sinks.counters import Counters
+from sync.sinks.default_image import DefaultImage
 from sync.sinks.opensearch import OpenSearch
+from sync.sinks.typesense import Typesense, TypesenseDirect
+from tests.simulation import opensearch, typesense
 from tests.simulation.aws import Aws
 from tests.simulation.calls import Calls
-from tests.simulation.dynamodb import DynamoDB, OwnTable, Streams
+from tests.simulation.dynamodb import DynamoDB, Streams
 from tests.simulation.functions import Function, at_once
 from tests.simulation.mappings import QueueMapping, StreamMapping
-from tests.simulation.models import KEYS, REGISTRY, PlanBug
-from tests.simulation.opensearch import Server
+from tests.simulation.models import CONTRIBUTIONS, CORE, KEYS, REGISTRY, PlanBug, parsed
 from tests.simulation.plain import Plain, Store
-from tests.simulation.queues import Queue
+from tests.simulation.queues import FifoQueue, Queue
 from tests.simulation.scenario import Scenario
 from tests.simulation.stream import Stream
-from tests.simulation.table import Table
+from tests.simulation.table import Streamed, Table
 from tests.simulation.topic import Bucket, Topic
 from tests.simulation.world import MachineClock, World
 
-TIMEOUT_S: Final = 60.0  # of every function but admin
-ADMIN_TIMEOUT_S: Final = 300.0
+TIMEOUTS_S: Final = {  # of the functions
+    "stream": 60.0,
+    "resync": 60.0,
+    "typesense": 120.0,
+    "dead-letters": 60.0,
+    "admin": 300.0,
+}
 ALIASES: Final = ("articles", "parts")
+COLLECTIONS: Final = ("registry", "aircraft_images")
+MOST_RECEIVES: Final = 5
 BY_STATUS: Final = ("status", "first_at")
 
 
@@ -47,58 +57,58 @@ class Stack:
     def __init__(self, world: World, scenario: Scenario) -> None:
         self.world = world
         self.calls = Calls(world, scenario.trouble)
-        self.server = Server(self.calls, ALIASES, gc_deletes_s=scenario.gc_deletes_s)
+        self.opensearch = opensearch.Server(self.calls, ALIASES, gc_deletes_s=scenario.gc_deletes_s)
+        self.typesense = typesense.Server(self.calls, COLLECTIONS)
         self.store = Store(self.calls, late=scenario.late_plain)
         self.tables = [
-            Table(world, name, names, self._stream(name, scenario)) for name, names in KEYS.items()
+            Streamed(world, name, names, self._stream(name, scenario))
+            for name, names in KEYS.items()
         ]
-        self.dead_letters = OwnTable("stream-sync-sim-dead-letters", "id", BY_STATUS)
-        self.state = OwnTable("stream-sync-sim-state", "sink")
+        self.contributions = Table(world, CONTRIBUTIONS, ("id",))
+        self.dead_letters = Table(world, "stream-sync-sim-dead-letters", ("id",), index=BY_STATUS)
+        self.state = Table(world, "stream-sync-sim-state", ("sink",))
         self.topic = Topic(world, "dead-letters", duplicates=scenario.duplicates)
         self.bucket = Bucket("payloads")
-        self.resync_queue = self._queue(
-            "resync",
-            scenario,
-            most_receives=5,
-            redrive=lambda message: self.topic.publish(message.body),
-        )
-        self.letter_queue = self._queue("dead-letters", scenario)
-        self.topic.subscribers.append(self.letter_queue.send)
-        self.aws = self._aws()
-        self.stream_function, self.resync_function, self.letter_function, self.admin = (
-            self._function(name, scenario, timeout_s)
-            for name, timeout_s in (
-                ("stream", TIMEOUT_S),
-                ("resync", TIMEOUT_S),
-                ("dead-letters", TIMEOUT_S),
-                ("admin", ADMIN_TIMEOUT_S),
-            )
-        )
+        self.letter_queue, self.resync_queue = self._queues(scenario)
+        self.typesense_letter_queue, self.typesense_queue = self._fifo_queues()
+        self.aws = self._aws(scenario)
+        self.named = {name: self._function(name, scenario) for name in TIMEOUTS_S}
         self.streams = [self._stream_mapping(table.stream, scenario) for table in self.tables]
         self.queues = [
             QueueMapping(
                 self.calls,
                 queue,
-                function,
+                self.named[function],
                 batch_size=10,
                 concurrency=scenario.concurrency,
             )
             for queue, function in (
-                (self.resync_queue, self.resync_function),
-                (self.letter_queue, self.letter_function),
+                (self.resync_queue, "resync"),
+                (self.letter_queue, "dead-letters"),
+                (self.typesense_queue, "typesense"),
+                (self.typesense_letter_queue, "dead-letters"),
             )
         ]
 
     @property
-    def functions(self) -> tuple[Function, ...]:
-        return self.stream_function, self.resync_function, self.letter_function, self.admin
+    def functions(self) -> Sequence[Function]:
+        return tuple(self.named.values())
 
     @property
-    def sinks(self) -> Mapping[str, Mapping[tuple[str, str], bytes]]:
-        """What each sink holds."""
-        return {OpenSearch.name: self.server.documents, Plain.name: self.store.values}
+    def core(self) -> Streamed:
+        return self.table(CORE)
 
-    def table(self, name: str) -> Table:
+    @property
+    def sinks(self) -> Mapping[str, Mapping[tuple[str, str], Any]]:
+        """The documents that each sink holds."""
+        held = {OpenSearch.name: self.opensearch.documents, Plain.name: self.store.values}
+        found: dict[str, Mapping[tuple[str, str], Any]] = {
+            sink: {place: parsed(body) for place, body in bodies.items()}
+            for sink, bodies in held.items()
+        }
+        return {**found, Typesense.name: dict(self.typesense.held())}
+
+    def table(self, name: str) -> Streamed:
         (found,) = [table for table in self.tables if table.name == name]
         return found
 
@@ -117,7 +127,7 @@ class Stack:
             good = isinstance(result, Answered) and not result.error
             done(json.loads(result.body) if good and isinstance(result, Answered) else None)
 
-        self.admin.invoke(lambda: payload, answered)
+        self.named["admin"].invoke(lambda: payload, answered)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """The rows of the dead-letter table, plainly: keys and body are what they stand for."""
@@ -134,35 +144,69 @@ class Stack:
     def _stream(self, name: str, scenario: Scenario) -> Stream:
         return Stream(self.world, name, skew_s=scenario.stamp_skew_s, view=scenario.view)
 
-    def _queue(self, name: str, scenario: Scenario, **settings: Any) -> Queue:
-        return Queue(
+    def _queues(self, scenario: Scenario) -> tuple[Queue, Queue]:
+        letters = Queue(
             self.world,
-            name,
-            visibility_s=6 * TIMEOUT_S,
+            "dead-letters",
+            visibility_s=6 * TIMEOUTS_S["dead-letters"],
             duplicates=scenario.duplicates,
-            **settings,
         )
+        self.topic.subscribers.append(letters.send)
+        resync = Queue(
+            self.world,
+            "resync",
+            visibility_s=6 * TIMEOUTS_S["resync"],
+            duplicates=scenario.duplicates,
+            most_receives=MOST_RECEIVES,
+            redrive=lambda message: self.topic.publish(message.body),
+        )
+        return letters, resync
 
-    def _aws(self) -> Aws:
-        aws = Aws(self.calls)
-        aws.queues = {queue.url: queue for queue in (self.resync_queue, self.letter_queue)}
+    def _fifo_queues(self) -> tuple[FifoQueue, FifoQueue]:
+        letters = FifoQueue(
+            self.world,
+            "typesense-dead-letters.fifo",
+            visibility_s=6 * TIMEOUTS_S["dead-letters"],
+        )
+        actions = FifoQueue(
+            self.world,
+            "typesense.fifo",
+            visibility_s=6 * TIMEOUTS_S["typesense"],
+            most_receives=MOST_RECEIVES,
+            redrive=lambda message: letters.send(
+                message.body, group=str(message.group), once=message.id
+            ),
+        )
+        return letters, actions
+
+    def _aws(self, scenario: Scenario) -> Aws:
+        aws = Aws(self.calls, late_fifo=scenario.late_lanes)
+        queues = (
+            self.resync_queue,
+            self.letter_queue,
+            self.typesense_queue,
+            self.typesense_letter_queue,
+        )
+        aws.queues = {queue.url: queue for queue in queues}
         aws.topics = {self.topic.arn: self.topic}
         aws.buckets = {self.bucket.name: self.bucket}
-        aws.clients["dynamodb"] = DynamoDB(aws, self.tables, [self.dead_letters, self.state])
+        aws.clients["dynamodb"] = DynamoDB(
+            aws, [*self.tables, self.contributions, self.dead_letters, self.state]
+        )
         aws.clients["dynamodbstreams"] = Streams(aws, [table.stream for table in self.tables])
         return aws
 
     def _stream_mapping(self, stream: Stream, scenario: Scenario) -> StreamMapping:
         settings = MappingSettings(
             stream_arn=stream.arn,
-            function_arn=self.stream_function.arn,
+            function_arn=self.named["stream"].arn,
             partial_responses=True,
             on_failure_arn=self.topic.arn,
             **scenario.mapping,
         )
-        return StreamMapping(self.calls, stream, self.stream_function, settings, self.topic)
+        return StreamMapping(self.calls, stream, self.named["stream"], settings, self.topic)
 
-    def _function(self, name: str, scenario: Scenario, timeout_s: float) -> Function:
+    def _function(self, name: str, scenario: Scenario) -> Function:
         env = {
             "STAGE": "sim",
             "LOG_LEVEL": "CRITICAL",
@@ -176,8 +220,18 @@ class Stack:
 
         def start(clock: MachineClock) -> Callable[[Any, Any], Any]:
             sinks: Mapping[type[Sink], Sink] = {
-                OpenSearch: OpenSearch(lambda: self.server),
+                OpenSearch: OpenSearch(lambda: self.opensearch),
                 Plain: Plain(self.store),
+                Typesense: Typesense(
+                    self.typesense_queue.url,
+                    self.aws.client,
+                    lambda: TypesenseDirect(lambda: self.typesense, typesense.TIMEOUT_S),
+                    dead_letter_queue_url=self.typesense_letter_queue.url,
+                ),
+                Counters: Counters(
+                    self.aws.client, contributions=self.contributions.name, counters=CORE
+                ),
+                DefaultImage: DefaultImage(self.aws.client, CORE),
             }
             service = SimulatedService(
                 env, self.aws.client, clock, sinks=sinks, at_once=at_once(self.world)
@@ -188,7 +242,7 @@ class Stack:
             name,
             self.calls,
             start,
-            timeout_s=timeout_s,
+            timeout_s=TIMEOUTS_S[name],
             clocks_s=scenario.clocks_s,
             expected=(PlanBug, Retry) if name == "admin" else (PlanBug,),  # as commands say
         )

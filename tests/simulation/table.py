@@ -1,4 +1,4 @@
-"""A DynamoDB table: every write that changes something makes a stream record."""
+"""DynamoDB tables, and what becomes of their items."""
 
 import base64
 from collections.abc import Iterator, Mapping
@@ -20,52 +20,95 @@ def key_of(names: tuple[str, ...], item: AttributeMap) -> Key:
 
 
 class Table:
-    """Items by key, as stream records have them: binary values are base64 text."""
+    """Items by key, as stream records have them: binary values are base64 text.
 
-    def __init__(self, world: World, name: str, names: tuple[str, ...], stream: Stream) -> None:
+    *index* names the hash and range key of a global secondary index.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        name: str,
+        names: tuple[str, ...],
+        *,
+        index: tuple[str, str] | None = None,
+    ) -> None:
         self.name = name
         self.names = names
-        self.stream = stream
+        self.index = index
         self.items: dict[Key, Item] = {}
         self.gone = False  # deleted: every call answers ResourceNotFoundException
         self._world = world
         self._before: dict[Key, tuple[float, Item | None]] = {}  # and when that ended
+        self._busy: dict[Key, float] = {}
 
     def put(self, item: Item) -> None:
-        self._set(key_of(self.names, item), item)
+        self.set(key_of(self.names, item), item)
 
     def update(self, keys: Item, values: Item) -> None:
         """Set *values* in the item, which comes into being if there is none."""
         key = key_of(self.names, keys)
-        self._set(key, {**self.items.get(key, keys), **values})
+        self.set(key, {**self.items.get(key, keys), **values})
 
     def delete(self, keys: Item, *, expired: bool = False) -> None:
         """*expired*: by the table's TTL, as the record then says (DynamoDB guide, TTL)."""
-        self._set(key_of(self.names, keys), None, expired=expired)
+        self.set(key_of(self.names, keys), None, expired=expired)
 
-    def _set(self, key: Key, new: Item | None, *, expired: bool = False) -> None:
+    def set(self, key: Key, new: Item | None, *, expired: bool = False) -> None:
+        """The item of *key* is *new* from now on."""
         old = self.items.get(key)
-        if old == new:  # "if … you don't change any data, no stream record is written" (guide)
+        if old == new:
             return
-        keys = {name: {tag: value} for name, tag, value in key}
         self._before[key] = self._world.now, old
         if new is None:
             del self.items[key]
         else:
             self.items[key] = plain_copy(new)
-        self.stream.add(keys, old, new, expired=expired)
+        self._changed(key, old, new, expired=expired)
 
     def read(self, keys: Mapping[str, Mapping[str, Any]], *, consistent: bool) -> Item | None:
         """The item of *keys*, as it is or, if that will do, perhaps as it was a moment ago."""
-        key = key_of(self.names, as_text(keys))
+        return self.seen(key_of(self.names, as_text(keys)), consistent=consistent)
+
+    def seen(self, key: Key, *, consistent: bool) -> Item | None:
+        """`read`, by the key as a value."""
         if not consistent and key in self._before:
             changed_at, old = self._before[key]
             if self._world.now < changed_at + STALE_S and self._world.random.random() < 0.5:
                 return old
         return self.items.get(key)
 
+    def rows(self, *, consistent: bool) -> Iterator[Item]:
+        """Every item, `read` by itself."""
+        for key in dict.fromkeys([*self.items, *self._before]):
+            if (item := self.seen(key, consistent=consistent)) is not None:
+                yield item
+
+    def busy_s(self, key: Key) -> float:
+        """How long a write of the item will still be under way, with which others conflict."""
+        return max(0.0, self._busy.get(key, 0.0) - self._world.now)
+
+    def occupy(self, key: Key, seconds: float) -> None:
+        """A write of the item is under way for so long."""
+        self._busy[key] = self._world.now + seconds
+
     def __iter__(self) -> Iterator[Item]:
         return iter(self.items.values())
+
+    def _changed(self, key: Key, old: Item | None, new: Item | None, *, expired: bool) -> None:
+        """For what has to be told of a change; there is one."""
+
+
+class Streamed(Table):
+    """A table with a stream. What changes nothing makes no record (DynamoDB guide, Streams)."""
+
+    def __init__(self, world: World, name: str, names: tuple[str, ...], stream: Stream) -> None:
+        super().__init__(world, name, names)
+        self.stream = stream
+
+    def _changed(self, key: Key, old: Item | None, new: Item | None, *, expired: bool) -> None:
+        keys = {name: {tag: value} for name, tag, value in key}
+        self.stream.add(keys, old, new, expired=expired)
 
 
 def as_bytes(value: Any) -> Any:

@@ -1,8 +1,5 @@
 """The simulated parts keep what the real ones promise, and no more."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 from botocore.exceptions import ClientError
 
@@ -10,33 +7,20 @@ from sync.errors import Unavailable
 from sync.sinks.base import Op, Source
 from sync.sinks.opensearch.answers import Rejected
 from sync.sinks.opensearch.sink import encode
+from tests.simulation.alone import in_task, pass_time
 from tests.simulation.calls import Calls, Fault, Outage, Trouble
 from tests.simulation.expressions import Names, condition, update
 from tests.simulation.models import KEYS, PARTS, part_keys
 from tests.simulation.opensearch import ERRORS, REFUSED_WORD, REJECTED_WORD, Server
 from tests.simulation.queues import FifoQueue, Queue
 from tests.simulation.stream import Stream
-from tests.simulation.table import Table
+from tests.simulation.table import Streamed
 from tests.simulation.world import SECOND, START_NS, Killed, Stuck, World
 
 
 @pytest.fixture
 def world() -> World:
     return World(1)
-
-
-def pass_time(world: World, seconds: float) -> None:
-    world.after(seconds, lambda: None)
-    world.run(most_steps=10_000)
-
-
-def in_task(world: World, run: Callable[[], Any]) -> tuple[Any, BaseException | None]:
-    """What *run* returns or raises as a task of a machine."""
-    ended: list[tuple[Any, BaseException | None]] = []
-    world.spawn(run, lambda value, error: ended.append((value, error)), owner=object())
-    world.run(most_steps=10_000)
-    (result,) = ended
-    return result
 
 
 class TestTasks:
@@ -145,10 +129,10 @@ class TestCalls:
 
 class TestTable:
     @pytest.fixture
-    def table(self, world: World) -> Table:
-        return Table(world, PARTS, KEYS[PARTS], Stream(world, PARTS, skew_s=2.0))
+    def table(self, world: World) -> Streamed:
+        return Streamed(world, PARTS, KEYS[PARTS], Stream(world, PARTS, skew_s=2.0))
 
-    def test_a_write_that_changes_nothing_makes_no_record(self, table: Table) -> None:
+    def test_a_write_that_changes_nothing_makes_no_record(self, table: Streamed) -> None:
         """The same item again, and the delete of what is absent, leave no trace."""
         item = {**part_keys(b"\x00", 1), "title": {"S": "a"}}
         table.put(item)
@@ -156,7 +140,7 @@ class TestTable:
         table.delete(part_keys(b"\x00", 2))
         assert [event["eventName"] for event in table.stream.events] == ["INSERT"]
 
-    def test_an_expired_item_says_who_removed_it(self, table: Table) -> None:
+    def test_an_expired_item_says_who_removed_it(self, table: Streamed) -> None:
         """TTL's removals carry userIdentity, a person's don't."""
         for expired in (True, False):
             table.put({**part_keys(b"\x00", 1), "title": {"S": "a"}})
@@ -164,7 +148,7 @@ class TestTable:
         removals = [e for e in table.stream.events if e["eventName"] == "REMOVE"]
         assert [e.get("userIdentity", {}).get("type") for e in removals] == ["Service", None]
 
-    def test_an_item_keeps_its_order_through_splits(self, table: Table) -> None:
+    def test_an_item_keeps_its_order_through_splits(self, table: Streamed) -> None:
         """Numbers grow, and a child shard begins where its parent ends."""
         for n in range(6):
             table.put({**part_keys(b"\x00", 1), "title": {"S": str(n)}})
@@ -238,6 +222,36 @@ class TestFifoQueue:
         pass_time(world, 301.0)
         assert queue.send("three", group="a", once="id") != first
         assert [message.body for message in queue.messages] == ["three"]
+
+    def test_a_failed_message_holds_up_its_group_until_it_is_seen_again(
+        self, world: World, queue: FifoQueue
+    ) -> None:
+        """The others of its group wait for it, and then come behind it."""
+        for n in range(3):
+            queue.send(f"a{n}", group="a", once=str(n))
+        done, _failed = queue.receive(2)
+        queue.delete(done)
+        assert queue.receive(10) == []
+        assert queue.next_visible() == world.now + 30.0
+        pass_time(world, 30.0)
+        assert [message.body for message in queue.receive(10)] == ["a1", "a2"]
+
+    def test_what_is_received_too_often_frees_its_group(self, world: World) -> None:
+        """It goes to the FIFO queue of dead letters, and what was behind it comes."""
+        letters = FifoQueue(world, "letters.fifo", visibility_s=30.0)
+        queue = FifoQueue(
+            world,
+            "q.fifo",
+            visibility_s=1.0,
+            most_receives=1,
+            redrive=lambda m: letters.send(m.body, group=str(m.group), once=m.id),
+        )
+        queue.send("a0", group="a", once="0")
+        assert [message.body for message in queue.receive(1)] == ["a0"]
+        queue.send("a1", group="a", once="1")
+        pass_time(world, 2.0)
+        assert [message.body for message in queue.receive(10)] == ["a1"]
+        assert [(message.group, message.body) for message in letters.messages] == [("a", "a0")]
 
     def test_it_has_no_delay_for_single_messages(self, queue: FifoQueue) -> None:
         """SQS refuses DelaySeconds there."""
