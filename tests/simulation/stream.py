@@ -58,7 +58,7 @@ class Stream:
         *,
         expired: bool = False,
     ) -> None:
-        """Add the record of a change from *old* to *new*."""
+        """Add the record of a change from *old* to *new*, which nobody changes in place."""
         random = self._world.random
         self._number += random.randrange(1, 3 * 10**6)
         body: dict[str, Any] = {
@@ -85,7 +85,6 @@ class Stream:
         }
         if expired:
             event["userIdentity"] = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
-        event = json.loads(json.dumps(event))  # what the writer does with its item later, stays his
         self.events.append(event)
         place = _place(keys)
         (shard,) = [s for s in self.shards if not s.closed and s.low <= place < s.high]

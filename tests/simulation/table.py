@@ -60,10 +60,11 @@ class Table:
         if old == new:
             return
         self._before[key] = self._world.now, old
+        new = plain_copy(new)  # what the writer does with its item later, stays his
         if new is None:
             del self.items[key]
         else:
-            self.items[key] = plain_copy(new)
+            self.items[key] = new
         self._changed(key, old, new, expired=expired)
 
     def read(self, keys: Mapping[str, Mapping[str, Any]], *, consistent: bool) -> Item | None:

@@ -4,7 +4,6 @@ A transaction takes effect at one moment, and keeps its items busy for some time
 writes one of them meanwhile conflicts (developer guide, transaction-apis).
 """
 
-import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
@@ -33,7 +32,7 @@ class Transactions:
         self._aws = aws
         self._world = aws.calls.world
         self._table = table
-        self._tokens: dict[str, tuple[float, str]] = {}
+        self._tokens: dict[str, tuple[float, list[Any]]] = {}
 
     def write(self, given: Mapping[str, Any], *, partial: bool) -> dict[str, Any]:
         """Carry out the request *given*; *partial*: some of its items are throttled.
@@ -52,18 +51,18 @@ class Transactions:
         return {}
 
     def _once(self, token: str | None, actions: list[Any], *, partial: bool) -> None:
-        now, text = self._world.now, json.dumps(actions, sort_keys=True)
+        now = self._world.now
         if token:
             if len(token) > 36:
                 raise client_error("ValidationException", "the token is too long")
-            at, known = self._tokens.get(token, (float("-inf"), ""))
+            at, known = self._tokens.get(token, (float("-inf"), []))
             if now < at + REMEMBERED_S:
-                if known != text:
+                if known != actions:
                     raise client_error("IdempotentParameterMismatchException", token)
                 return
         self._carry_out(actions, partial=partial)
         if token:
-            self._tokens[token] = now, text
+            self._tokens[token] = now, actions
 
     def _carry_out(self, actions: list[Any], *, partial: bool) -> None:
         if not 1 <= len(actions) <= MOST:
@@ -122,7 +121,7 @@ def written(kind: str, request: Mapping[str, Any], old: Item | None) -> Item | N
     else:
         new = old if kind == "ConditionCheck" else None
     names.check_all_used()
-    if new is not None and len(json.dumps(new)) > 400_000:
+    if new is not None and sum(len(str(part)) for part in new.items()) > 400_000:
         raise client_error("ValidationException", "Item size has exceeded the maximum")
     return new
 
