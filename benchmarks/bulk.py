@@ -16,7 +16,7 @@ from opensearchpy import helpers
 
 from local.opensearch import OpenSearchServer
 from sync.deadline import Deadline
-from sync.sinks.base import Done, Op, Source
+from sync.ops import Done, Op, Source
 from sync.sinks.opensearch import OpenSearch
 
 OPS = 100

@@ -5,7 +5,7 @@ from typing import Final
 
 from sync.clock import Clock
 from sync.errors import Retry, Unavailable
-from sync.sinks.base import Outcome
+from sync.ops import Outcome
 
 FIRST_S: Final = 15.0
 LONGEST_S: Final = 240.0

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sync.attributes import decode
 from sync.errors import InvalidImage, RecordError
-from sync.sinks.base import AttributeMap, Op, Sink, Source, skips_equal
+from sync.ops import AttributeMap, Op, Source
+from sync.sinks.base import Sink, skips_equal
 from sync.versions import stream_version
 
 if TYPE_CHECKING:

@@ -13,16 +13,17 @@ from typing import Any, Final
 
 from sync import log
 from sync.change import Change, Planned, Record, read_record, sequence_number, table_of
-from sync.deadletters import DeadLetter, DeadLetters
+from sync.deadletters.letters import DeadLetter, DeadLetters
 from sync.deadline import Deadline
 from sync.errors import RecordError, Refused, RegistryError, Retry, SyncError, Throttled
 from sync.fanout import Fanout
 from sync.ids import document_id
 from sync.log import logger
-from sync.parking import Parked, Parking
+from sync.ops import Done, Op
+from sync.recovery.parking import Parked, Parking
 from sync.registry import Registry
 from sync.responses import BatchResponse, failures_of
-from sync.sinks.base import Done, Op, Sink
+from sync.sinks.base import Sink
 
 WRITE_S: Final = 15.0  # for all tries of a batch; what is unfinished then is parked
 STALE: Final = Throttled("stale: the sink holds a newer version")

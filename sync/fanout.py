@@ -6,7 +6,8 @@ from sync.breaker import Breaker
 from sync.clock import Clock
 from sync.deadline import Deadline
 from sync.errors import Unavailable
-from sync.sinks.base import Op, Outcome, Sink
+from sync.ops import Op, Outcome
+from sync.sinks.base import Sink
 from sync.state import StateTable, noted_as
 
 Written = tuple[type[Sink], list[Outcome]]

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from sync.attributes import key_text
 from sync.errors import RecordError
-from sync.sinks.base import AttributeMap
+from sync.ops import AttributeMap
 
 MAX_ID_BYTES = 512  # OpenSearch refuses the whole bulk request over one longer id
 

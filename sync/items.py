@@ -8,7 +8,7 @@ from sync.aws import Clients, failures
 from sync.backoff import full_jitter
 from sync.deadline import Deadline
 from sync.errors import Retry, Throttled
-from sync.sinks.base import AttributeMap, Source
+from sync.ops import AttributeMap, Source
 
 _MOST_KEYS: Final = 100  # in one BatchGetItem (API reference)
 

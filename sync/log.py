@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from sync.sinks.base import Source
+    from sync.ops import Source
 
 logger: Final = logging.getLogger("sync")
 

@@ -15,8 +15,9 @@ from typing import Any, Generic, TypeVar
 from sync.attributes import key_text
 from sync.errors import ConfigError, InvalidImage, RecordError, RegistryError
 from sync.model import Model
+from sync.ops import AttributeMap
 from sync.patterns import literal_prefix, samples
-from sync.sinks.base import AttributeMap, Sink
+from sync.sinks.base import Sink
 
 T = TypeVar("T")
 

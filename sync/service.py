@@ -14,17 +14,17 @@ from sync.log import configure
 from sync.sinks.base import Queued, Sink, Worker
 
 if TYPE_CHECKING:
-    from sync.bodies import Bodies
-    from sync.deadletter_consumer import DeadLetterConsumer
-    from sync.deadletter_table import DeadLetterTable
-    from sync.deadletters import DeadLetters
+    from sync.deadletters.bodies import Bodies
+    from sync.deadletters.consumer import DeadLetterConsumer
+    from sync.deadletters.letters import DeadLetters
+    from sync.deadletters.replay import Replay
+    from sync.deadletters.table import DeadLetterTable
     from sync.dispatch import Dispatcher
-    from sync.parking import Parking
+    from sync.recovery.parking import Parking
+    from sync.recovery.resync import Resync
+    from sync.recovery.worker import ResyncWorker
     from sync.registry import Registry
-    from sync.replay import Replay
-    from sync.resync import Resync
     from sync.state import StateTable
-    from sync.worker import ResyncWorker
 
 RESERVE_S = 10.0  # of an invocation: for parking, dead letters and the answer
 
@@ -111,7 +111,7 @@ class Service:
 
     @cached_property
     def parking(self) -> "Parking":
-        from sync.parking import Parking
+        from sync.recovery.parking import Parking
 
         config = self.config
         return Parking(
@@ -120,7 +120,7 @@ class Service:
 
     @cached_property
     def dead_letters(self) -> "DeadLetters":
-        from sync.deadletters import DeadLetters
+        from sync.deadletters.letters import DeadLetters
 
         config = self.config
         return DeadLetters(
@@ -142,13 +142,13 @@ class Service:
     @cached_property
     def resync(self) -> "Resync":
         from sync.items import Items
-        from sync.resync import Resync
+        from sync.recovery.resync import Resync
 
         return Resync(self.registry, self.fanout, Items(self.clients), self.clock)
 
     @cached_property
     def resync_worker(self) -> "ResyncWorker":
-        from sync.worker import ResyncWorker
+        from sync.recovery.worker import ResyncWorker
 
         return ResyncWorker(self.resync, self.parking, self.dead_letters)
 
@@ -156,7 +156,7 @@ class Service:
     def queue_workers(self) -> Mapping[str, Worker]:
         """The worker of each sink that has a queue, by the queue's name."""
         from sync.items import Items
-        from sync.resync import Resync
+        from sync.recovery.resync import Resync
 
         workers = {}
         for kind, sink in self.sinks.items():
@@ -173,20 +173,20 @@ class Service:
 
     @cached_property
     def bodies(self) -> "Bodies":
-        from sync.bodies import Bodies
+        from sync.deadletters.bodies import Bodies
 
         return Bodies(self.config.payload_bucket, self.clients)
 
     @cached_property
     def dead_letter_table(self) -> "DeadLetterTable":
-        from sync.deadletter_table import DeadLetterTable
+        from sync.deadletters.table import DeadLetterTable
 
         return DeadLetterTable(self.config.dead_letter_table, self.clients, self.clock)
 
     @cached_property
     def dead_letter_consumer(self) -> "DeadLetterConsumer":
-        from sync.deadletter_consumer import DeadLetterConsumer
-        from sync.stream_range import Streams
+        from sync.deadletters.consumer import DeadLetterConsumer
+        from sync.deadletters.stream_range import Streams
 
         return DeadLetterConsumer(
             self.registry,
@@ -199,7 +199,7 @@ class Service:
 
     @cached_property
     def replay(self) -> "Replay":
-        from sync.replay import Replay
+        from sync.deadletters.replay import Replay
 
         queued = [sink.name for sink in self.queued]
         return Replay(self.registry, self.resync, self.dead_letter_table, queued=queued)

@@ -14,7 +14,8 @@ from sync.clock import Clock
 from sync.errors import Retry
 from sync.log import logger
 from sync.moments import iso
-from sync.sinks.base import Done, Outcome, Queued, Sink
+from sync.ops import Done, Outcome
+from sync.sinks.base import Queued, Sink
 
 EVERY_S: Final = 60.0
 _LONGEST: Final = 500  # characters

@@ -8,7 +8,7 @@ from sync.aws import Clients, failures
 from sync.backoff import full_jitter
 from sync.deadline import Deadline
 from sync.errors import Misconfigured, Retry, Throttled, Unavailable
-from sync.sinks.base import Done
+from sync.ops import Done
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef

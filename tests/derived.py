@@ -15,7 +15,8 @@ from moto import mock_aws
 from sync.deadline import Deadline
 from sync.fanout import Write, Written
 from sync.ids import document_id
-from sync.sinks.base import Op, Outcome, Sink, Source
+from sync.ops import Op, Outcome, Source
+from sync.sinks.base import Sink
 from sync.sinks.counters import Counted, Counters
 from sync.sinks.default_image import DefaultImage, Entity
 from tests.clocks import ManualClock

@@ -4,16 +4,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
-from sync.deadletters import DeadLetter, DeadLetters
+from sync.deadletters.letters import DeadLetter, DeadLetters
 from sync.deadline import Deadline
 from sync.errors import Retry
 from sync.fanout import Fanout
 from sync.items import Found, Items
 from sync.model import Model
-from sync.parking import Parked, Parking
+from sync.ops import Op, Outcome, Source
+from sync.recovery.parking import Parked, Parking
+from sync.recovery.resync import Resync
 from sync.registry import Registry
-from sync.resync import Resync
-from sync.sinks.base import Op, Outcome, Sink, Source
+from sync.sinks.base import Sink
 from sync.sinks.typesense import Typesense
 from sync.sinks.typesense.worker import TypesenseWorker
 from tests.clocks import ManualClock

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sync.cli.calls import Call, pages
 from sync.cli.screen import Screen
-from sync.sinks.base import Source
+from sync.ops import Source
 
 _PAGE: Final = 1_000  # rows of a call: the line moves with each
 _SHOWN: Final = 20

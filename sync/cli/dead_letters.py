@@ -9,7 +9,7 @@ from typing import Any, Final
 from sync.cli.calls import Call, pages
 from sync.cli.screen import Screen
 from sync.commands.dead_letters import groups
-from sync.sinks.base import Source
+from sync.ops import Source
 
 FILTERS: Final = ("sink", "model", "error", "table", "kind")
 _LIST_PAGE, _REPLAY_PAGE = 2_000, 200  # small enough for the bar to move

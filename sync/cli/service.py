@@ -9,7 +9,7 @@ from typing import Any, Final
 from sync.cli.calls import Call, pages
 from sync.cli.screen import Screen
 from sync.errors import ConfigError
-from sync.sinks.base import AttributeMap, Source
+from sync.ops import AttributeMap, Source
 
 _PAGE: Final = 1_000  # keys of a call: the bar moves with each
 _SHOWN: Final = 20

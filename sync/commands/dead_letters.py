@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from sync.commands.arguments import Arguments
-from sync.deadletter_table import DISCARDED, OPEN, STATUSES, DeadLetterTable, Filter, Row
+from sync.deadletters.replay import AT_ONCE
+from sync.deadletters.table import DISCARDED, OPEN, STATUSES, DeadLetterTable, Filter, Row
 from sync.deadline import Deadline
 from sync.errors import ConfigError, Retry
-from sync.replay import AT_ONCE
 
 if TYPE_CHECKING:
     from sync.service import Service

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 from sync.commands.arguments import Arguments
 from sync.deadline import Deadline
 from sync.errors import ConfigError
-from sync.recount import Family, LinkDrift, Recount, families
 from sync.sinks.counters import Counters
+from sync.sinks.counters.recount import Family, LinkDrift, Recount, families
 
 if TYPE_CHECKING:
     from sync.service import Service

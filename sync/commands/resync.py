@@ -10,9 +10,9 @@ from sync.commands.arguments import Arguments
 from sync.deadline import Deadline
 from sync.errors import ConfigError, RecordError, RegistryError
 from sync.items import text_only, wire
-from sync.parking import Parked
-from sync.resync import Unmatched
-from sync.sinks.base import AttributeMap, Done, Source
+from sync.ops import AttributeMap, Done, Source
+from sync.recovery.parking import Parked
+from sync.recovery.resync import Unmatched
 
 if TYPE_CHECKING:
     from sync.service import Service

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sync.aws import failures
 from sync.commands.arguments import Arguments
-from sync.deadletter_table import Filter
+from sync.deadletters.table import Filter
 from sync.deadline import Deadline
 from sync.errors import Retry
 from sync.moments import iso

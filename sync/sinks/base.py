@@ -1,69 +1,18 @@
-"""What a model says (Op), what a sink answers (Outcome), and what a sink is."""
+"""What a sink is, and what it may be besides."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
 from sync.deadline import Deadline
-from sync.errors import Refused, Retry
+from sync.ops import Op, Outcome
 
 if TYPE_CHECKING:
-    from sync.deadletters import DeadLetters
+    from sync.deadletters.letters import DeadLetters
     from sync.fanout import Fanout
     from sync.model import Model
-    from sync.parking import Parking
+    from sync.recovery.parking import Parking
+    from sync.recovery.resync import Resync
     from sync.responses import BatchResponse
-    from sync.resync import Resync
-
-AttributeMap = Mapping[str, Mapping[str, Any]]
-"""An item or key as DynamoDB writes it: `{"PK": {"S": "…"}}`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """The item an op speaks for: *table* is its full name, *keys* its key attributes."""
-
-    table: str
-    keys: AttributeMap
-
-    def __hash__(self) -> int:  # dicts have none
-        return hash(
-            (self.table, frozenset((n, next(iter(av.values()))) for n, av in self.keys.items()))
-        )
-
-    def __str__(self) -> str:
-        keys = ", ".join(f"{name}={next(iter(av.values()))}" for name, av in self.keys.items())
-        return f"{self.table}({keys})"
-
-
-@dataclass(frozen=True, slots=True)
-class Op:
-    """A statement of state: `target`/`id` now holds *body*; None: it holds nothing.
-
-    Never a delta, so writing it twice leaves what writing it once does.
-    """
-
-    source: Source
-    target: str  # index, namespace or collection
-    id: str
-    body: bytes | None  # one line of JSON
-    version: int  # orders the writes of one id; sync/versions.py says how it is made
-    since: float | None = None  # epoch seconds at which its key was first parked, if it was
-
-
-class Done(Enum):
-    """How an op ended well."""
-
-    WRITTEN = "written"
-    STALE = "stale"  # the sink holds something newer
-
-
-class Outcome(NamedTuple):
-    """What became of an op: done, or the error that says why not."""
-
-    op: Op
-    result: Done | Refused | Retry
 
 
 class Sink(Protocol):

@@ -24,7 +24,7 @@ from sync.deadline import Deadline
 from sync.errors import InvalidImage, RecordError, Refused, Retry, Throttled, Unavailable
 from sync.ids import document_id
 from sync.items import Items, wire
-from sync.sinks.base import AttributeMap, Done, Op, Outcome, Source
+from sync.ops import AttributeMap, Done, Op, Outcome, Source
 from sync.transactions import CALL_S, Result, transact, until_settled
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Self
 
 from sync.deadline import Deadline
-from sync.sinks.base import Done, Op, Outcome
+from sync.ops import Done, Op, Outcome
 
 
 class Memory:

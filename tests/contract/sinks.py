@@ -14,7 +14,8 @@ import pytest
 
 from local.fault_proxy import FaultProxy, Request
 from sync.deadline import Deadline
-from sync.sinks.base import Done, Op, Sink, Source
+from sync.ops import Done, Op, Source
+from sync.sinks.base import Sink
 from sync.sinks.memory import Memory
 from sync.sinks.opensearch import OpenSearch
 from tests.contract.typesense_sinks import direct_of, held, make_target

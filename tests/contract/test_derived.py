@@ -14,7 +14,8 @@ import pytest
 from local.dynamodb_local import DynamoDbLocal
 from sync.deadline import Deadline
 from sync.errors import Retry
-from sync.sinks.base import Done, Op, Outcome, Sink
+from sync.ops import Done, Op, Outcome
+from sync.sinks.base import Sink
 from sync.sinks.counters import Counted, Counters, actions
 from sync.sinks.default_image import DefaultImage, Entity
 from tests.derived import (

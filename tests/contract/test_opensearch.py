@@ -17,7 +17,7 @@ from local.fault_proxy import (
 )
 from local.opensearch import OpenSearchServer
 from sync.errors import Misconfigured, Refused, Throttled
-from sync.sinks.base import Done, Op
+from sync.ops import Done, Op
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.opensearch import sink as module
 from tests.contract.sinks import SOURCE, Subject, ask, ids_of, patient, text_of

@@ -15,7 +15,7 @@ from local.fault_proxy import (
     Request,
 )
 from sync.errors import Misconfigured
-from sync.sinks.base import Done
+from sync.ops import Done
 from sync.sinks.opensearch import OpenSearch
 from tests.contract.sinks import Subject, patient
 

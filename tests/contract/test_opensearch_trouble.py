@@ -22,7 +22,7 @@ from local.fault_proxy import (
 from local.opensearch import OpenSearchServer
 from sync.deadline import Deadline
 from sync.errors import Throttled, Unavailable
-from sync.sinks.base import Done
+from sync.ops import Done
 from sync.sinks.opensearch import sink as module
 from tests.contract.sinks import Subject, ids_of, patient
 

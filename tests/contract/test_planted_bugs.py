@@ -7,7 +7,7 @@ import pytest
 
 from sync.deadline import Deadline
 from sync.errors import Refused, Retry, Throttled
-from sync.sinks.base import Done, Op, Outcome
+from sync.ops import Done, Op, Outcome
 from sync.sinks.memory import Memory
 from sync.sinks.opensearch import answers
 from sync.sinks.opensearch import sink as module

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from local.fault_proxy import Fault, answer, cut_after, cut_before, cut_within
 from sync.deadline import Deadline
 from sync.errors import Refused, Retry
-from sync.sinks.base import Done, Op
+from sync.ops import Done, Op
 from tests.contract.sinks import OVER_HTTP, REFUSING, VERSIONED, Subject, parse
 
 WRITTEN, STALE = Done.WRITTEN, Done.STALE

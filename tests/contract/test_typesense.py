@@ -22,7 +22,7 @@ from local.fault_proxy import (
 from local.typesense import TypesenseServer
 from sync.deadline import Deadline
 from sync.errors import Misconfigured, Refused, Throttled, Unavailable
-from sync.sinks.base import Done, Op
+from sync.ops import Done, Op
 from sync.sinks.typesense import TypesenseDirect, answers
 from sync.sinks.typesense import sink as module
 from sync.sinks.typesense.client import Connection

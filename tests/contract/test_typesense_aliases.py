@@ -13,7 +13,7 @@ from local.typesense import TypesenseServer
 from sync.errors import Misconfigured, Refused, Unavailable
 from sync.fields import Keyword, Number, Object, Text, Timestamp
 from sync.model import Model
-from sync.sinks.base import Done, Op
+from sync.ops import Done, Op
 from sync.sinks.typesense import TypesenseDirect
 from sync.sinks.typesense.schema import collection
 from tests.contract.sinks import Subject, patient

@@ -13,9 +13,9 @@ from sync.change import read_record
 from sync.errors import Refused
 from sync.fanout import Fanout
 from sync.mappings import generate
-from sync.parking import Parked
-from sync.resync import Resync
-from sync.sinks.base import Done
+from sync.ops import Done
+from sync.recovery.parking import Parked
+from sync.recovery.resync import Resync
 from sync.sinks.default_image import Entity
 from sync.sinks.typesense import Typesense, TypesenseDirect
 from sync.sinks.typesense.client import Connection

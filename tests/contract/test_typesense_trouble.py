@@ -16,7 +16,7 @@ from local.fault_proxy import (
 from local.typesense import TypesenseServer
 from sync.deadline import Deadline
 from sync.errors import Throttled, Unavailable
-from sync.sinks.base import Done, Op
+from sync.ops import Done, Op
 from sync.sinks.typesense import TypesenseDirect
 from sync.sinks.typesense.sink import BUSY_S, TRIES
 from tests.clocks import ManualClock

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from local.stack import Stack
-from sync.parking import Message, Parked
-from sync.sinks.base import Source
+from sync.ops import Source
+from sync.recovery.parking import Message, Parked
 from tests.integ.test_stack import _empty as _empty  # each test leaves the stack as it found it
 from tests.integ.test_stack import document, put
 from tests.integ.waiting import delivered, open_letters, quiet, until

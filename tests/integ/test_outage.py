@@ -30,7 +30,7 @@ from typing import ClassVar, Self
 from sync.aws import client, failures
 from sync.deadline import Deadline
 from sync.errors import Retry
-from sync.sinks.base import Done, Op, Outcome
+from sync.ops import Done, Op, Outcome
 
 
 class Audit:

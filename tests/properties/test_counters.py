@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync.deadline import Deadline
-from sync.sinks.base import Done, Op
+from sync.ops import Done, Op
 from sync.sinks.counters import Counted, Counters
 from tests.derived import (
     Killed,

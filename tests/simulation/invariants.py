@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from sync.sinks.base import AttributeMap
+from sync.ops import AttributeMap
 from tests.simulation.models import KEYS, Place, expected, is_valid
 from tests.simulation.table import Streamed, key_of
 

@@ -22,8 +22,8 @@ from sync.models.foreign_registry import ForeignRegistration
 from sync.models.icao_image import IcaoImage
 from sync.models.icao_matcher import IcaoMatcher
 from sync.models.registration_image import RegistrationImage
+from sync.ops import AttributeMap
 from sync.registry import Registry
-from sync.sinks.base import AttributeMap
 from sync.sinks.opensearch import OpenSearch
 from tests.simulation.plain import Plain
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Final, Self
 
 from sync.deadline import Deadline
 from sync.errors import Refused, Retry, Throttled, Unavailable
-from sync.sinks.base import Done, Op, Outcome
+from sync.ops import Done, Op, Outcome
 from tests.simulation.calls import WHOLE, Calls, Fault
 
 SITE: Final = "plain.write"

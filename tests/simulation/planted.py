@@ -11,14 +11,14 @@ from typing import Any, Final
 from unittest import mock
 
 from sync import change, dispatch, items
+from sync.deadletters.replay import Replay
 from sync.errors import Throttled
 from sync.items import Found, Items
-from sync.parking import Parked, Parking
-from sync.replay import Replay
-from sync.resync import Resync
-from sync.sinks.base import Done, Op, Outcome
+from sync.ops import Done, Op, Outcome
+from sync.recovery.parking import Parked, Parking
+from sync.recovery.resync import Resync
+from sync.recovery.worker import ResyncWorker
 from sync.sinks.opensearch import answers, sink
-from sync.worker import ResyncWorker
 from tests.simulation.planted_sinks import SINK_BUGS
 from tests.simulation.run import Report, simulate
 from tests.simulation.scenario import draw

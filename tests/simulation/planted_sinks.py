@@ -7,10 +7,11 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
-from sync import resync, transactions
+from sync import transactions
 from sync.change import Change
+from sync.ops import Done, Op
+from sync.recovery import resync
 from sync.sinks import default_image
-from sync.sinks.base import Done, Op
 from sync.sinks.counters import actions
 from sync.sinks.counters import sink as counters
 from sync.sinks.default_image import DefaultImage

@@ -10,8 +10,8 @@ from typing import Any, Final
 from unittest import mock
 
 from sync.log import logger
-from sync.parking import Message, Parked
-from sync.sinks.base import Source
+from sync.ops import Source
+from sync.recovery.parking import Message, Parked
 from sync.sinks.typesense import queue
 from tests.simulation import derived, invariants
 from tests.simulation.models import Article, is_valid, kind_of

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from local.dynamodb_local import DynamoDbLocal
 from sync.deadline import Deadline
 from sync.ids import document_id
-from sync.sinks.base import Op, Source
+from sync.ops import Op, Source
 from sync.sinks.counters import Counted, Counters
 from sync.sinks.default_image import DefaultImage, Entity
 from tests.simulation.alone import in_task, pass_time

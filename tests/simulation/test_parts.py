@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sync.errors import Unavailable
-from sync.sinks.base import Op, Source
+from sync.ops import Op, Source
 from sync.sinks.opensearch.answers import Rejected
 from sync.sinks.opensearch.sink import encode
 from tests.simulation.alone import in_task, pass_time

@@ -2,7 +2,7 @@
 
 from sync.breaker import FIRST_S, LONGEST_S, Breaker
 from sync.errors import Refused, Retry, Throttled, Unavailable
-from sync.sinks.base import Done, Op, Outcome, Source
+from sync.ops import Done, Op, Outcome, Source
 from tests.clocks import ManualClock
 
 OP = Op(Source("t", {"id": {"S": "1"}}), "target", "1", None, 1)

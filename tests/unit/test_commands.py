@@ -7,7 +7,7 @@ import pytest
 
 from sync.deadline import Deadline
 from sync.errors import ConfigError, Refused, Retry, Unavailable
-from sync.sinks.base import Op, Outcome
+from sync.ops import Op, Outcome
 from sync.sinks.memory import Memory
 from tests.account import LETTERS, Account
 from tests.records import CORE, PRODUCTS, core_keys, stream_record

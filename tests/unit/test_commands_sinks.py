@@ -10,7 +10,7 @@ from sync.deadline import Deadline
 from sync.errors import Refused, Retry, Unavailable
 from sync.ids import document_id
 from sync.models.faa_link import FaaLink
-from sync.sinks.base import Op, Outcome, Source
+from sync.ops import Op, Outcome, Source
 from sync.sinks.default_image import Entity
 from sync.sinks.memory import Memory
 from sync.sinks.typesense.messages import Action, pack

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sync.deadletter_rows import keys_of, version_of
-from sync.deadletters import DeadLetter
+from sync.deadletters.letters import DeadLetter
+from sync.deadletters.rows import keys_of, version_of
 from sync.errors import InvalidImage, RecordError
 from sync.moments import epoch, iso
-from sync.parking import Message, Parked
-from sync.sinks.base import Source
+from sync.ops import Source
+from sync.recovery.parking import Message, Parked
 from tests.account import BUCKET, LETTERS, STREAM, Account
 from tests.records import PRODUCTS, stream_record
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sync.sinks.base import Op, Source
+from sync.ops import Op, Source
 from sync.sinks.typesense.messages import Action, pack
 from tests.account import TYPESENSE_LETTERS, Account
 from tests.records import CORE, core_keys

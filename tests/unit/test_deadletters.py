@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from sync.deadletters import DeadLetter, DeadLetters
+from sync.deadletters.letters import DeadLetter, DeadLetters
 from sync.errors import Refused
 from tests.account import client
 from tests.clocks import ManualClock

@@ -12,16 +12,17 @@ from hypothesis import strategies as st
 from sync.attributes import decode
 from sync.change import Change
 from sync.clock import SystemClock
-from sync.deadletters import DeadLetter, DeadLetters
+from sync.deadletters.letters import DeadLetter, DeadLetters
 from sync.deadline import Deadline
 from sync.dispatch import Dispatcher
 from sync.errors import Refused, Retry, Throttled, Unavailable
 from sync.fanout import Fanout
 from sync.fields import Number, Text
 from sync.model import Model, Route
-from sync.parking import Parked, Parking
+from sync.ops import Done, Op, Outcome
+from sync.recovery.parking import Parked, Parking
 from sync.registry import Registry
-from sync.sinks.base import Done, Op, Outcome, Sink
+from sync.sinks.base import Sink
 from sync.sinks.memory import Memory
 from sync.versions import stream_version
 from tests.records import CORE, core_keys, stream_record

@@ -297,7 +297,7 @@ def _parses(words: list[str]) -> bool:
 RUN = """
 import json, sys
 import handler
-from sync.sinks.base import Done, Outcome
+from sync.ops import Done, Outcome
 from sync.sinks.opensearch import OpenSearch
 
 class Context:

@@ -39,7 +39,7 @@ from typing import ClassVar, Self
 
 from sync.config import required
 from sync.deadline import Deadline
-from sync.sinks.base import Done, Op, Outcome
+from sync.ops import Done, Op, Outcome
 
 
 class Folder:
@@ -64,7 +64,7 @@ RUN = """
 import json, sys
 import handler
 from sync.sinks.opensearch import OpenSearch
-from sync.sinks.base import Done, Outcome
+from sync.ops import Done, Outcome
 
 class Context:
     aws_request_id = "request"

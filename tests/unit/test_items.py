@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from sync.deadline import Deadline
 from sync.errors import Misconfigured, Throttled
 from sync.items import Items
-from sync.sinks.base import Source
+from sync.ops import Source
 from tests.clocks import ManualClock
 from tests.records import CORE, core_keys
 

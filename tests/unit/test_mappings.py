@@ -12,7 +12,7 @@ from sync.deadline import Deadline
 from sync.errors import Misconfigured, RegistryError
 from sync.fields import Keyword, Number, Object, Text
 from sync.model import Model, Route
-from sync.sinks.base import Op, Outcome
+from sync.ops import Op, Outcome
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.opensearch.mapping import index_body
 

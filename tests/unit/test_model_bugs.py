@@ -10,7 +10,7 @@ from sync.change import Change, Planned
 from sync.deadline import Deadline
 from sync.errors import ModelBug
 from sync.models.product import Product
-from sync.sinks.base import Done, Op, Outcome
+from sync.ops import Done, Op, Outcome
 from sync.sinks.memory import Memory
 from tests.account import Account
 from tests.records import CORE, PRODUCTS, core_keys

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.errors import Misconfigured, RecordError, Throttled, Unavailable
-from sync.parking import LIFETIME_S, LONGEST_DELAY_S, Message, Parked, Parking
-from sync.sinks.base import Source
+from sync.ops import Source
+from sync.recovery.parking import LIFETIME_S, LONGEST_DELAY_S, Message, Parked, Parking
 from tests.clocks import ManualClock
 from tests.records import CORE, core_keys
 

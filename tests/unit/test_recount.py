@@ -14,11 +14,11 @@ from sync.errors import ConfigError, Misconfigured, Unavailable
 from sync.fanout import Fanout
 from sync.items import Items
 from sync.model import Model, Route
-from sync.recount import CounterDrift, Family, Page, Recount, families
+from sync.ops import Source
+from sync.recovery.resync import Resync
 from sync.registry import Registry
-from sync.resync import Resync
-from sync.sinks.base import Source
 from sync.sinks.counters import Counted, Counters
+from sync.sinks.counters.recount import CounterDrift, Family, Page, Recount, families
 from tests.clocks import ManualClock
 from tests.derived import FAMILY, Fault, Tables, counted, in_process, no_fault, patient, says, write
 from tests.records import CORE, core_keys

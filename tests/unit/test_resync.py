@@ -7,20 +7,21 @@ from typing import Any, ClassVar
 
 import pytest
 
-from sync.deadletters import DeadLetter
+from sync.deadletters.letters import DeadLetter
 from sync.deadline import Deadline
 from sync.errors import InvalidImage, Misconfigured, Refused, Retry, Unavailable
 from sync.fanout import Fanout
 from sync.fields import Text
 from sync.items import Found, Items
 from sync.model import Model, Route
-from sync.parking import LIFETIME_S, Message, Parked, Parking
+from sync.ops import Done, Op, Outcome, Source
+from sync.recovery.parking import LIFETIME_S, Message, Parked, Parking
+from sync.recovery.resync import ROUNDS, Resync, Settled, Unmatched
+from sync.recovery.worker import ResyncWorker
 from sync.registry import Registry
-from sync.resync import ROUNDS, Resync, Settled, Unmatched
-from sync.sinks.base import Done, Op, Outcome, Sink, Source
+from sync.sinks.base import Sink
 from sync.sinks.memory import Memory
 from sync.versions import stream_version
-from sync.worker import ResyncWorker
 from tests.clocks import ManualClock
 from tests.records import CORE, core_keys
 

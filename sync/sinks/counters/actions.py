@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from sync.sinks.base import Op
+from sync.ops import Op
 from sync.sinks.counters.rows import TOMBSTONE_S, Contribution, Counted, Counter, row_id
 
 if TYPE_CHECKING:

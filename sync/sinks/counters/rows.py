@@ -6,7 +6,7 @@ from typing import Final, NamedTuple, Self
 from urllib.parse import quote, unquote
 
 from sync.errors import Misconfigured, Refused
-from sync.sinks.base import AttributeMap, Op, Source
+from sync.ops import AttributeMap, Op, Source
 
 FAMILIES: Final = {"icao_entity_matcher": "ICAO#MATCHER"}
 """Each target, with the partition of the core table that its counters stand in."""

@@ -19,7 +19,7 @@ from sync.deadline import Deadline
 from sync.errors import Misconfigured, Refused, Retry, Throttled, Unavailable
 from sync.items import Items
 from sync.log import logger
-from sync.sinks.base import Done, Op, Outcome, Source
+from sync.ops import Done, Op, Outcome, Source
 from sync.sinks.counters import actions
 from sync.sinks.counters.rows import FAMILIES, Contribution, Counted, Counter, count_of, row_id
 from sync.transactions import CALL_S, MOST_ACTIONS, Result, transact, until_settled

@@ -12,7 +12,7 @@ from sync.batches import batches
 from sync.deadline import Deadline
 from sync.errors import Misconfigured, Refused, Retry, Unavailable
 from sync.ids import MAX_ID_BYTES
-from sync.sinks.base import Op, Outcome
+from sync.ops import Op, Outcome
 from sync.sinks.opensearch.answers import HARMLESS_ID, Rejected, Result, action, read_items
 from sync.sinks.opensearch.settings import Settings
 from sync.versions import HIGHEST

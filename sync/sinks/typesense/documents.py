@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from sync.errors import Refused
 from sync.ids import MAX_ID_BYTES
-from sync.sinks.base import Op
+from sync.ops import Op
 
 EXACT: Final = "_exact"
 MAX_BODY_BYTES: Final = 10_000_000

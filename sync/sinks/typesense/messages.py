@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 
 from sync.batches import batches
 from sync.errors import RecordError
-from sync.sinks.base import Op, Source
+from sync.ops import Op, Source
 
 SCHEMA: Final = 1  # messages outlive deploys; a reader looks here first
 MAX_BYTES: Final = 250_000  # of a message; SQS took 256 KB before it took 1 MiB

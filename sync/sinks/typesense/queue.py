@@ -14,16 +14,17 @@ from sync.config import matching
 from sync.deadline import Deadline
 from sync.errors import ConfigError, Misconfigured, Refused, Retry, Unavailable
 from sync.log import logger
-from sync.sinks.base import Done, Op, Outcome, Schematic, Sink, Worker
+from sync.ops import Done, Op, Outcome
+from sync.sinks.base import Schematic, Sink, Worker
 from sync.sinks.typesense.messages import Action, pack, read
 from sync.sinks.typesense.sink import TypesenseDirect
 
 if TYPE_CHECKING:
-    from sync.deadletters import DeadLetters
+    from sync.deadletters.letters import DeadLetters
     from sync.fanout import Fanout
     from sync.model import Model
-    from sync.parking import Parking
-    from sync.resync import Resync
+    from sync.recovery.parking import Parking
+    from sync.recovery.resync import Resync
 
 # Another number sends a document's actions down another lane, where they can overtake those under
 # way: the queue has to be empty when it changes.

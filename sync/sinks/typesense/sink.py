@@ -9,7 +9,7 @@ from sync.backoff import full_jitter
 from sync.batches import batches
 from sync.deadline import Deadline
 from sync.errors import Misconfigured, Refused, Retry, Unavailable
-from sync.sinks.base import Op, Outcome
+from sync.ops import Op, Outcome
 from sync.sinks.typesense.answers import (
     Busy,
     Result,

@@ -11,18 +11,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sync.deadletters import DeadLetter, DeadLetters
+from sync.deadletters.letters import DeadLetter, DeadLetters
 from sync.deadline import Deadline
 from sync.errors import RecordError, Refused, RegistryError, Retry
 from sync.fanout import Fanout
 from sync.log import logger
-from sync.parking import Parked, Parking
+from sync.ops import Op, Source
+from sync.recovery.parking import Parked, Parking
+from sync.recovery.resync import Resync
+from sync.recovery.worker import expired, letter
 from sync.responses import BatchResponse, failures_of
-from sync.resync import Resync
-from sync.sinks.base import Op, Source
 from sync.sinks.typesense.messages import Action, read
 from sync.sinks.typesense.queue import Typesense
-from sync.worker import expired, letter
 
 ComeAgain = Callable[[Sequence[Mapping[str, Any]]], None]
 

@@ -3,7 +3,7 @@
 import json
 from dataclasses import fields
 
-from sync.deadletter_table import INDEX, Row
+from sync.deadletters.table import INDEX, Row
 from tests.integ.template.reading import Planted, Template, of_type, properties
 
 

@@ -4,13 +4,14 @@ this process, documents in memory, and an application that writes."""
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from sync.deadletters import DeadLetter
+from sync.deadletters.letters import DeadLetter
 from sync.deadline import Deadline
 from sync.dispatch import Dispatcher
 from sync.errors import Refused, Retry
 from sync.fanout import Fanout
-from sync.parking import Parked
-from sync.sinks.base import Op, Outcome, Sink
+from sync.ops import Op, Outcome
+from sync.recovery.parking import Parked
+from sync.sinks.base import Sink
 from sync.sinks.counters import Counters
 from sync.sinks.default_image import DefaultImage
 from sync.sinks.memory import Memory

@@ -15,10 +15,10 @@ from sync.fanout import Fanout
 from sync.fields import Text
 from sync.items import Found, Items
 from sync.model import Model, Route
-from sync.parking import Parked
+from sync.ops import Done, Op, Outcome, Source
+from sync.recovery.parking import Parked
+from sync.recovery.resync import Resync
 from sync.registry import Registry
-from sync.resync import Resync
-from sync.sinks.base import Done, Op, Outcome, Source
 from sync.sinks.memory import Memory
 from tests.clocks import ManualClock
 from tests.records import CORE, core_keys, stream_record

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sync.deadline import Deadline
 from sync.errors import ConfigError, Misconfigured, Refused
-from sync.sinks.base import Done, Op
+from sync.ops import Done, Op
 from sync.sinks.counters import Counted, Counters
 from sync.sinks.counters.rows import Contribution
 from sync.sinks.counters.sink import Change, portions, read

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from sync.deadline import Deadline
 from sync.errors import Misconfigured, Throttled, Unavailable
-from sync.sinks.base import Done, Op
+from sync.ops import Done, Op
 from sync.sinks.counters import Counted, Counters
 from sync.transactions import TRIES
 from tests.derived import (

@@ -19,7 +19,7 @@ from sync.errors import (
     Throttled,
     Unavailable,
 )
-from sync.sinks.base import Done, Op
+from sync.ops import Done, Op
 from sync.sinks.default_image import DefaultImage, Entity
 from sync.transactions import TRIES
 from tests.derived import Tables, at, look, lost_answer, lost_request, write

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sync.deadline import Deadline
 from sync.errors import Misconfigured, Refused, Throttled, Unavailable
-from sync.sinks.base import Done, Op, Source
+from sync.ops import Done, Op, Source
 from sync.sinks.opensearch import sink as module
 from sync.sinks.opensearch.answers import HARMLESS_ID, Rejected
 from sync.sinks.opensearch.sink import Line, OpenSearch, chunks, encode

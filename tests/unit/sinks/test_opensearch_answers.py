@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sync.errors import Misconfigured, Refused, Throttled, Unavailable
-from sync.sinks.base import Done, Op, Source
+from sync.ops import Done, Op, Source
 from sync.sinks.opensearch.answers import (
     Rejected,
     describe,

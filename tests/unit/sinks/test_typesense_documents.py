@@ -23,7 +23,8 @@ from sync.errors import (
 )
 from sync.fields import Keyword, Number, Object, Text, Timestamp
 from sync.model import Model
-from sync.sinks.base import Done, Op, Schematic, Source
+from sync.ops import Done, Op, Source
+from sync.sinks.base import Schematic
 from sync.sinks.typesense import Typesense, TypesenseDirect
 from sync.sinks.typesense.answers import (
     Busy,

@@ -10,15 +10,15 @@ import pytest
 
 from sync.errors import ModelBug, Unavailable
 from sync.fanout import Fanout
-from sync.parking import LIFETIME_S, LONGEST_DELAY_S, Message, Parked, Parking
+from sync.ops import Op, Source
+from sync.recovery.parking import LIFETIME_S, LONGEST_DELAY_S, Message, Parked, Parking
+from sync.recovery.resync import Resync
+from sync.recovery.worker import ResyncWorker
 from sync.registry import Registry
-from sync.resync import Resync
-from sync.sinks.base import Op, Source
 from sync.sinks.typesense import Typesense
 from sync.sinks.typesense import worker as module
 from sync.sinks.typesense.messages import Action, read
 from sync.sinks.typesense.worker import TypesenseWorker
-from sync.worker import ResyncWorker
 from tests.records import core_keys
 from tests.typesense_line import Line
 from tests.unit.sinks.test_typesense_worker import Destination, Thing, op, source

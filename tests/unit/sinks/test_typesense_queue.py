@@ -17,7 +17,7 @@ from moto import mock_aws
 
 from sync.deadline import Deadline
 from sync.errors import ConfigError, Misconfigured, RecordError, Refused, Unavailable
-from sync.sinks.base import Done, Op, Outcome, Source
+from sync.ops import Done, Op, Outcome, Source
 from sync.sinks.typesense import Typesense
 from sync.sinks.typesense import queue as module
 from sync.sinks.typesense.messages import MAX_BYTES, Action, read
@@ -303,7 +303,7 @@ def test_the_stream_never_imports_the_typesense_client() -> None:
     code = f"""
 import sys
 from sync.deadline import Deadline
-from sync.sinks.base import Op, Source
+from sync.ops import Op, Source
 from sync.sinks.typesense import Typesense
 
 class Sqs:

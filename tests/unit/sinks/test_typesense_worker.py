@@ -14,8 +14,8 @@ from sync.deadline import Deadline
 from sync.errors import Misconfigured, Refused, Unavailable
 from sync.fields import Text
 from sync.model import Model, Route
-from sync.parking import Parked
-from sync.sinks.base import Done, Op, Outcome, Source
+from sync.ops import Done, Op, Outcome, Source
+from sync.recovery.parking import Parked
 from sync.sinks.memory import Memory
 from sync.sinks.typesense import Typesense
 from sync.sinks.typesense import queue as queue_module

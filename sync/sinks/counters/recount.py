@@ -23,11 +23,11 @@ from sync.deadline import Deadline
 from sync.errors import ConfigError, RecordError, RegistryError, Retry, Unavailable
 from sync.ids import document_id
 from sync.items import Found, Items, text_only, wire
-from sync.parking import Parked
+from sync.ops import AttributeMap, Done, Source
 from sync.patterns import literal
+from sync.recovery.parking import Parked
+from sync.recovery.resync import Resync
 from sync.registry import Registry
-from sync.resync import Resync
-from sync.sinks.base import AttributeMap, Done, Source
 from sync.sinks.counters.actions import replace
 from sync.sinks.counters.rows import FAMILIES, Contribution, Counter, count_of, row_id, source_of
 from sync.sinks.counters.sink import Counters, read

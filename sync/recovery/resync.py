@@ -20,9 +20,10 @@ from sync.fanout import Fanout
 from sync.ids import document_id
 from sync.items import Found, Items
 from sync.log import logger
-from sync.parking import Parked
+from sync.ops import Done, Op, Outcome, Source
+from sync.recovery.parking import Parked
 from sync.registry import Registry
-from sync.sinks.base import Done, Op, Outcome, Sink, Source
+from sync.sinks.base import Sink
 
 ROUNDS: Final = 3  # of writing and verifying, before an item that keeps changing is left for later
 

@@ -13,7 +13,7 @@ from sync.clock import Clock
 from sync.errors import Retry, Unavailable
 from sync.log import logger
 from sync.moments import iso
-from sync.sinks.base import AttributeMap
+from sync.ops import AttributeMap
 
 SCHEMA: Final = 1  # messages outlive deploys; a reader looks here first
 INLINE_BYTES: Final = 200_000  # an SNS message holds 256 KB; the rest is room for the envelope

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sync import log
-from sync.deadletters import DeadLetter, DeadLetters
+from sync.deadletters.letters import DeadLetter, DeadLetters
 from sync.deadline import Deadline
 from sync.errors import RecordError, Refused, RegistryError, Retry, SyncError, Unavailable
 from sync.log import logger
-from sync.parking import Message, Parked, Parking
+from sync.recovery.parking import Message, Parked, Parking
+from sync.recovery.resync import Resync, Settled
 from sync.responses import BatchResponse, failures_of
-from sync.resync import Resync, Settled
 
 
 class ResyncWorker:

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from sync import deadletter_rows as rows
-from sync.bodies import Bodies
 from sync.clock import Clock
-from sync.deadletter_table import DeadLetterTable, Row
+from sync.deadletters import rows
+from sync.deadletters.bodies import Bodies
+from sync.deadletters.stream_range import StreamRange, Streams
+from sync.deadletters.table import DeadLetterTable, Row
 from sync.deadline import Deadline
 from sync.errors import RecordError, RegistryError, Retry, Unavailable
 from sync.log import logger
@@ -17,7 +18,6 @@ from sync.moments import epoch
 from sync.registry import Registry
 from sync.responses import BatchResponse, failures_of
 from sync.sinks.base import Queued
-from sync.stream_range import StreamRange, Streams
 
 RETENTION_S: Final = 24 * 3600  # of a stream (DynamoDB guide, Streams)
 INLINE_BYTES: Final = 200_000  # an item holds 400 KB; larger bodies go to S3

@@ -6,12 +6,12 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from sync.aws import Clients, failures
-from sync.bodies import Payload
 from sync.clock import Clock
+from sync.deadletters.bodies import Payload
 from sync.deadline import Deadline
 from sync.errors import ConfigError
 from sync.moments import iso
-from sync.sinks.base import AttributeMap
+from sync.ops import AttributeMap
 
 OPEN, REPLAYED, DISCARDED = STATUSES = ("open", "replayed", "discarded")
 KEPT_S: Final = 30 * 24 * 3600  # after a row is resolved
@@ -29,7 +29,7 @@ class Row:
     """
 
     id: str  # the same for a letter however often it comes
-    kind: str  # sync/deadletter_rows.py lists them
+    kind: str  # sync/deadletters/rows.py lists them
     first_at: str
     last_at: str
     status: str = OPEN

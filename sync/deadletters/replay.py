@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sync.deadletter_table import REPLAYED, DeadLetterTable, Row
+from sync.deadletters.table import REPLAYED, DeadLetterTable, Row
 from sync.deadline import Deadline
 from sync.errors import RecordError, RegistryError
-from sync.parking import Parked
+from sync.ops import Done, Source
+from sync.recovery.parking import Parked
+from sync.recovery.resync import Resync, Settled, Unmatched
 from sync.registry import Registry
-from sync.resync import Resync, Settled, Unmatched
-from sync.sinks.base import Done, Source
 
 AT_ONCE: Final = 100  # keys of one resync: one BatchGetItem
 

@@ -15,7 +15,7 @@ from sync.aws import Clients, failures
 from sync.batches import batches
 from sync.clock import Clock
 from sync.errors import RecordError, Retry, Unavailable
-from sync.sinks.base import Source
+from sync.ops import Source
 
 SCHEMA: Final = 1
 LONGEST_DELAY_S: Final = 900  # SQS's limit for one message

@@ -17,15 +17,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sync.bodies import Payload
 from sync.change import table_of
-from sync.deadletter_table import Row
-from sync.deadletters import SCHEMA
+from sync.deadletters.bodies import Payload
+from sync.deadletters.letters import SCHEMA
+from sync.deadletters.stream_range import StreamRange
+from sync.deadletters.table import Row
 from sync.errors import RecordError
 from sync.moments import epoch, iso
-from sync.parking import Message
-from sync.sinks.base import AttributeMap, Op
-from sync.stream_range import StreamRange
+from sync.ops import AttributeMap, Op
+from sync.recovery.parking import Message
 from sync.versions import stream_version
 
 _LONGEST_ERROR, _LONGEST_TRACE = 2_000, 8_000  # characters
