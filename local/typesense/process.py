@@ -6,17 +6,17 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import typesense
 
 from local import paths
-from local.processes import Child, free_port, http_answers, http_ok
+from local.processes import Child, http_answers, http_ok
+from local.server import Server
 
 
-class TypesenseProcess:
-    """A server that can be stopped and started again on the same port with its documents.
+class TypesenseProcess(Server):
+    """A server that can be stopped and started again with its documents.
 
     While it is stopped its process lives on, and nothing listens: who is connected is hung up on,
     and who comes is refused, as by a server that is down. *port* 0 means a free one. *api_key* may
@@ -30,20 +30,8 @@ class TypesenseProcess:
         api_key: str = "local",
         log: Path = paths.STATE / "typesense.log",
     ) -> None:
-        self.port = port or free_port()
+        super().__init__("typesense", port, log)
         self.api_key = api_key
-        self.log = log
-        self._child: Child | None = None
-
-    @property
-    def url(self) -> str:
-        """The base URL, the same for as long as this object lives."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def pid(self) -> int | None:
-        """The server's process, None before the first start."""
-        return self._child.pid if self._child else None
 
     @contextmanager
     def client(self) -> Iterator[typesense.Client]:
@@ -69,50 +57,37 @@ class TypesenseProcess:
     def start(self, *, timeout_s: float = 30.0) -> Self:
         """Start, and return when it answers; if it runs already, do nothing. Raises LocalError."""
         if self._child is None:
-            self._child = Child.start(
-                [
-                    *(sys.executable, "-m", "local.typesense"),
-                    *("--port", str(self.port), "--api-key", self.api_key),
-                ],
-                name="the Typesense stand-in",
-                log=self.log,
-                cwd=paths.ROOT,
-            )
-        else:
-            os.kill(self._child.pid, signal.SIGUSR2)
-        self._child.wait_until(lambda: http_ok(f"{self.url}/health"), timeout_s=timeout_s)
+            return super().start(timeout_s=timeout_s)
+        os.kill(self._child.pid, signal.SIGUSR2)
+        self._child.wait_until(self._ready, timeout_s=timeout_s)
         return self
 
-    def stop(self, *, timeout_s: float = 30.0) -> None:
-        """Stop, and keep port and documents for the next start. Raises LocalError."""
+    def stop(self, *, grace_s: float = 30.0) -> None:
+        """Stop, and keep the documents for the next start.
+
+        Raises LocalError where something still listens after *grace_s*.
+        """
         if self._child is not None:
             os.kill(self._child.pid, signal.SIGUSR1)
             self._child.wait_until(
-                lambda: not http_answers(f"{self.url}/health"), timeout_s=timeout_s
+                lambda: not http_answers(f"{self.url}/health"), timeout_s=grace_s
             )
-
-    def restart(self) -> None:
-        """Stop and start."""
-        self.stop()
-        self.start()
 
     def close(self) -> None:
         """End the process; what it held is gone."""
-        if self._child is not None:
-            self._child.stop()
-            self._child = None
+        super().stop()
+        super().close()
 
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.close()
-            raise
+    def _launch(self) -> Child:
+        return Child.start(
+            [
+                *(sys.executable, "-m", "local.typesense"),
+                *("--port", str(self.port), "--api-key", self.api_key),
+            ],
+            name="the Typesense stand-in",
+            log=self.log,
+            cwd=paths.ROOT,
+        )
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+    def _ready(self) -> bool:
+        return http_ok(f"{self.url}/health")
