@@ -11,7 +11,7 @@ from sync.deadline import Deadline, LambdaContext
 from sync.errors import ConfigError, RecordError
 from sync.fanout import AtOnce, Fanout, in_threads
 from sync.log import configure
-from sync.sinks.base import Queued, Sink, Worker
+from sync.sinks.base import Queued, Sink, Worker, has_queue
 
 if TYPE_CHECKING:
     from sync.deadletters.bodies import Bodies
@@ -93,10 +93,10 @@ class Service:
             sink: self._given.get(sink) or sink.from_env(self.env) for sink in self.registry.sinks
         }
 
-    @property
+    @cached_property
     def queued(self) -> "list[Queued]":
         """The sinks that have a queue of their own."""
-        return [sink for sink in self.sinks.values() if isinstance(sink, Queued)]
+        return [sink for sink in self.sinks.values() if has_queue(sink)]
 
     @cached_property
     def fanout(self) -> Fanout:
@@ -160,7 +160,7 @@ class Service:
 
         workers = {}
         for kind, sink in self.sinks.items():
-            if isinstance(sink, Queued):
+            if has_queue(sink):
                 # Writing past the queue, or the worker would fill what it is to empty.
                 fanout = Fanout(
                     {kind: sink.direct()}, self.clock, at_once=self._at_once, state=self.state

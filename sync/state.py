@@ -15,7 +15,7 @@ from sync.errors import Retry
 from sync.log import logger
 from sync.moments import iso
 from sync.ops import Done, Outcome
-from sync.sinks.base import Queued, Sink
+from sync.sinks.base import Sink, has_queue
 
 EVERY_S: Final = 60.0
 _LONGEST: Final = 500  # characters
@@ -28,7 +28,7 @@ def noted_as(kind: type[Sink], sink: Sink) -> str:
     What a queue has taken is not written yet: so a sink that has one is noted as `NAME queue`, and
     as `NAME` what the queue's worker writes to.
     """
-    return f"{kind.name} queue" if isinstance(sink, Queued) else kind.name
+    return f"{kind.name} queue" if has_queue(sink) else kind.name
 
 
 class StateTable:
