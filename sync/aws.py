@@ -52,3 +52,8 @@ def client(service: Any) -> Any:
 
     limits = Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 2})
     return boto3.client(service, config=limits)
+
+
+def queue_name(url: str) -> str:
+    """The name of an SQS queue, which its URL ends with."""
+    return url.rpartition("/")[2]

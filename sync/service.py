@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sync.aws import Clients
+from sync.aws import Clients, queue_name
 from sync.clock import Clock
 from sync.config import Config
 from sync.deadline import Deadline, LambdaContext
@@ -67,14 +67,14 @@ class Service:
             return self.dispatcher.run(_records(event), deadline)
         if sources == {"aws:sqs"}:
             queue = _queue_of(records)
-            if queue == _name(self.config.resync_queue_url):
+            if queue == queue_name(self.config.resync_queue_url):
                 return self.resync_worker.run(_records(event), deadline)
-            if queue == _name(self.config.dead_letter_queue_url):
+            if queue == queue_name(self.config.dead_letter_queue_url):
                 return self.dead_letter_consumer.run(_records(event), deadline)
             if (worker := self.queue_workers.get(queue)) is not None:
                 return worker.run(_records(event), deadline)
             for sink in self.queued:
-                if queue == _name(sink.dead_letter_queue_url):
+                if queue == queue_name(sink.dead_letter_queue_url):
                     return self.dead_letter_consumer.run(_records(event), deadline, of=sink)
             raise RecordError(f"no handler for messages of the queue {queue}")
         raise RecordError(f"no handler for an event like this: {_shape(event)}")
@@ -166,7 +166,7 @@ class Service:
                     {kind: sink.direct()}, self.clock, at_once=self._at_once, state=self.state
                 )
                 resync = Resync(self.registry, fanout, Items(self.clients), self.clock)
-                workers[_name(sink.queue_url)] = sink.worker(
+                workers[queue_name(sink.queue_url)] = sink.worker(
                     fanout, resync, self.parking, self.dead_letters
                 )
         return workers
@@ -237,10 +237,6 @@ def _source_of(record: Any) -> Any:
 def _queue_of(records: Any) -> str:
     """The name of the queue that SQS *records* come from; a batch has one source."""
     return str(records[0].get("eventSourceARN", "")).rpartition(":")[2]
-
-
-def _name(queue_url: str) -> str:
-    return queue_url.rpartition("/")[2]
 
 
 def _shape(event: Any) -> str:

@@ -9,7 +9,6 @@ from sync.cli.screen import Screen
 from sync.ops import Source
 
 _PAGE: Final = 1_000  # rows of a call: the line moves with each
-_SHOWN: Final = 20
 
 
 def recount(options: Namespace, call: Call, screen: Screen) -> int:
@@ -47,9 +46,7 @@ def _table(screen: Screen, heads: Sequence[str], rows: Sequence[Sequence[Any]]) 
     if not rows:
         return
     screen.say()
-    screen.table(heads, rows[:_SHOWN])
-    if len(rows) > _SHOWN:
-        screen.say(f"… and {len(rows) - _SHOWN:,} more; --json shows all", "dim")
+    screen.first(heads, rows)
 
 
 def _now(each: Mapping[str, Any]) -> str:

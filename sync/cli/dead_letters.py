@@ -13,7 +13,6 @@ from sync.ops import Source
 
 FILTERS: Final = ("sink", "model", "error", "table", "kind")
 _LIST_PAGE, _REPLAY_PAGE = 2_000, 200  # small enough for the bar to move
-_SHOWN: Final = 20
 _COLUMNS: Final = ("sink", "model", "error_class", "kind", "oldest", "newest")  # of groups
 
 
@@ -43,12 +42,10 @@ def show_list(options: Namespace, call: Call, screen: Screen) -> int:
     )
     screen.say()
     last = "error" if options.status == "open" else "reason"
-    screen.table(
+    screen.first(
         ["id", "item", "seen", "replays", last],
-        [(r["id"], _item(r), r["seen"], r["replays"], r[last]) for r in rows[:_SHOWN]],
+        [(r["id"], _item(r), r["seen"], r["replays"], r[last]) for r in rows],
     )
-    if len(rows) > _SHOWN:
-        screen.say(f"… and {len(rows) - _SHOWN:,} more; --json shows all", "dim")
     return 0
 
 
@@ -118,11 +115,7 @@ def _tell(
         screen.say(f"{count:,} {name}", "green" if name in fine else "red")
     if wrong:
         screen.say()
-        screen.table(
-            ["id", "result", "why"], [(w["id"], w["result"], w["why"]) for w in wrong[:_SHOWN]]
-        )
-        if len(wrong) > _SHOWN:
-            screen.say(f"… and {len(wrong) - _SHOWN:,} more; --json shows all", "dim")
+        screen.first(["id", "result", "why"], [(w["id"], w["result"], w["why"]) for w in wrong])
     return 1 if wrong else 0
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final, TextIO
 
 _COLOURS: Final = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
 _BAR: Final = 30
+_SHOWN: Final = 20  # rows of a table that may be long
 _WIDEST: Final = 72  # of a column
 
 
@@ -39,6 +40,12 @@ class Screen:
                 for value, text, width in zip(row, line, widths, strict=True)
             ]
             self.say("  ".join(cells).rstrip())
+
+    def first(self, heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """A table of the first rows, and how many more there are."""
+        self.table(heads, rows[:_SHOWN])
+        if len(rows) > _SHOWN:
+            self.say(f"… and {len(rows) - _SHOWN:,} more; --json shows all", "dim")
 
     def progress(self, what: str, total: int | None = None) -> "Progress":
         return Progress(self._err, what, total)

@@ -12,7 +12,6 @@ from sync.errors import ConfigError
 from sync.ops import AttributeMap, Source
 
 _PAGE: Final = 1_000  # keys of a call: the bar moves with each
-_SHOWN: Final = 20
 _COLOURS: Final = {"green": "green", "yellow": "yellow", "red": "red"}
 
 
@@ -47,9 +46,9 @@ def resync(options: Namespace, call: Call, screen: Screen) -> int:
         screen.say(f"{options.table} holds no items", "yellow")
     if failed:
         screen.say()
-        screen.table(
+        screen.first(
             ["item", "why"],
-            [(str(Source(options.table, f["keys"])), f["error"]) for f in failed[:_SHOWN]],
+            [(str(Source(options.table, f["keys"])), f["error"]) for f in failed],
         )
     return 1 if failed else 0
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from sync.aws import failures
+from sync.aws import failures, queue_name
 from sync.commands.arguments import Arguments
 from sync.deadletters.table import Filter
 from sync.deadline import Deadline
@@ -154,7 +154,7 @@ def _queues(service: "Service") -> Iterator[tuple[dict[str, Any], str]]:
     """What sinks' own queues are called and for, and their URLs."""
     for sink in service.queued:
         for url, dead in ((sink.queue_url, False), (sink.dead_letter_queue_url, True)):
-            yield {"sink": sink.name, "queue": _name(url), "dead_letters": dead}, url
+            yield {"sink": sink.name, "queue": queue_name(url), "dead_letters": dead}, url
 
 
 def _sink(name: str, row: dict[str, Any], dead: int | None, now_s: float) -> dict[str, Any]:
@@ -187,13 +187,13 @@ def _dead_letters(service: "Service", deadline: Deadline) -> dict[str, Any]:
 def _waiting(service: "Service", url: str, now_s: float) -> dict[str, int | None]:
     """How many messages a queue has, and how long the oldest has waited."""
     oldest = _metric(
-        service, now_s, "AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": _name(url)}
+        service, now_s, "AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": queue_name(url)}
     )
     return {**_depth(service, url), "oldest_s": oldest}
 
 
 def _depth(service: "Service", url: str) -> dict[str, int]:
-    with failures(f"asking for the depth of {_name(url)}"):
+    with failures(f"asking for the depth of {queue_name(url)}"):
         answer = service.clients("sqs").get_queue_attributes(
             QueueUrl=url, AttributeNames=list(_QUEUE_ATTRIBUTES.values())
         )
@@ -221,10 +221,6 @@ def _metric(
         )
     points = sorted(answer["Datapoints"], key=lambda point: point["Timestamp"])
     return int(points[-1]["Maximum"]) if points else None
-
-
-def _name(queue_url: str) -> str:
-    return queue_url.rpartition("/")[2]
 
 
 def _hours(ms: int) -> str:

@@ -6,11 +6,13 @@ A lane never waits for a document: one that fails is parked or quarantined by it
 message is done with. Only what can't even be parked comes again, with all that is behind it.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sync import log
 from sync.deadletters.letters import DeadLetter, DeadLetters
 from sync.deadline import Deadline
 from sync.errors import RecordError, Refused, RegistryError, Retry
@@ -136,14 +138,17 @@ class TypesenseWorker:
             batch.failed.update(messages[one.id])
 
     def _park(self, batch: Batch) -> None:
-        _log_failures(batch.waiting)
+        failures = [(key.source, error) for key, _, error in batch.waiting]
+        log.waiting(Typesense.name, failures, logging.ERROR)
         messages: dict[Parked, list[int]] = {}
         for key, n, _ in batch.waiting:
             messages.setdefault(key, []).append(n)
         batch.counts["parked"] = len(messages)
         for key, cause in self._parking.park(Typesense.name, list(messages)):
             logger.error(
-                "not parked; the message will come again", extra=_about(key.source), exc_info=cause
+                "not parked; the message will come again",
+                extra={"table": key.source.table, "keys": key.source.keys},
+                exc_info=cause,
             )
             batch.failed.update(messages[key])
 
@@ -201,18 +206,3 @@ def _letter(op: Op, error: Refused | Retry) -> DeadLetter:
         target=op.target,
         document_id=op.id,
     )
-
-
-def _log_failures(waiting: Iterable[tuple[Parked, int, Retry]]) -> None:
-    """One line for each cause, with the trace once and every key: an outage has many."""
-    causes: dict[str, tuple[Retry, list[Any]]] = {}
-    for key, _, error in waiting:
-        _, keys = causes.setdefault(f"{type(error)} {error}", (error, []))
-        keys.append(_about(key.source))
-    for error, keys in causes.values():
-        extra = {"sink": Typesense.name, "error": type(error).__name__, "items": keys}
-        logger.error("not written yet: %s", error, extra=extra, exc_info=error)
-
-
-def _about(source: Source) -> dict[str, Any]:
-    return {"table": source.table, "keys": source.keys}
