@@ -212,9 +212,9 @@ def _sequence_number(letter: DeadLetter, error: Exception) -> str:
 def _summary(record: Record) -> dict[str, Any]:
     """eventName, keys and size: what every line about a record says (SPEC S3.1)."""
     keys = {name: next(iter(av.values()), None) for name, av in record.source.keys.items()}
-    return {
+    return {  # keys apart: an attribute may be called `name` or `message`, as a log record's are
         "eventName": record.event_name,
         "table": record.source.table,
-        **keys,
+        "keys": keys,
         "size": record.size_bytes,
     }

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from sync import log
 from sync.aws import Clients, queue_name
 from sync.clock import Clock
 from sync.config import Config
 from sync.deadline import Deadline, LambdaContext
 from sync.errors import ConfigError, RecordError
 from sync.fanout import AtOnce, Fanout, in_threads
-from sync.log import configure
 from sync.sinks.base import Queued, Sink, Worker, has_queue
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Service:
         at_once: AtOnce = in_threads,
     ) -> None:
         self.config = Config.from_env(env)
-        configure(self.config.log_level)
+        log.configure(self.config.log_level)
         self.env = env
         self.clients = clients
         self.clock = clock
@@ -56,6 +56,7 @@ class Service:
 
     def handle(self, event: Any, context: LambdaContext) -> Any:
         """Hand *event* to the part for its shape. Raises RecordError for one of no known shape."""
+        log.begin(context.aws_request_id)
         if isinstance(event, dict) and "command" in event:
             from sync.commands import run
 

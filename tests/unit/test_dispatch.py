@@ -1,160 +1,21 @@
 """One batch of records, from Lambda's event to Lambda's answer."""
 
-import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.attributes import decode
-from sync.change import Change
-from sync.clock import SystemClock
-from sync.deadletters.letters import DeadLetter, DeadLetters
 from sync.deadline import Deadline
-from sync.dispatch import Dispatcher
-from sync.errors import Refused, Retry, Throttled, Unavailable
-from sync.fanout import Fanout
-from sync.fields import Number, Text
-from sync.model import Model, Route
+from sync.errors import Refused, Throttled, Unavailable
 from sync.ops import Done, Op, Outcome
-from sync.recovery.parking import Parked, Parking
-from sync.registry import Registry
-from sync.sinks.base import Sink
 from sync.sinks.memory import Memory
 from sync.versions import stream_version
+from tests.dispatching import Answering, Bench, Letters, Queue, number, thing
 from tests.records import CORE, core_keys, stream_record
-
-
-class Letters(DeadLetters):
-    """Keeps letters instead of publishing them; *broken* refuses every one."""
-
-    def __init__(self, *, broken: bool = False) -> None:
-        self.kept: list[DeadLetter] = []
-        self._broken = broken
-
-    def publish(self, letters: Iterable[DeadLetter]) -> Any:
-        for letter in letters:
-            if self._broken:
-                yield letter, Unavailable("the topic is down")
-            else:
-                self.kept.append(letter)
-
-
-class Queue(Parking):
-    """Keeps parked keys, by sink; *broken* parks none."""
-
-    def __init__(self, *, broken: bool = False) -> None:
-        self.parked: list[tuple[str, Parked]] = []
-        self._broken = broken
-
-    def park(self, sink: str, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
-        for key in keys:
-            if self._broken:
-                yield key, Unavailable("the queue is down")
-            else:
-                self.parked.append((sink, key))
-
-
-class Second(Memory):
-    """Another sink, to tell apart from the first."""
-
-    name: ClassVar[str] = "second"
-
-
-class Thing(Model):
-    """A thing with a name and an exact price."""
-
-    name: Text
-    price: Number | None = None
-
-
-Thing.route = Route(CORE, {"PK": "THING", "SK": "ID#.+"}, {Memory: "things"})
-
-
-class Shared(Model):
-    """Feeds two sinks."""
-
-    name: Text
-
-
-Shared.route = Route(CORE, {"PK": "SHARED", "SK": ".+"}, {Memory: "shared", Second: "shared"})
-
-
-class Broken(Model):
-    """A model with a bug in its plan."""
-
-    @classmethod
-    def plan(cls, change: Change[Self]) -> Any:
-        raise ZeroDivisionError("a bug")
-
-
-Broken.route = Route(CORE, {"PK": "BROKEN", "SK": ".+"})
-
-
-class Bench:
-    """A dispatcher over memory sinks; what each op is answered may be decided by a test."""
-
-    def __init__(
-        self,
-        *,
-        letters: Letters | None = None,
-        queue: Queue | None = None,
-        memory: Sink | None = None,
-        second: Sink | None = None,
-        strict: Iterable[str] = (),
-    ) -> None:
-        self.memory = Memory()
-        self.letters = letters or Letters()
-        self.queue = queue or Queue()
-        sinks: dict[type[Sink], Sink] = {
-            Memory: memory or self.memory,
-            Second: second or Second(),
-        }
-        self.dispatcher = Dispatcher(
-            Registry([Thing, Shared, Broken], "test"),
-            Fanout(sinks, SystemClock()),
-            self.queue,
-            self.letters,
-            strict=frozenset(strict),
-        )
-
-    @property
-    def parked(self) -> list[tuple[str, str]]:
-        """Sink and range key of each parked key."""
-        return [(sink, key.source.keys["SK"]["S"]) for sink, key in self.queue.parked]
-
-    def run(self, *records: Any) -> list[str]:
-        answer = self.dispatcher.run(records, Deadline(30))
-        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
-
-    def document(self, document_id: str, target: str = "things") -> Any:
-        body = self.memory.documents.get((target, document_id))
-        return None if body is None else json.loads(body)
-
-
-class Answering(Memory):
-    """A sink that answers as *answer* says, and writes nothing then."""
-
-    def __init__(self, answer: Callable[[Op], Done | Refused | Retry]) -> None:
-        super().__init__()
-        self._answer = answer
-        self.calls: list[Sequence[Op]] = []
-
-    def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
-        self.calls.append(ops)
-        return [Outcome(op, self._answer(op)) for op in ops]
-
-
-def thing(n: int, name: str | None = "x", **options: Any) -> Any:
-    new = None if name is None else {"name": {"S": name}}
-    return stream_record(core_keys("THING", f"ID#{n}"), new, **options)
-
-
-def number(record: Any) -> str:
-    return str(record["dynamodb"]["SequenceNumber"])
 
 
 def test_an_insert_a_change_and_a_removal_reach_the_sink() -> None:
@@ -375,7 +236,7 @@ def test_a_bug_in_a_plan_is_logged_with_its_keys_and_raised(
     """Lambda bisects the batch; nothing is swallowed."""
     with pytest.raises(ZeroDivisionError):
         Bench().run(stream_record(core_keys("BROKEN", "1"), {}))
-    assert [(r.PK, r.SK) for r in caplog.records if r.exc_info] == [("BROKEN", "1")]  # type: ignore[attr-defined]
+    assert [r.keys for r in caplog.records if r.exc_info] == [{"PK": "BROKEN", "SK": "1"}]  # type: ignore[attr-defined]
 
 
 def test_a_sink_that_forgets_an_op_fails_the_batch() -> None:
@@ -397,7 +258,8 @@ def test_every_record_leaves_a_line_with_event_keys_and_size(
     caplog.set_level(logging.INFO, "sync")
     Bench().run(thing(1))
     (line,) = [r for r in caplog.records if r.message == "record"]
-    assert (line.eventName, line.PK, line.SK, line.size) == ("INSERT", "THING", "ID#1", 100)  # type: ignore[attr-defined]
+    told = line.eventName, line.keys, line.size  # type: ignore[attr-defined]
+    assert told == ("INSERT", {"PK": "THING", "SK": "ID#1"}, 100)
 
 
 def test_the_log_holds_no_document(caplog: pytest.LogCaptureFixture) -> None:
