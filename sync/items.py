@@ -8,15 +8,12 @@ from sync.aws import Clients, failures
 from sync.backoff import full_jitter
 from sync.deadline import Deadline
 from sync.errors import Retry, Throttled
-from sync.ops import AttributeMap, Source
+from sync.ops import AttributeMap, Identity, Source, canonical, identity
 
 _MOST_KEYS: Final = 100  # in one BatchGetItem (API reference)
 
 Found = AttributeMap | None | Retry
 """The item, None where there is none, or why that could not be told."""
-
-
-Identity = tuple[tuple[str, str, Any], ...]
 
 
 class Items:
@@ -69,7 +66,7 @@ class Items:
             answer = self._clients("dynamodb").batch_get_item(
                 RequestItems={
                     table: {
-                        "Keys": [wire(source.keys) for source in wanted],
+                        "Keys": [wire(canonical(source.keys)) for source in wanted],
                         "ConsistentRead": True,
                     }
                 }
@@ -81,13 +78,8 @@ class Items:
         return items, {identity(text_only(keys)) for keys in left}
 
 
-def identity(keys: AttributeMap) -> Identity:
-    """Key attributes as a value that can be compared and hashed, whatever their order."""
-    return tuple(sorted((name, *next(iter(av.items()))) for name, av in keys.items()))
-
-
 def wire(keys: AttributeMap) -> dict[str, dict[str, Any]]:
-    """*keys* of a stream record as boto3 takes them: binary values are bytes."""
+    """Attributes of a stream record as boto3 takes them: binary values are bytes."""
     return {
         name: {"B": base64.b64decode(av["B"])} if "B" in av else dict(av)
         for name, av in keys.items()

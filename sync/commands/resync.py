@@ -10,7 +10,7 @@ from sync.commands.arguments import Arguments
 from sync.deadline import Deadline
 from sync.errors import ConfigError, RecordError, RegistryError
 from sync.items import text_only, wire
-from sync.ops import AttributeMap, Done, Source
+from sync.ops import AttributeMap, Done, Source, canonical
 from sync.recovery.parking import Parked
 from sync.recovery.resync import Unmatched
 
@@ -37,9 +37,7 @@ def resync(given: Arguments, service: "Service", deadline: Deadline) -> dict[str
     limit = given.count("limit", default=MOST_KEYS, most=MOST_KEYS)
     counts: Counter[str] = Counter()
     failed: list[dict[str, Any]] = []
-    keys = given.objects("keys", dict, "keys")
-    for key in keys:
-        _check_key(service, table, key, names)
+    keys = [_checked(service, table, key, names) for key in given.objects("keys", dict, "keys")]
     start = _start(given.text("cursor"))
     while True:
         most = min(_AT_ONCE, limit - sum(counts.values()))
@@ -113,18 +111,21 @@ def _key_names(service: "Service", table: str, sink: str | None) -> Sequence[str
     return tables[table]
 
 
-def _check_key(service: "Service", table: str, key: AttributeMap, names: Sequence[str]) -> None:
-    """A key that is none would fail every key that is read with it."""
+def _checked(
+    service: "Service", table: str, key: AttributeMap, names: Sequence[str]
+) -> AttributeMap:
+    """*key* as DynamoDB writes it; a key that is none would fail every key that is read with it."""
     shown = json.dumps(key)[:200]
     if set(key) != set(names):
         raise ConfigError(f"{shown}: a key of {table} has {' and '.join(names)}")
     try:
+        key = canonical(key)
         service.registry.match(table, key)
-        wire(key)
-    except (RecordError, ValueError) as error:
-        raise ConfigError(f"{shown}: {error}") from error
+    except (RecordError, AttributeError, TypeError, ValueError, StopIteration) as error:
+        raise ConfigError(f"{shown}: bad key: {error}") from error
     except RegistryError:
         pass  # two models want it: that is told as its failure
+    return key
 
 
 def _start(cursor: str | None) -> Any:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 from unittest import mock
 
-from sync import change, dispatch, items
+from sync import change, dispatch, ops
 from sync.deadletters.replay import Replay
 from sync.errors import Throttled
 from sync.items import Found, Items
@@ -156,14 +156,14 @@ def stored_bodies_are_replayed() -> Planted:
             whole = self._table.get(row.id)
             if whole is not None and whole.body and whole.keys:
                 record = json.loads(whole.body).get("dynamodb", {})
-                bodies[items.identity(whole.keys)] = record.get("NewImage")
+                bodies[ops.identity(whole.keys)] = record.get("NewImage")
         read = Items.read
 
         def stored(_self: Items, sources: Sequence[Any], within: Any) -> Any:
             found = read(_self, sources, within)
             for source in sources:
-                if items.identity(source.keys) in bodies:
-                    found[source] = bodies[items.identity(source.keys)]
+                if ops.identity(source.keys) in bodies:
+                    found[source] = bodies[ops.identity(source.keys)]
             return found
 
         with mock.patch.object(Items, "read", stored):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -129,3 +130,25 @@ def test_binary_keys_are_asked_for_as_bytes() -> None:
     assert items(Binary({})).read([key], deadline()) == {
         key: {"id": {"B": "AA=="}, "n": {"N": "1"}}
     }
+
+
+@pytest.mark.parametrize("written", ["1000", "1000.0", "1E3", "+1000", "01000"])
+def test_a_number_is_found_however_it_is_written(written: str) -> None:
+    """DynamoDB takes 1E3 for the key 1000 and answers with 1000; taken for another key, the item
+    would seem to be gone, and a resync would delete its document."""
+
+    class Numeric(DynamoDb):
+        def batch_get_item(self, *, RequestItems: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: N803
+            found = [
+                {"n": {"N": "1000"}, "name": {"S": "alive"}}
+                for key in RequestItems["t"]["Keys"]
+                if Decimal(key["n"]["N"]) == 1000
+            ]
+            return {"Responses": {"t": found}}
+
+    key = Source("t", {"n": {"N": written}})
+    plain = Source("t", {"n": {"N": "1000"}})
+    assert key == plain
+    assert hash(key) == hash(plain)
+    found = items(Numeric({})).read([key, plain], deadline())
+    assert found == {key: {"n": {"N": "1000"}, "name": {"S": "alive"}}}
