@@ -135,10 +135,12 @@ class Change(Generic[M]):
 
     @property
     def unchanged(self) -> bool:
-        """Whether item and document are what they were: none of the model's fields differs."""
+        """Whether the document is what it was: nothing that the model takes of the item differs."""
         old, new = self._old_image, self._new_image
         if old is None or new is None:
             return False
+        if self.model.is_open():
+            return old == new
         return all(old.get(name) == new.get(name) for name in self.model.model_fields)
 
     def document(self, sink: type[Sink], target: str) -> Iterator[Planned]:

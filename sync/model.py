@@ -30,7 +30,8 @@ class Model(BaseModel):
     """The items of one kind.
 
     Validation is strict, so that a document never says anything else than its item: "5" is no
-    number, and a field of a model is exactly the attribute of the same name.
+    number, and a field of a model is exactly the attribute of the same name. Attributes that are
+    no fields are left out, unless the model is open: `model_config = ConfigDict(extra="allow")`.
     """
 
     model_config = ConfigDict(
@@ -48,6 +49,11 @@ class Model(BaseModel):
         super().__pydantic_init_subclass__(**kwargs)
         for _ in fields(cls):  # refuses a field of a type that would lose something
             pass
+
+    @classmethod
+    def is_open(cls) -> bool:
+        """Whether its documents have the item's attributes that are no fields, too."""
+        return cls.model_config.get("extra") == "allow"
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Self:
@@ -69,12 +75,14 @@ class Model(BaseModel):
             yield from change.document(sink, target)
 
     def document(self) -> bytes:
-        """One line of JSON: the fields the item has, in the order of the class."""
+        """One line of JSON: the fields the item has, in the order of the class; if the model is
+        open, its other attributes after them."""
         return dumps(self._plain())
 
     def _plain(self) -> dict[str, Any]:
         present = self.model_fields_set
-        return {name: _plain(value) for name, value in self.__dict__.items() if name in present}
+        found = {name: _plain(value) for name, value in self.__dict__.items() if name in present}
+        return {**found, **self.__pydantic_extra__} if self.__pydantic_extra__ else found
 
 
 def _plain(value: Any) -> Any:

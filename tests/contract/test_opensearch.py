@@ -7,6 +7,7 @@ from urllib.error import HTTPError
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from pydantic import ConfigDict
 
 from local.fault_proxy import (
     FaultProxy,
@@ -17,9 +18,11 @@ from local.fault_proxy import (
 )
 from local.opensearch import OpenSearchServer
 from sync.errors import Misconfigured, Refused, Throttled
+from sync.model import Model
 from sync.ops import Done, Op
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.opensearch import sink as module
+from sync.sinks.opensearch.mapping import index_body
 from tests.contract.sinks import SOURCE, Subject, ask, ids_of, patient, text_of
 
 pytestmark = pytest.mark.parametrize("subject", ["opensearch"], indirect=True)
@@ -295,3 +298,26 @@ def test_refresh_is_asked_for_once_a_request(
     assert b"refresh" not in text_of(request)
     if refresh != "false":
         assert ask(f"{index}/_count")["count"] == 2
+
+
+# Models that take every attribute.
+
+
+def test_an_open_model_takes_what_comes(subject: Subject, opensearch: OpenSearchServer) -> None:
+    """A whole number and then a fraction, a text that looks like a date and then one that doesn't;
+    and documents of models without a single field."""
+
+    class Open(Model):
+        model_config = ConfigDict(extra="allow")
+
+    alias = f"open-{subject.target}"
+    assert isinstance(subject.sink, OpenSearch)
+    assert subject.sink.prepare(alias, index_body([Open])) == "created"
+    first = {"n": 1, "text": "2026-11-23", "list": [1, 2], "map": {"a": 1}, "flag": True}
+    later = {"n": 1.5, "text": "no date", "list": [0.5], "map": {"a": 2.5}, "flag": False}
+    documents = {str(n): Open.read(values) for n, values in enumerate((first, later), 1)}
+    ops = [Op(SOURCE, alias, id_, each.document(), 1) for id_, each in documents.items()]
+    assert [o.result for o in subject.sink.write(ops, patient())] == [WRITTEN, WRITTEN]
+    for id_, values in (("1", first), ("2", later)):
+        found = ask(f"{opensearch.url}/{alias}/_doc/{id_}", method="GET")["_source"]
+        assert found == values

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import pytest
+from pydantic import ConfigDict
 
 from sync import mappings, models
 from sync.deadline import Deadline
@@ -52,6 +53,23 @@ def test_a_mapping_has_explicit_types_and_nothing_dynamic() -> None:
         "dynamic": "strict",
         "properties": {"code": {"type": "keyword", "ignore_above": 8191}},
     }
+
+
+def test_an_open_model_is_mapped_as_it_comes() -> None:
+    """Its fields as they are declared, the rest by a rule for each type; others stay strict."""
+
+    class Open(Model):
+        model_config = ConfigDict(extra="allow")
+
+        name: Text
+        part: Part
+
+    body = index_body([Open])["mappings"]
+    assert (body["dynamic"], body["date_detection"]) == ("true", False)
+    assert body["properties"]["part"]["dynamic"] == "strict"
+    templates = {k: v for rule in body["dynamic_templates"] for k, v in rule.items()}
+    types = {rule["match_mapping_type"]: rule["mapping"]["type"] for rule in templates.values()}
+    assert types == {"long": "double", "double": "double", "string": "text"}
 
 
 def test_two_models_of_one_alias_have_to_agree_on_a_field() -> None:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pydantic import ConfigDict
 
 from sync.errors import InvalidImage, RegistryError
 from sync.fields import Field, Keyword, Number, Object, Text, Timestamp, fields
@@ -42,6 +43,26 @@ def test_nested_models_and_lists_of_them_are_written_field_by_field() -> None:
     """Unknown attributes are left out there too."""
     found = document(name="x", size={"width": 1, "odd": 2}, sizes=[{"width": 2, "unit": "cm"}])
     assert found == {"name": "x", "size": {"width": 1}, "sizes": [{"width": 2, "unit": "cm"}]}
+
+
+def test_the_document_of_an_open_model_has_every_attribute() -> None:
+    """Those that are no fields too, as the item has them; so has one nested in another model."""
+
+    class Open(Model):
+        model_config = ConfigDict(extra="allow")
+
+        size: Size
+
+    class Around(Model):
+        inner: Open
+
+    values = {"size": {"width": 1, "odd": 2}, "more": [1, {"a": None}], "price": Decimal("0.1")}
+    written = {**values, "size": {"width": 1}}
+    for found, wanted in (
+        (Open.read(values), written),
+        (Around.read({"inner": values, "unknown": 1}), {"inner": written}),
+    ):
+        assert json.loads(found.document(), parse_float=Decimal) == wanted
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,10 @@
-"""OpenSearch's mapping for the models that feed one alias: explicit types, nothing dynamic."""
+"""OpenSearch's mapping for the models that feed one alias: explicit types, nothing dynamic.
 
-from collections.abc import Iterable
+What an open model takes beside its fields is mapped as it comes, by a rule for each JSON type:
+OpenSearch's own first guess, long for 1, would refuse the 1.5 that comes later.
+"""
+
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from sync.errors import RegistryError
@@ -18,29 +22,52 @@ _TYPES: Final[dict[Kind, dict[str, Any]]] = {
     "timestamp": {"type": "date", "format": "strict_date_optional_time_nanos"},
     "object": {"type": "flat_object"},
 }
+_TEMPLATES: Final = [
+    {"numbers": {"match_mapping_type": "long", "mapping": _TYPES["number"]}},
+    {"fractions": {"match_mapping_type": "double", "mapping": _TYPES["number"]}},
+    {"texts": {"match_mapping_type": "string", "mapping": _TYPES["text"]}},
+]
 
 
-def index_body(models: Iterable[type[Model]]) -> dict[str, Any]:
+def index_body(models: Collection[type[Model]]) -> dict[str, Any]:
     """Settings and mappings of the index behind an alias.
 
     Raises RegistryError where two models of the alias give one field different types.
     """
     properties: dict[str, Any] = {}
+    is_open = False
     for model in models:
+        is_open |= _opens(model)
         for name, mapping in _properties(model).items():
             if properties.setdefault(name, mapping) != mapping:
                 raise RegistryError(f"{model.__name__}.{name}: another model of the alias differs")
+    mappings: dict[str, Any] = {"dynamic": _dynamic(models), "properties": properties}
+    if is_open:  # a text that looks like a date today need not tomorrow
+        mappings |= {"date_detection": False, "dynamic_templates": _TEMPLATES}
     return {
         "settings": {"number_of_shards": 1, "auto_expand_replicas": "0-1"},
-        "mappings": {"dynamic": "strict", "properties": properties},
+        "mappings": mappings,
     }
+
+
+def _dynamic(models: Iterable[type[Model]]) -> str:
+    return "true" if any(model.is_open() for model in models) else "strict"
+
+
+def _opens(model: type[Model]) -> bool:
+    """Whether *model*, or a model in its fields, is open."""
+    nested = (field.nested for field in fields(model) if field.nested is not None)
+    return model.is_open() or any(map(_opens, nested))
 
 
 def _properties(model: type[Model]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for field in fields(model):
         if field.nested is not None:
-            found[field.name] = {"dynamic": "strict", "properties": _properties(field.nested)}
+            found[field.name] = {
+                "dynamic": _dynamic([field.nested]),
+                "properties": _properties(field.nested),
+            }
         elif field.kind is not None:
             found[field.name] = _TYPES[field.kind]
     return found
