@@ -46,7 +46,15 @@ class Refused(SyncError):
 
 
 class Retry(SyncError):
-    """May pass if tried again."""
+    """May pass if tried again.
+
+    *of_target*: it is about one target of the sink alone, such as a missing alias; the sink's
+    other targets are to have their writes.
+    """
+
+    def __init__(self, *args: object, of_target: bool = False) -> None:
+        super().__init__(*args)
+        self.of_target = of_target
 
 
 class Throttled(Retry):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from sync.breaker import Breaker
+from sync.breaker import Breakers
 from sync.clock import Clock
 from sync.deadline import Deadline
 from sync.errors import Unavailable
@@ -30,7 +30,7 @@ def in_threads(write: Write, sinks: Iterable[type[Sink]]) -> Iterator[Written]:
 
 
 class Fanout:
-    """The sinks of a service, with a breaker each. One for each warm container.
+    """The sinks of a service, with breakers for each. One for each warm container.
 
     *state*, if given, is told how each sink is doing; a sink that has a queue under a name of its
     own, since what the queue has taken its destination has not.
@@ -45,16 +45,16 @@ class Fanout:
         state: StateTable | None = None,
     ) -> None:
         self._sinks = sinks
-        self._breakers = {sink: Breaker(clock) for sink in sinks}
+        self._breakers = {sink: Breakers(clock) for sink in sinks}
         self._at_once = at_once
         self._state = state
         self._noted = {kind: noted_as(kind, sink) for kind, sink in sinks.items()}
 
     def refusal(self, name: str | None) -> Unavailable | None:
         """Why nothing should be tried with the sink of that *name* now; None where it should."""
-        for sink, breaker in self._breakers.items():
+        for sink, breakers in self._breakers.items():
             if sink.name == name:
-                return breaker.refusal()
+                return breakers.refusal()
         return None
 
     def write(
@@ -66,16 +66,27 @@ class Fanout:
         """
 
         def write_one(sink: type[Sink]) -> list[Outcome]:
-            breaker, wanted = self._breakers[sink], ops[sink]
-            if (refusal := breaker.refusal()) is not None:
-                return [Outcome(op, refusal) for op in wanted]
-            outcomes = list(self._sinks[sink].write(wanted, deadline))
-            if {(op.target, op.id) for op, _ in outcomes} != {(op.target, op.id) for op in wanted}:
-                raise AssertionError(f"{sink.name}: {len(outcomes)} outcomes for {len(wanted)} ops")
-            breaker.saw(outcomes)
-            if self._state is not None:
-                self._state.saw(self._noted[sink], outcomes, breaker)
+            breakers = self._breakers[sink]
+            refusals = {
+                target: breakers.refusal(target) for target in {o.target for o in ops[sink]}
+            }
+            outcomes = [
+                Outcome(op, refusal) for op in ops[sink] if (refusal := refusals[op.target])
+            ]
+            if wanted := [op for op in ops[sink] if refusals[op.target] is None]:
+                written = list(self._sinks[sink].write(wanted, deadline))
+                if _places(op for op, _ in written) != _places(wanted):
+                    told = f"{len(written)} outcomes for {len(wanted)} ops"
+                    raise AssertionError(f"{sink.name}: {told}")
+                breakers.saw(written)
+                if self._state is not None:
+                    self._state.saw(self._noted[sink], written, breakers)
+                outcomes += written
             return outcomes
 
         for sink, outcomes in self._at_once(write_one, ops):
             yield from ((sink, outcome) for outcome in outcomes)
+
+
+def _places(ops: Iterable[Op]) -> set[tuple[str, str]]:
+    return {(op.target, op.id) for op in ops}

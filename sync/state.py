@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from sync.aws import Clients, failures
-from sync.breaker import Breaker
+from sync.breaker import Breakers
 from sync.clock import Clock
 from sync.errors import Retry
 from sync.log import logger
@@ -41,19 +41,20 @@ class StateTable:
         self._clock = clock
         self._noted: dict[str, float] = {}
 
-    def saw(self, sink: str, outcomes: Sequence[Outcome], breaker: Breaker) -> None:
+    def saw(self, sink: str, outcomes: Sequence[Outcome], breakers: Breakers) -> None:
         """Note how a write of *sink* went, if that is news.
 
         lag_s is how old the oldest change of this write was when the sink had taken it.
         """
         now, now_s = self._clock.monotonic(), self._clock.time_ns() / 1e9
-        if breaker.left_s:
+        for target, breaker in breakers.open():
             self._noted.pop(sink, None)  # the next success is news
+            cause = f"{type(breaker.cause).__name__}: {breaker.cause}"
             self._note(
                 sink,
                 broken_at={"S": iso(now_s)},
                 broken_until={"S": iso(now_s + breaker.left_s)},
-                broken_by={"S": f"{type(breaker.cause).__name__}: {breaker.cause}"[:_LONGEST]},
+                broken_by={"S": (f"{target}: {cause}" if target else cause)[:_LONGEST]},
             )
             return
         written = [op.version for op, result in outcomes if result is Done.WRITTEN]

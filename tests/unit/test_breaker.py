@@ -1,12 +1,13 @@
-"""Not waiting on a sink that is down."""
+"""Not waiting on a sink that is down, or on one target of it."""
 
-from sync.breaker import FIRST_S, LONGEST_S, Breaker
-from sync.errors import Refused, Retry, Throttled, Unavailable
+from sync.breaker import FIRST_S, LONGEST_S, Breaker, Breakers
+from sync.errors import Misconfigured, Refused, Retry, Throttled, Unavailable
 from sync.ops import Done, Op, Outcome, Source
 from tests.clocks import ManualClock
 
 OP = Op(Source("t", {"id": {"S": "1"}}), "target", "1", None, 1)
 DOWN = Unavailable("down")
+MISSING = Misconfigured("404 no such alias", of_target=True)
 
 
 def outcomes(*results: Done | Refused | Retry) -> list[Outcome]:
@@ -58,3 +59,51 @@ def test_a_partial_failure_during_the_try_does_not_open_it_again() -> None:
     clock.sleep(FIRST_S)
     breaker.saw(outcomes(Done.WRITTEN, DOWN))
     assert breaker.refusal() is None
+
+
+def of(target: str, result: Done | Refused | Retry) -> Outcome:
+    return Outcome(Op(OP.source, target, "1", None, 1), result)
+
+
+def open_targets(breakers: Breakers) -> list[str | None]:
+    return [target for target, _ in breakers.open()]
+
+
+def test_trouble_of_one_target_is_that_targets() -> None:
+    """Also where nothing else is written in the same call: other targets, and the sink, are open
+    for business."""
+    breakers = Breakers(ManualClock())
+    breakers.saw([of("a", MISSING), of("a", MISSING)])
+    assert open_targets(breakers) == ["a"]
+    assert breakers.refusal("a") is not None
+    assert breakers.refusal("b") is None
+    assert breakers.refusal() is None
+
+
+def test_trouble_of_the_sink_is_every_targets() -> None:
+    """A server that is down takes nothing for any of them."""
+    breakers = Breakers(ManualClock())
+    breakers.saw([of("a", DOWN)])
+    assert open_targets(breakers) == [None]
+    assert breakers.refusal("b") is not None
+
+
+def test_a_target_that_takes_something_is_in_order_again() -> None:
+    """Its breaker closes with the first op that the sink answers for it, not with another's."""
+    clock = ManualClock()
+    breakers = Breakers(clock)
+    breakers.saw([of("a", MISSING)])
+    breakers.saw([of("b", Done.WRITTEN)])
+    assert open_targets(breakers) == ["a"]
+    clock.sleep(FIRST_S)
+    breakers.saw([of("a", Done.WRITTEN)])
+    breakers.saw([of("a", MISSING)])
+    clock.sleep(FIRST_S)
+    assert breakers.refusal("a") is None  # the pause began afresh
+
+
+def test_an_answer_about_a_target_is_an_answer_of_the_sink() -> None:
+    """What went unanswered beside it is no outage."""
+    breakers = Breakers(ManualClock())
+    breakers.saw([of("a", DOWN), of("b", Done.STALE)])
+    assert open_targets(breakers) == []

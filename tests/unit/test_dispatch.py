@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sync.attributes import decode
 from sync.deadline import Deadline
-from sync.errors import Refused, Throttled, Unavailable
+from sync.errors import Misconfigured, Refused, Throttled, Unavailable
 from sync.ops import Done, Op, Outcome
 from sync.sinks.memory import Memory
 from sync.versions import stream_version
@@ -218,6 +218,19 @@ def test_a_dead_letter_that_cannot_be_published_brings_its_record_again() -> Non
     """Nothing is dropped because the topic is down."""
     record = stream_record(core_keys("THING", "ID#1"), {"name": {"N": "5"}})
     assert Bench(letters=Letters(broken=True)).run(thing(2), record) == [number(record)]
+
+
+def test_a_missing_target_keeps_nothing_from_another_of_its_sink() -> None:
+    """A record of the healthy one is written, however often the other has just failed."""
+    missing = Misconfigured("404 no such alias", of_target=True)
+    sink = Answering(lambda op: missing if op.target == "things" else Done.WRITTEN)
+    bench = Bench(memory=sink)
+    shared = stream_record(core_keys("SHARED", "1"), {"name": {"S": "x"}})
+    for _ in range(3):
+        assert bench.run(thing(1)) == []
+        assert bench.run(shared) == []
+    assert bench.parked == [("memory", "ID#1")] * 3
+    assert [op.target for ops in sink.calls for op in ops] == ["things", *["shared"] * 3]
 
 
 def test_a_failing_sink_keeps_nothing_from_another() -> None:

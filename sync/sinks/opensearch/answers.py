@@ -64,7 +64,10 @@ def _held(items: Sequence[Any], asked: Sequence[tuple[str, str]]) -> Iterator[Ma
 
 
 def item_result(kind: str, item: Mapping[str, Any]) -> Result:
-    """What became of one op, from its item in the answer to a bulk request."""
+    """What became of one op, from its item in the answer to a bulk request.
+
+    A server that answers item by item is there: what may pass is trouble of the op's target.
+    """
     status: int = item["status"]
     error = item.get("error")
     if error is None and (200 <= status < 300 or (kind == "delete" and status == 404)):
@@ -73,13 +76,13 @@ def item_result(kind: str, item: Mapping[str, Any]) -> Result:
     if status == 409 and error_type == "version_conflict_engine_exception":
         return Done.STALE
     text = f"{status} {describe(error)}"
-    if status == 429:
-        return Throttled(text)
     if status == 413 or (status == 400 and not _about_index(error_type, text)):
         return Refused(text)
+    if status == 429:
+        return Throttled(text, of_target=True)
     if 400 <= status < 500 and status not in (408, 409):
-        return Misconfigured(text)
-    return Unavailable(text)
+        return Misconfigured(text, of_target=True)
+    return Unavailable(text, of_target=True)
 
 
 def _about_index(error_type: Any, text: str) -> bool:

@@ -111,7 +111,7 @@ class OpenSearch:
             waiting = [line for line, _ in failed]
             if waiting and (retry == TRIES or not deadline.pause(full_jitter(retry))):
                 for line, error in failed:
-                    given_up[line.op.target if isinstance(error, Misconfigured) else None] = error
+                    given_up[line.op.target if error.of_target else None] = error
                     yield Outcome(line.op, error)
                 return
 
@@ -146,7 +146,9 @@ class OpenSearch:
                 try:
                     self._bulk([], {group[0].op.target}, deadline)
                 except Rejected as harmless:
-                    raise Misconfigured(f"even a harmless request fails: {harmless}") from harmless
+                    raise Misconfigured(
+                        f"even a harmless request fails: {harmless}", of_target=True
+                    ) from harmless
             refused = Refused(str(rejected))
             refused.__cause__ = rejected
             return [refused]

@@ -67,14 +67,14 @@ def document_failure(code: Any, error: Any) -> Refused | Retry:
     """
     text = f"{code} {describe(error)}"
     if not isinstance(code, int) or code >= 500 or code in (408, 409):
-        return Unavailable(text)
+        return Unavailable(text, of_target=True)
     if code == 429 or _NO_ROOM in text:
         return Throttled(text)
     if code in (401, 403):
-        return Misconfigured(text)
+        return Misconfigured(text, of_target=True)
     if 400 <= code < 500:
         return Refused(text)
-    return Unavailable(text)
+    return Unavailable(text, of_target=True)
 
 
 def request_failure(status: Any, error: Any) -> Retry | TooLarge:
@@ -85,7 +85,7 @@ def request_failure(status: Any, error: Any) -> Retry | TooLarge:
     if status == 413:
         return TooLarge(text)
     if isinstance(status, int) and 300 <= status < 500 and status != 408:
-        return Misconfigured(text)
+        return Misconfigured(text, of_target=status == 404)  # a collection that is missing
     return Unanswered(text)  # a gateway's 502 or 504 says nothing of the server behind it
 
 

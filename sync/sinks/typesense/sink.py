@@ -141,7 +141,7 @@ class TypesenseDirect:
             if waiting and (retry == TRIES or not self._wait(whole, retry, deadline)):
                 yield from (Outcome(line.op, error) for line, error in failed)
                 if whole is not None:
-                    given_up[target if isinstance(whole, Misconfigured) else None] = whole
+                    given_up[target if whole.of_target else None] = whole
                 return
 
     def _halves(
