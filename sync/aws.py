@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, Final
 
 from sync.errors import Misconfigured, Throttled, Unavailable
+from sync.waits import effect_s
 
 _THROTTLING: Final = frozenset(
     [
@@ -40,13 +41,16 @@ def failures(what: str) -> Iterator[None]:
         raise Unavailable(f"{what}: {error}") from error
 
 
+CALL_S: Final = 8.0  # the longest that a client made here takes for one call
+EFFECT_S: Final = effect_s(CALL_S)
+
 Clients = Callable[[str], Any]
 """Gives the low-level client of a service, made when it is first asked for."""
 
 
 @cache
 def client(service: Any) -> Any:
-    """A boto3 client, made once, whose calls end within 8 s: two tries of at most 4 s."""
+    """A boto3 client, made once, whose calls end within CALL_S: two tries of at most 4 s."""
     import boto3
     from botocore.config import Config
 

@@ -20,7 +20,7 @@ class Config:
     dead_letter_topic_arn: str
     payload_bucket: str
     resync_queue_url: str
-    park_delay_s: float  # the least time until a parked key is tried again
+    park_delay_s: float | None  # until a parked key is tried again; None: see sync/waits.py
     strict_sinks: frozenset[str]  # whose failures are reported to Lambda, not parked
     dead_letter_queue_url: str
     dead_letter_table: str
@@ -44,7 +44,9 @@ class Config:
             resync_queue_url=matching(
                 env, "RESYNC_QUEUE_URL", r"https?://\S+", "an SQS queue's URL"
             ),
-            park_delay_s=seconds(env, "PARK_DELAY_S", default=40.0, most=900.0),
+            park_delay_s=seconds(env, "PARK_DELAY_S", most=900.0)
+            if env.get("PARK_DELAY_S", "").strip()
+            else None,
             strict_sinks=frozenset(env.get("STRICT_SINKS", "").replace(",", " ").split()),
             dead_letter_queue_url=matching(
                 env, "DEAD_LETTER_QUEUE_URL", r"https?://\S+", "an SQS queue's URL"
@@ -72,10 +74,13 @@ def matching(env: Mapping[str, str], name: str, pattern: str, what: str) -> str:
     return value
 
 
-def seconds(env: Mapping[str, str], name: str, *, default: float, most: float) -> float:
-    """The value of *name*, a number of seconds over 0 and at most *most*."""
+def seconds(
+    env: Mapping[str, str], name: str, *, most: float, default: float | None = None
+) -> float:
+    """The value of *name*, a number of seconds over 0 and at most *most*; without a *default* it
+    has to be set."""
     text = env.get(name, "").strip()
-    if not text:
+    if not text and default is not None:
         return default
     try:
         value = float(text)

@@ -10,6 +10,7 @@
       Retry             may pass: tried again within the time budget, then handed back
         Throttled       the destination asks for less (429, flood stage)
         Unavailable     no answer, or one that says "not now" (5xx, timeout, refused connection)
+          Unanswered    nobody knows what became of the request: it may yet take effect
         Misconfigured   it is about us, not about a document: credentials, a missing alias
 
 A class exists where someone decides differently because of it. Anything that is not a SyncError
@@ -63,6 +64,10 @@ class Throttled(Retry):
 
 class Unavailable(Retry):
     """The destination did not answer, or answered that it can't now."""
+
+
+class Unanswered(Unavailable):
+    """Nobody knows what became of the request: it may yet take effect."""
 
 
 class Misconfigured(Retry):

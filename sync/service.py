@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sync import log
+from sync import log, waits
 from sync.aws import Clients, queue_name
 from sync.clock import Clock
 from sync.config import Config
@@ -114,9 +114,8 @@ class Service:
     def parking(self) -> "Parking":
         from sync.recovery.parking import Parking
 
-        config = self.config
         return Parking(
-            config.resync_queue_url, self.clients, self.clock, delay_s=config.park_delay_s
+            self.config.resync_queue_url, self.clients, self.clock, delay_s=self.park_delay_s
         )
 
     @cached_property
@@ -195,7 +194,7 @@ class Service:
             Streams(self.clients),
             self.bodies,
             self.clock,
-            wait_s=self.config.park_delay_s,
+            wait_s=self.park_delay_s,
         )
 
     @cached_property
@@ -214,12 +213,9 @@ class Service:
                 f"{', '.join(sorted(names))}"
             )
         direct = [sink.direct() for sink in self.queued]
-        for sink in (*self.sinks.values(), *direct):
-            if sink.timeout_s >= self.config.park_delay_s:
-                raise ConfigError(
-                    f"PARK_DELAY_S is {self.config.park_delay_s:g}: it has to be longer than the "
-                    f"{sink.timeout_s:g} s that a request of {sink.name} may take"
-                )
+        self.park_delay_s = waits.park_delay_s(
+            (*self.sinks.values(), *direct), self.config.park_delay_s
+        )
 
     def _deadline(self, context: LambdaContext) -> Deadline:
         left = context.get_remaining_time_in_millis() / 1000 - RESERVE_S

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 MOST_ACTIONS: Final = 100  # in one transaction, no two of one item (API reference)
 TRIES: Final = 12
-CALL_S: Final = 8.0  # the longest that a client of sync/aws.py takes for one call
 
 _LOST: Final = frozenset({"None", "ConditionalCheckFailed", "TransactionConflict"})
 _THROTTLED: Final = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError"})

@@ -70,7 +70,7 @@ class Line:
         self.parking = Kept()
         self.letters = Letters()
         self.table = Table()
-        self.sink = Typesense(URL, {"sqs": self.fifo}.__getitem__)
+        self.sink = Typesense(URL, {"sqs": self.fifo}.__getitem__, lambda: direct)
         fanout = Fanout({Typesense: direct}, self.clock)
         resync = Resync(Registry(models, "test"), fanout, self.table, self.clock)
         self.worker = TypesenseWorker(
@@ -91,7 +91,7 @@ class Queued:
     """The queue's sink, whose worker has done its part when a write ends."""
 
     name: ClassVar[str] = "typesense"
-    timeout_s = Typesense.timeout_s
+    effect_s = Typesense.effect_s
 
     def __init__(self, line: Line) -> None:
         self.line = line

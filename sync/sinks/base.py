@@ -22,7 +22,7 @@ class Sink(Protocol):
     """
 
     name: ClassVar[str]  # in logs, dead letters and mappings/<name>/
-    timeout_s: float  # how long a request may take; what is parked waits longer
+    effect_s: float  # within which a request takes effect, if it ever does; see sync/waits.py
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:

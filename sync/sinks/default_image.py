@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self
 
 from sync.attributes import key_text
-from sync.aws import Clients, client, failures
+from sync.aws import EFFECT_S, Clients, client, failures
 from sync.config import TABLE, matching
 from sync.deadline import Deadline
 from sync.errors import InvalidImage, RecordError, Refused, Retry, Throttled, Unavailable
 from sync.ids import document_id
 from sync.items import Items, wire
 from sync.ops import AttributeMap, Done, Op, Outcome, Source
-from sync.transactions import CALL_S, Result, transact, until_settled
+from sync.transactions import Result, transact, until_settled
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
@@ -160,7 +160,7 @@ class DefaultImage:
     """
 
     name: ClassVar[str] = "default_image"
-    timeout_s = CALL_S
+    effect_s = EFFECT_S
 
     def __init__(self, clients: Clients, table: str) -> None:
         self._clients = clients

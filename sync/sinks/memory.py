@@ -11,7 +11,7 @@ class Memory:
     """Documents by (target, id). Versioned: an older version is stale, an equal one is written."""
 
     name: ClassVar[str] = "memory"
-    timeout_s = 0.0
+    effect_s = 0.0
 
     def __init__(self, *, versioned: bool = True) -> None:
         self.documents: dict[tuple[str, str], bytes] = {}

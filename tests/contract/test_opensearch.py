@@ -17,12 +17,14 @@ from local.fault_proxy import (
     answer,
 )
 from local.opensearch import OpenSearchServer
-from sync.errors import Misconfigured, Refused, Throttled
+from sync.deadline import Deadline
+from sync.errors import Misconfigured, Refused, Throttled, Unavailable
+from sync.fields import Text
 from sync.model import Model
 from sync.ops import Done, Op
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.opensearch import sink as module
-from sync.sinks.opensearch.mapping import index_body
+from sync.sinks.opensearch.mapping import GC_DELETES_S, index_body
 from tests.contract.sinks import SOURCE, Subject, ask, ids_of, patient, text_of
 
 pytestmark = pytest.mark.parametrize("subject", ["opensearch"], indirect=True)
@@ -294,6 +296,7 @@ def test_refresh_is_asked_for_once_a_request(
     assert dict(parse_qsl(urlsplit(request.path).query)) == {
         "require_alias": "true",
         "refresh": refresh,
+        "timeout": "10000ms",
     }
     assert b"refresh" not in text_of(request)
     if refresh != "false":
@@ -321,3 +324,63 @@ def test_an_open_model_takes_what_comes(subject: Subject, opensearch: OpenSearch
     for id_, values in (("1", first), ("2", later)):
         found = ask(f"{opensearch.url}/{alias}/_doc/{id_}", method="GET")["_source"]
         assert found == values
+
+
+# What one index, or one document, costs the others.
+
+
+def test_an_index_whose_shards_are_nowhere_holds_up_no_other(
+    subject: Subject, opensearch: OpenSearchServer
+) -> None:
+    """The server waits for them for half of the request's time; what is beside it is written."""
+    lost = f"lost-{subject.target}"
+    nowhere = {"index.routing.allocation.require._name": "no-such-node"}
+    body = {"settings": nowhere, "aliases": {lost: {"is_write_index": True}}}
+    url = f"{opensearch.url}/{lost}-v1"
+    ask(f"{url}?wait_for_active_shards=0&timeout=1s", body, method="PUT")
+    op = Op(SOURCE, lost, "1", b'{"text":"a"}', 1)
+    deadline = Deadline(module.MARGIN_S + 2)
+    outcomes = {o.op: o.result for o in subject.sink.write([op, subject.put("1")], deadline)}
+    ask(url, method="DELETE")
+    assert outcomes.pop(subject.put("1")) is WRITTEN
+    (trouble,) = outcomes.values()
+    assert isinstance(trouble, Unavailable)
+    assert trouble.of_target
+    assert "unavailable_shards_exception" in str(trouble)
+
+
+def test_deletes_are_remembered_longer_than_a_request_may_last(
+    subject: Subject, opensearch: OpenSearchServer
+) -> None:
+    """An index that was made with OpenSearch's own minute is told so by the next `prepare`."""
+
+    class Thing(Model):
+        text: Text
+
+    alias = f"kept-{subject.target}"
+    assert isinstance(subject.sink, OpenSearch)
+    body = index_body([Thing])
+    brief = {**body, "settings": {"number_of_shards": 1, "gc_deletes": "60s"}}
+    results = [subject.sink.prepare(alias, each) for each in (brief, body, body)]
+    assert results == ["created", "extended", "unchanged"]
+    (index,) = ask(f"{opensearch.url}/{alias}/_settings", method="GET").values()
+    assert index["settings"]["index"]["gc_deletes"] == f"{GC_DELETES_S}s"
+    assert subject.sink.effect_s < GC_DELETES_S
+
+
+def test_a_firewall_that_dislikes_a_document_holds_up_no_other(
+    subject: Subject, proxy: FaultProxy
+) -> None:
+    """The document alone is refused, and the error says what stood in the way."""
+
+    def firewall(request: Request, forward: Forward) -> Reply:
+        return Reply(403, b"blocked") if b"<script>" in text_of(request) else forward(request)
+
+    proxy.fail(firewall, times=None)
+    ops = [subject.put(f"{n}") for n in range(20)]
+    bad = subject.put("bad", b'{"text":"<script>"}')
+    outcomes = {o.op.id: o.result for o in subject.sink.write([*ops, bad], patient())}
+    refused = outcomes.pop("bad")
+    assert isinstance(refused, Refused)
+    assert "403" in str(refused)
+    assert set(outcomes.values()) == {WRITTEN}

@@ -35,7 +35,7 @@ from sync.ops import Done, Op, Outcome
 
 class Audit:
     name: ClassVar[str] = "audit"
-    timeout_s = 3.5
+    effect_s = 3.5
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:

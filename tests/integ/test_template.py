@@ -126,7 +126,6 @@ def test_the_local_stage_differs_by_its_parameters_alone(
         "OPENSEARCH_TIMEOUT_S",
         "TYPESENSE_URL",
         "TYPESENSE_TIMEOUT_S",
-        "PARK_DELAY_S",
     )
     assert different == {
         *(

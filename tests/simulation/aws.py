@@ -9,14 +9,14 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
+from sync.aws import CALL_S, EFFECT_S
 from tests.simulation.calls import LATE, WHOLE, Calls, Fault
 from tests.simulation.queues import FifoQueue, Queue
 from tests.simulation.table import plain_copy
 from tests.simulation.topic import Bucket, Topic
 
-CALL_S: Final = 8.0  # what sync.aws lets a call take, with its second try
 FIFO_SITE: Final = "sqs.send_message_batch fifo"
-FIFO_LATEST_S: Final = 9.0  # below sync.sinks.typesense.queue's timeout_s
+FIFO_LATEST_S: Final = EFFECT_S - CALL_S - 0.5  # after its caller has given up
 BATCH: Final = WHOLE | {Fault.PARTIAL}
 
 Effect = Callable[[bool], Any]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from sync.errors import Unavailable
+from sync.errors import Unanswered, Unavailable
 from sync.sinks.opensearch.answers import request_failure
 from tests.simulation.calls import LATE, WHOLE, Calls, Fault
 
@@ -27,7 +27,7 @@ class OpenSearchErrors:
         return _raised(503, "no_master")
 
     def timeout(self) -> Exception:
-        return Unavailable("no answer: ReadTimeout")
+        return Unanswered("no answer: ReadTimeout")
 
     def cut(self) -> Exception:
         return Unavailable("no answer: ConnectionError")

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Final, Self
 from sync.deadline import Deadline
 from sync.errors import Refused, Retry, Throttled, Unavailable
 from sync.ops import Done, Op, Outcome
+from sync.waits import effect_s
 from tests.simulation.calls import WHOLE, Calls, Fault
 
 SITE: Final = "plain.write"
@@ -77,7 +78,7 @@ class Plain:
     """The sink. It never tries twice: what timed out may have its effect yet."""
 
     name: ClassVar[str] = "plain"
-    timeout_s = TIMEOUT_S
+    effect_s = effect_s(TIMEOUT_S)
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -9,6 +9,7 @@ from unittest import mock
 
 from sync import transactions
 from sync.change import Change
+from sync.errors import Unanswered
 from sync.ops import Done, Op
 from sync.recovery import resync
 from sync.sinks import default_image
@@ -95,7 +96,7 @@ def unanswered_is_an_end() -> Planted:
     def fine(self: Any, target: str, lines: Sequence[Any], deadline: Any) -> list[Any]:
         try:
             return send(self, target, lines, deadline)
-        except answers.Unanswered:
+        except Unanswered:
             return [Done.WRITTEN] * len(lines)
 
     return mock.patch.object(TypesenseDirect, "_send", fine)
@@ -105,10 +106,10 @@ def unanswered_is_tried_at_once() -> Planted:
     """A request whose answer was lost is sent again while it may still be under way."""
     wait = TypesenseDirect._wait
 
-    def at_once(self: Any, whole: Any, retry: int, deadline: Any) -> bool:
-        if isinstance(whole, answers.Unanswered):
+    def at_once(self: Any, whole: Any, retry: int, took_s: float, deadline: Any) -> bool:
+        if isinstance(whole, Unanswered):
             return bool(deadline.pause(0.05))
-        return wait(self, whole, retry, deadline)
+        return wait(self, whole, retry, took_s, deadline)
 
     return mock.patch.object(TypesenseDirect, "_wait", at_once)
 

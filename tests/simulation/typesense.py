@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final
 
-from sync.sinks.typesense.answers import Unanswered, request_failure
+from sync.errors import Unanswered
+from sync.sinks.typesense.answers import request_failure
 from tests.simulation.calls import LATE, WHOLE, Calls, Fault
 
 IMPORT: Final = "typesense.import"

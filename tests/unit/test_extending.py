@@ -44,7 +44,7 @@ from sync.ops import Done, Op, Outcome
 
 class Folder:
     name: ClassVar[str] = "folder"
-    timeout_s = 0.0
+    effect_s = 0.0
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -99,7 +99,7 @@ class Picky:
     """Makes every target but those it is told not to."""
 
     name: ClassVar[str] = "picky"
-    timeout_s = 1.0
+    effect_s = 1.0
     made: ClassVar[list[str]] = []
 
     @classmethod

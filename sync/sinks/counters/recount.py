@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sync.aws import Clients, failures
+from sync.aws import CALL_S, Clients, failures
 from sync.change import Change
 from sync.deadline import Deadline
 from sync.errors import ConfigError, RecordError, RegistryError, Retry, Unavailable
@@ -31,7 +31,7 @@ from sync.registry import Registry
 from sync.sinks.counters.actions import replace
 from sync.sinks.counters.rows import FAMILIES, Contribution, Counter, count_of, row_id, source_of
 from sync.sinks.counters.sink import Counters, read
-from sync.transactions import CALL_S, transact
+from sync.transactions import transact
 
 LINKS, CONTRIBUTIONS, COUNTERS = STAGES = ("links", "contributions", "counters")
 PORTION_S: Final = 30.0  # the least time that another portion is begun with

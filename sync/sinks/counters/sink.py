@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
-from sync.aws import Clients, client
+from sync.aws import EFFECT_S, Clients, client
 from sync.config import TABLE, matching
 from sync.deadline import Deadline
 from sync.errors import Misconfigured, Refused, Retry, Throttled, Unavailable
@@ -22,7 +22,7 @@ from sync.log import logger
 from sync.ops import Done, Op, Outcome, Source
 from sync.sinks.counters import actions
 from sync.sinks.counters.rows import FAMILIES, Contribution, Counted, Counter, count_of, row_id
-from sync.transactions import CALL_S, MOST_ACTIONS, Result, transact, until_settled
+from sync.transactions import MOST_ACTIONS, Result, transact, until_settled
 
 _CONTENDED: Final = Throttled("other writers were at the same counters")
 
@@ -72,7 +72,7 @@ class Counters:
     """
 
     name: ClassVar[str] = "counters"
-    timeout_s = CALL_S
+    effect_s = EFFECT_S
 
     def __init__(self, clients: Clients, *, contributions: str, counters: str) -> None:
         """*contributions* and *counters* are the names of the tables."""

@@ -98,7 +98,7 @@ def request_failure(status: int, error: Any) -> Retry | Rejected:
         return Throttled(f"429 {text}")
     if status == 408 or status >= 500:
         return Unavailable(f"{status} {text}")
-    if status < 400 or status in (401, 403, 404):
+    if status < 400 or status in (401, 404):
         return Misconfigured(f"{status} {text}")
     return Rejected(status, text)
 

@@ -12,7 +12,7 @@ from typing import Any
 import opensearchpy
 from urllib3 import Timeout
 
-from sync.errors import Misconfigured, Unavailable
+from sync.errors import Misconfigured, Unanswered, Unavailable
 from sync.sinks.opensearch.answers import Rejected, request_failure
 from sync.sinks.opensearch.indexes import prepare
 from sync.sinks.opensearch.settings import Settings
@@ -40,15 +40,21 @@ class Connection:
     def bulk(self, body: bytes, timeout_s: float) -> Any:
         """The answer to *body*, all of whose targets have to be aliases.
 
-        *timeout_s* bounds connecting, sending, and each wait for a part of the answer. Raises
-        Retry, or Rejected where a part of the body may be why the whole request was.
+        *timeout_s* bounds connecting, sending, and each wait for a part of the answer. The server
+        waits half as long for an index whose shards are nowhere (its default is a minute), so
+        that the others' answers still arrive. Raises Retry, or Rejected where a part of the body
+        may be why the whole request was.
         """
         try:
             with _failures():
                 return self._client.transport.perform_request(
                     "POST",
                     "/_bulk",
-                    params={"require_alias": "true", "refresh": self._refresh},
+                    params={
+                        "require_alias": "true",
+                        "refresh": self._refresh,
+                        "timeout": f"{timeout_s * 500:.0f}ms",
+                    },
                     body=gzip.compress(body, GZIP_LEVEL, mtime=0),
                     headers={
                         "content-type": "application/x-ndjson",
@@ -74,6 +80,8 @@ def _failures() -> Iterator[None]:
     """Translate what opensearch-py raises. Raises Retry or Rejected."""
     try:
         yield
+    except opensearchpy.ConnectionTimeout as error:
+        raise Unanswered(f"no answer: {type(error.info).__name__}") from error
     except opensearchpy.ConnectionError as error:
         raise Unavailable(f"no answer: {type(error.info).__name__}") from error
     except opensearchpy.TransportError as error:

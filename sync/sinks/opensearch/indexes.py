@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 def prepare(client: "Client", alias: str, body: Mapping[str, Any]) -> str:
     """Bring *alias* in line with *body* and say what was done: created, extended or unchanged.
 
-    New fields are added in place. A field whose type differs can't be changed in place: raises
-    Misconfigured, naming the fields; documents then need a new index. Nothing is ever deleted.
+    New fields are added, and gc_deletes is set, in place. A field whose type differs can't be
+    changed in place: raises Misconfigured, naming the fields; documents then need a new index.
+    Nothing is ever deleted.
     """
     if not client.indices.exists_alias(name=alias):
         return _create(client, alias, body)
@@ -27,9 +28,14 @@ def prepare(client: "Client", alias: str, body: Mapping[str, Any]) -> str:
             "model; it can't be changed in place and needs a new index"
         )
     added = {name: mapping for name, mapping in wanted.items() if name not in there}
-    if not added:
+    gc_deletes = body["settings"]["gc_deletes"]
+    settings = client.indices.get_settings(index=index)[index]["settings"]["index"]
+    if not added and settings.get("gc_deletes") == gc_deletes:
         return "unchanged"
-    client.indices.put_mapping(index=index, body={"properties": added})
+    if added:
+        client.indices.put_mapping(index=index, body={"properties": added})
+    if settings.get("gc_deletes") != gc_deletes:
+        client.indices.put_settings(index=index, body={"index.gc_deletes": gc_deletes})
     return "extended"
 
 

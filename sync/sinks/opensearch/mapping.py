@@ -11,6 +11,10 @@ from sync.errors import RegistryError
 from sync.fields import Kind, fields
 from sync.model import Model
 
+# How long a delete leaves its version, which refuses an older put that comes late. OpenSearch's own
+# minute is less than a request may last (sync/waits.py).
+GC_DELETES_S: Final = 900
+
 _TYPES: Final[dict[Kind, dict[str, Any]]] = {
     "text": {"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}},
     # Lucene refuses a term over 32,766 bytes, and with it the document: 8,191 characters fit.
@@ -45,7 +49,11 @@ def index_body(models: Collection[type[Model]]) -> dict[str, Any]:
     if is_open:  # a text that looks like a date today need not tomorrow
         mappings |= {"date_detection": False, "dynamic_templates": _TEMPLATES}
     return {
-        "settings": {"number_of_shards": 1, "auto_expand_replicas": "0-1"},
+        "settings": {
+            "number_of_shards": 1,
+            "auto_expand_replicas": "0-1",
+            "gc_deletes": f"{GC_DELETES_S}s",
+        },
         "mappings": mappings,
     }
 

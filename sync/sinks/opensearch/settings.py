@@ -45,7 +45,7 @@ class Settings:
             refresh=one_of(
                 env, "OPENSEARCH_REFRESH", ("false", "true", "wait_for"), default="false"
             ),
-            timeout_s=seconds(env, "OPENSEARCH_TIMEOUT_S", default=30.0, most=300.0),
+            timeout_s=seconds(env, "OPENSEARCH_TIMEOUT_S", default=20.0, most=300.0),
         )
 
     def connect(self) -> "Connection":

@@ -1,5 +1,6 @@
 """The OpenSearch sink: ops become bulk requests, each item of an answer becomes an outcome."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
@@ -10,12 +11,13 @@ import orjson
 from sync.backoff import full_jitter
 from sync.batches import batches
 from sync.deadline import Deadline
-from sync.errors import Misconfigured, Refused, Retry, Unavailable
+from sync.errors import Misconfigured, Refused, Retry, Unanswered, Unavailable
 from sync.ids import MAX_ID_BYTES
 from sync.ops import Op, Outcome
 from sync.sinks.opensearch.answers import HARMLESS_ID, Rejected, Result, action, read_items
 from sync.sinks.opensearch.settings import Settings
 from sync.versions import HIGHEST
+from sync.waits import effect_s
 
 if TYPE_CHECKING:
     from sync.model import Model
@@ -24,6 +26,7 @@ MAX_OPS = 1_000  # in one request
 MAX_BYTES = 5_000_000  # in one request, before compression
 MAX_BODY_BYTES = 10_000_000  # small domains take requests of 10 MiB (OpenSearch Service quotas)
 TRIES = 5
+MOST_UNANSWERED = 3
 MARGIN_S = 0.2  # from a request's timeout to the deadline, for reading what came
 
 
@@ -51,9 +54,10 @@ class OpenSearch:
 
     name: ClassVar[str] = "opensearch"
 
-    def __init__(self, connect: Callable[[], Client], timeout_s: float = 30.0) -> None:
+    def __init__(self, connect: Callable[[], Client], timeout_s: float = 20.0) -> None:
         """*connect* is called once, by the first write."""
         self.timeout_s = timeout_s
+        self.effect_s = effect_s(timeout_s)
         self._connect = connect
 
     @classmethod
@@ -97,10 +101,12 @@ class OpenSearch:
         """Try *waiting*, then again what may pass, until it has or tries or time run out.
 
         What did not pass is noted in *given_up*, so that a destination that is down costs one
-        chunk's tries, and a missing alias those of its own ops.
+        chunk's tries, and a missing alias those of its own ops. One that had answers for other
+        lines of the last try is not down.
         """
         retry = 0
         while waiting:
+            tried = len(waiting)
             failed: list[tuple[Line, Retry]] = []
             for line, result in self._try(waiting, deadline):
                 if isinstance(result, Retry):
@@ -109,26 +115,44 @@ class OpenSearch:
                     yield Outcome(line.op, result)
             retry += 1
             waiting = [line for line, _ in failed]
-            if waiting and (retry == TRIES or not deadline.pause(full_jitter(retry))):
+            if waiting and (
+                retry == TRIES
+                or not deadline.pause(full_jitter(retry))
+                or _timeout_s(self.timeout_s, deadline) < MARGIN_S  # its error would hide these
+            ):
                 for line, error in failed:
-                    given_up[line.op.target if error.of_target else None] = error
+                    if error.of_target or len(failed) == tried:
+                        given_up[line.op.target if error.of_target else None] = error
                     yield Outcome(line.op, error)
                 return
 
     def _try(self, lines: list[Line], deadline: Deadline) -> Iterator[tuple[Line, Result]]:
-        """Send *lines*, in halves where a request is rejected; another failure ends the try."""
-        groups = [lines]
+        """Send *lines*, in halves where a request is rejected; another failure ends the try.
+
+        So is a request that nobody answered: one document may be what takes the server too long,
+        and its neighbours need not wait for it. A server that answers none of MOST_UNANSWERED
+        requests is down.
+        """
+        groups = deque([lines])  # first in, first out: both halves come before quarters
+        unanswered = 0
         while groups:
-            group = groups.pop()
+            group = groups.popleft()
             try:
                 results = self._send(group, deadline)
             except Rejected:
-                middle = len(group) // 2
-                groups += [group[middle:], group[:middle]]
+                groups += _halves(group)
             except Retry as error:
-                yield from ((line, error) for line in chain(group, *reversed(groups)))
+                unanswered += 1
+                if isinstance(error, Unanswered) and unanswered < MOST_UNANSWERED:
+                    if len(group) > 1:
+                        groups += _halves(group)
+                    else:
+                        yield group[0], error
+                    continue
+                yield from ((line, error) for line in chain(group, *groups))
                 return
             else:
+                unanswered = 0
                 yield from zip(group, results, strict=True)
 
     def _send(self, group: list[Line], deadline: Deadline) -> Sequence[Result]:
@@ -140,18 +164,24 @@ class OpenSearch:
         try:
             return self._bulk(group, {line.op.target for line in group}, deadline)
         except Rejected as rejected:
+            # Content Too Large speaks for itself. 403 may be a firewall's word on one document, or
+            # be about us: then halving would ask for nothing, a thousand times.
+            if rejected.status == 403 or (rejected.status != 413 and len(group) == 1):
+                self._check_harmless({line.op.target for line in group}, deadline)
             if len(group) > 1:
                 raise
-            if rejected.status != 413:  # Content Too Large speaks for itself
-                try:
-                    self._bulk([], {group[0].op.target}, deadline)
-                except Rejected as harmless:
-                    raise Misconfigured(
-                        f"even a harmless request fails: {harmless}", of_target=True
-                    ) from harmless
             refused = Refused(str(rejected))
             refused.__cause__ = rejected
             return [refused]
+
+    def _check_harmless(self, targets: set[str], deadline: Deadline) -> None:
+        """Raises Misconfigured where a request without any document is rejected, too."""
+        try:
+            self._bulk([], targets, deadline)
+        except Rejected as harmless:
+            raise Misconfigured(
+                f"even a harmless request fails: {harmless}", of_target=harmless.status != 403
+            ) from harmless
 
     def _bulk(self, group: list[Line], targets: set[str], deadline: Deadline) -> Sequence[Result]:
         """One request with *group*, and a harmless update for each of *targets* it has no put for.
@@ -159,7 +189,7 @@ class OpenSearch:
         `require_alias` is read from puts and updates only: deletes alone, having external
         versions, would create an index under the alias's name (seen with OpenSearch 3.6).
         """
-        timeout_s = min(self.timeout_s, deadline.remaining() - MARGIN_S)
+        timeout_s = _timeout_s(self.timeout_s, deadline)
         if timeout_s < MARGIN_S:
             raise Unavailable("no time is left before the deadline")
         guarded = sorted(targets - {line.op.target for line in group if line.op.body is not None})
@@ -198,6 +228,16 @@ def encode(op: Op) -> bytes:
     if b"\n" in op.body:
         raise Refused("the body has more than one line")
     return b"%b\n%b\n" % (head, op.body)
+
+
+def _timeout_s(most: float, deadline: Deadline) -> float:
+    """How long a request may take that is sent now."""
+    return min(most, deadline.remaining() - MARGIN_S)
+
+
+def _halves(group: list[Line]) -> tuple[list[Line], list[Line]]:
+    middle = len(group) // 2
+    return group[:middle], group[middle:]
 
 
 def harmless_update(target: str) -> bytes:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sync.errors import Misconfigured, Refused, Retry, Throttled, Unavailable
+from sync.errors import Misconfigured, Refused, Retry, Throttled, Unanswered, Unavailable
 from sync.ops import Done, Op
 
 Result = Done | Refused | Retry
@@ -26,8 +26,9 @@ class Busy(Throttled):
     """429, 503, or no room: the server wants to be left alone for a while."""
 
 
-class Unanswered(Unavailable):
-    """Nobody knows what became of the request: it may yet take effect."""
+class Forbidden(Misconfigured):
+    """403, which Typesense itself does not say: what stands before it does, perhaps of a text in
+    one document."""
 
 
 class TooLarge(Exception):
@@ -84,6 +85,8 @@ def request_failure(status: Any, error: Any) -> Retry | TooLarge:
         return Busy(text)
     if status == 413:
         return TooLarge(text)
+    if status == 403:
+        return Forbidden(text)
     if isinstance(status, int) and 300 <= status < 500 and status != 408:
         return Misconfigured(text, of_target=status == 404)  # a collection that is missing
     return Unanswered(text)  # a gateway's 502 or 504 says nothing of the server behind it

@@ -14,9 +14,9 @@ import typesense
 from typesense.exceptions import TypesenseClientError
 from typesense.sync.document import Document
 
-from sync.errors import Misconfigured, Unavailable
+from sync.errors import Misconfigured, Unanswered, Unavailable
 from sync.sinks.typesense.aliases import prepare
-from sync.sinks.typesense.answers import TooLarge, Unanswered, is_missing_document, request_failure
+from sync.sinks.typesense.answers import TooLarge, is_missing_document, request_failure
 from sync.sinks.typesense.settings import Settings
 
 # At INFO it writes a line for each request, with the ids of documents.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
-from sync.aws import Clients, failures
+from sync.aws import EFFECT_S, Clients, failures
 from sync.aws import client as aws_client
 from sync.backoff import full_jitter
 from sync.batches import batches
@@ -18,6 +18,7 @@ from sync.ops import Done, Op, Outcome
 from sync.sinks.base import Schematic, Sink, Worker
 from sync.sinks.typesense.messages import Action, pack, read
 from sync.sinks.typesense.sink import TypesenseDirect
+from sync.waits import again_s
 
 if TYPE_CHECKING:
     from sync.deadletters.letters import DeadLetters
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 # way: the queue has to be empty when it changes.
 LANES: Final = 32
 TRIES: Final = 3
-AGAIN_MOST_S: Final = 600
 _MOST_MESSAGES: Final = 10  # in one SendMessageBatch
 _MOST_BYTES: Final = 250_000
 
@@ -55,7 +55,7 @@ class Typesense:
 
     name: ClassVar[str] = "typesense"
     skips_equal: ClassVar[bool] = True
-    timeout_s = 10.0  # a call ends within 8 s (sync/aws.py)
+    effect_s = EFFECT_S
 
     def __init__(
         self,
@@ -109,11 +109,13 @@ class Typesense:
         return [(action.op(), action.text()) for action in read(body)]
 
     def come_again(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """Let messages that failed come again after 10 s, then after twice as long each time.
+        """Let messages that failed come again once the last attempt's requests are over, then
+        after twice as long each time.
 
         A lane waits for its failed message until the message is visible again, which by the
         queue's own setting is long after the longest run of the worker.
         """
+        lasts_s = self.direct().effect_s if records else 0.0
         for record in records:
             received = int(record["attributes"]["ApproximateReceiveCount"])
             try:
@@ -121,7 +123,7 @@ class Typesense:
                     self._clients("sqs").change_message_visibility(
                         QueueUrl=self.queue_url,
                         ReceiptHandle=record["receiptHandle"],
-                        VisibilityTimeout=min(10 << min(received - 1, 9), AGAIN_MOST_S),
+                        VisibilityTimeout=again_s(lasts_s, received),
                     )
             except Retry as error:  # then it takes as long as the queue says
                 logger.warning("a lane waits for its queue's visibility timeout", exc_info=error)

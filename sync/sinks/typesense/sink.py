@@ -8,18 +8,19 @@ from sync.aws import client as aws_client
 from sync.backoff import full_jitter
 from sync.batches import batches
 from sync.deadline import Deadline
-from sync.errors import Misconfigured, Refused, Retry, Unavailable
+from sync.errors import Misconfigured, Refused, Retry, Unanswered, Unavailable
 from sync.ops import Op, Outcome
 from sync.sinks.typesense.answers import (
     Busy,
+    Forbidden,
     Result,
     TooLarge,
-    Unanswered,
     read_delete,
     read_import,
 )
 from sync.sinks.typesense.documents import check_id, encode
 from sync.sinks.typesense.settings import Settings
+from sync.waits import effect_s
 
 if TYPE_CHECKING:
     from sync.model import Model
@@ -67,6 +68,7 @@ class TypesenseDirect:
     def __init__(self, connect: Callable[[], Client], timeout_s: float = 20.0) -> None:
         """*connect* is called by the first write, and again when the server refuses the key."""
         self.timeout_s = timeout_s
+        self.effect_s = effect_s(timeout_s)
         self._connect = connect
         self._connected: Client | None = None
 
@@ -123,12 +125,17 @@ class TypesenseDirect:
         retry = 0
         while waiting:
             whole: Retry | None = None
+            left_s = deadline.remaining()
             try:
                 results = self._send(target, waiting, deadline)
             except TooLarge as error:
                 yield from self._halves(target, waiting, error, deadline, given_up)
                 return
             except Retry as error:
+                if isinstance(error, Unanswered | Forbidden) and len(waiting) > 1:
+                    took_s = left_s - deadline.remaining()
+                    yield from self._apart(target, waiting, error, took_s, deadline, given_up)
+                    return
                 whole, results = error, [error] * len(waiting)
             failed: list[tuple[Line, Retry]] = []
             for line, result in zip(waiting, results, strict=True):
@@ -138,7 +145,8 @@ class TypesenseDirect:
                     yield Outcome(line.op, result)
             retry += 1
             waiting = [line for line, _ in failed]
-            if waiting and (retry == TRIES or not self._wait(whole, retry, deadline)):
+            took_s = left_s - deadline.remaining()
+            if waiting and (retry == TRIES or not self._wait(whole, retry, took_s, deadline)):
                 yield from (Outcome(line.op, error) for line, error in failed)
                 if whole is not None:
                     given_up[target if whole.of_target else None] = whole
@@ -161,6 +169,42 @@ class TypesenseDirect:
         for half in (lines[:middle], lines[middle:]):
             yield from self._write(target, half, deadline, given_up)
 
+    def _apart(
+        self,
+        target: str,
+        lines: Sequence[Line],
+        error: Retry,
+        took_s: float,
+        deadline: Deadline,
+        given_up: dict[str | None, Retry],
+    ) -> Iterator[Outcome]:
+        """Send *lines* once more, in halves, after a request that failed with *error*.
+
+        One document may be why: it takes the server too long, or a firewall dislikes it. Half by
+        half its neighbours get away from it, round after round of parking. What has no time left
+        is given back as it is.
+        """
+        if isinstance(error, Forbidden) or self._wait(error, 1, took_s, deadline):
+            middle = len(lines) // 2
+            halves = [lines[:middle], lines[middle:]]
+        else:
+            halves = []
+            yield from (Outcome(line.op, error) for line in lines)
+        failed = 0
+        for half in halves:
+            try:
+                results = self._send(target, half, deadline)
+            except TooLarge as large:
+                yield from self._halves(target, half, large, deadline, given_up)
+            except Retry as again:
+                failed += 1
+                error = again
+                yield from (Outcome(line.op, again) for line in half)
+            else:
+                yield from map(Outcome, (line.op for line in half), results)
+        if failed == len(halves):
+            given_up[target if error.of_target else None] = error
+
     def _send(self, target: str, lines: Sequence[Line], deadline: Deadline) -> list[Result]:
         """The result of each line of one request. Raises Retry, or TooLarge."""
         timeout_s = min(self.timeout_s, deadline.remaining() - MARGIN_S)
@@ -181,10 +225,10 @@ class TypesenseDirect:
             self._connected.close()
             self._connected = None
 
-    def _wait(self, whole: Retry | None, retry: int, deadline: Deadline) -> bool:
-        """Wait as long as the failure asks for; False where there is no time to."""
-        if isinstance(whole, Unanswered):
-            return deadline.pause(self.timeout_s)  # until it can't take effect any more
+    def _wait(self, whole: Retry | None, retry: int, took_s: float, deadline: Deadline) -> bool:
+        """Wait as long as the failure, after *took_s*, asks for; False where there is no time."""
+        if isinstance(whole, Unanswered):  # it must not take effect on top of the next try
+            return deadline.pause(max(0.0, self.effect_s - took_s))
         if isinstance(whole, Busy):
             least, most = BUSY_S
             most = min(most, deadline.remaining() / 2)  # leaves as much for the request

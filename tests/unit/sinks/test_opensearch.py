@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.deadline import Deadline
-from sync.errors import Misconfigured, Refused, Throttled, Unavailable
+from sync.errors import Misconfigured, Refused, Throttled, Unanswered, Unavailable
 from sync.ops import Done, Op, Source
 from sync.sinks.opensearch import sink as module
 from sync.sinks.opensearch.answers import HARMLESS_ID, Rejected
@@ -123,11 +123,11 @@ def test_tries_end_with_the_deadline() -> None:
     assert destination.timeouts[0] == pytest.approx(10 - module.MARGIN_S)
 
 
-def test_a_request_is_given_thirty_seconds_at_most() -> None:
+def test_a_request_is_given_twenty_seconds_at_most() -> None:
     """However far away the deadline is."""
     destination = Destination()
     write(destination, [put(1)], Clock().deadline(900))
-    assert destination.timeouts == [30.0]
+    assert destination.timeouts == [20.0]
 
 
 def test_without_time_nothing_is_sent() -> None:
@@ -258,3 +258,51 @@ def test_chunks_keep_order_and_limits(sizes: list[int]) -> None:
     assert all(len(chunk) <= 7 for chunk in made)
     assert all(len(chunk) == 1 or sum(len(line.data) for line in chunk) <= 300 for chunk in made)
     assert all(made)
+
+
+def about(*bad: str, error: Callable[[], Exception]) -> Behaviour:
+    """A server that raises for each request with one of the ids *bad*."""
+
+    def behaviour(asked: Asked) -> None:
+        if any(id_ in bad for _, _, id_ in asked):
+            raise error()
+
+    return behaviour
+
+
+def test_a_document_that_takes_too_long_holds_up_no_other() -> None:
+    """A request that nobody answered is halved: its neighbours are written, round by round."""
+    slow = Destination(about("7", error=lambda: Unanswered("no answer")))
+    waiting = [put(n) for n in range(1_000)]
+    rounds = 0
+    while len(waiting) > 1:
+        results = write(slow, waiting, Clock().deadline(50))
+        waiting = [op for op in waiting if results[op.id] is not Done.WRITTEN]
+        assert "7" in {op.id for op in waiting}
+        rounds += 1
+    assert rounds <= 5
+
+
+def test_a_server_that_answers_nothing_is_not_asked_for_each_document() -> None:
+    """Halving ends after a few requests."""
+    silent = Destination(always(Unanswered("no answer")))
+    assert set(write(silent, [put(n) for n in range(1_000)], Clock().deadline(50)).values()) == {
+        Unanswered
+    }
+    assert len(silent.requests) <= module.TRIES * module.MOST_UNANSWERED
+
+
+def test_a_document_that_a_firewall_forbids_is_refused_alone() -> None:
+    """403 for a request with it, but not for one without any document: it is to blame."""
+    guarded = Destination(about("7", error=lambda: Rejected(403, "Forbidden")))
+    results = write(guarded, [put(n) for n in range(100)], Clock().deadline(50))
+    assert results.pop("7") is Refused
+    assert set(results.values()) == {Done.WRITTEN}
+
+
+def test_credentials_that_are_wrong_are_about_us() -> None:
+    """403 for everything: nothing is halved, and no document is to blame."""
+    closed = Destination(always(Rejected(403, "Forbidden")))
+    results = write(closed, [put(n) for n in range(100)], Clock().deadline(50))
+    assert set(results.values()) == {Misconfigured}
+    assert len(closed.requests) == 2 * module.TRIES

@@ -133,7 +133,7 @@ def test_an_answer_that_does_not_match_the_request_tells_nothing(answer: Any) ->
         (302, Misconfigured),
         (400, Rejected),
         (401, Misconfigured),
-        (403, Misconfigured),
+        (403, Rejected),
         (404, Misconfigured),
         (406, Rejected),
         (408, Unavailable),

@@ -22,20 +22,20 @@ ON_AWS = {
 @pytest.mark.parametrize(
     ("env", "settings"),
     [
-        (GOOD, Settings("http://127.0.0.1:9200", None, "false", 30.0)),
+        (GOOD, Settings("http://127.0.0.1:9200", None, "false", 20.0)),
         (
             {**GOOD, "AWS_REGION": "eu-west-1"},
-            Settings("http://127.0.0.1:9200", None, "false", 30.0),
+            Settings("http://127.0.0.1:9200", None, "false", 20.0),
         ),
         (
             {**GOOD, "OPENSEARCH_REFRESH": "wait_for"},
-            Settings(GOOD["OPENSEARCH_ENDPOINT"], None, "wait_for", 30.0),
+            Settings(GOOD["OPENSEARCH_ENDPOINT"], None, "wait_for", 20.0),
         ),
         (
             {**GOOD, "OPENSEARCH_TIMEOUT_S": "3"},
             Settings(GOOD["OPENSEARCH_ENDPOINT"], None, "false", 3.0),
         ),
-        (ON_AWS, Settings(ON_AWS["OPENSEARCH_ENDPOINT"], "eu-west-1", "false", 30.0)),
+        (ON_AWS, Settings(ON_AWS["OPENSEARCH_ENDPOINT"], "eu-west-1", "false", 20.0)),
     ],
 )
 def test_settings_are_read(env: dict[str, str], settings: Settings) -> None:

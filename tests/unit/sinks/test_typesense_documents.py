@@ -19,6 +19,7 @@ from sync.errors import (
     RegistryError,
     Retry,
     Throttled,
+    Unanswered,
     Unavailable,
 )
 from sync.fields import Keyword, Number, Object, Text, Timestamp
@@ -28,8 +29,8 @@ from sync.sinks.base import Schematic
 from sync.sinks.typesense import Typesense, TypesenseDirect
 from sync.sinks.typesense.answers import (
     Busy,
+    Forbidden,
     TooLarge,
-    Unanswered,
     document_failure,
     read_delete,
     read_import,
@@ -173,7 +174,7 @@ def test_a_line_s_failure_says_whose_it_is(code: Any, error: Any, kind: type[Exc
     ("status", "error", "kind"),
     [
         (401, "Forbidden - a valid `x-typesense-api-key` header must be sent.", Misconfigured),
-        (403, "", Misconfigured),
+        (403, "", Forbidden),
         (404, "Collection not found", Misconfigured),
         (400, "Parameter `action` must be a create|update|upsert.", Misconfigured),
         (302, "", Misconfigured),

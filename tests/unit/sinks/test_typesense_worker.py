@@ -170,7 +170,9 @@ def test_what_can_t_be_parked_comes_again_with_all_that_follows_it(
 def test_a_failed_message_keeps_its_lane_waiting_no_longer_than_it_has_to(
     line: Line, destination: Destination
 ) -> None:
-    """The queue's visibility outlasts the longest run of the worker, and a lane stands so long."""
+    """The queue's visibility outlasts the longest run of the worker, and a lane stands so long. But
+    what the last attempt sent has to be over."""
+    destination.effect_s = 40.0
     destination.trouble = lambda o: Misconfigured("401 no")
     line.parking.error = Unavailable("parking: down")
     line.send(op(1, "x"))
@@ -180,7 +182,7 @@ def test_a_failed_message_keeps_its_lane_waiting_no_longer_than_it_has_to(
         record["attributes"]["ApproximateReceiveCount"] = str(received)
         line.worker.run([record], line.deadline())
         waited.append(line.fifo.visible_in[record["receiptHandle"]])
-    assert waited == [10, 20, 40, 600, 600]
+    assert waited == [41, 82, 164, 600, 600]
 
 
 def test_a_queue_that_can_t_be_told_to_hurry_is_no_failure(
