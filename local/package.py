@@ -36,7 +36,6 @@ UNUSED_REQUIREMENTS = ("grpcio", "opensearch-protobufs", "protobuf")
 SERVICES = (
     "cloudwatch",
     "dynamodb",
-    "dynamodbstreams",
     "lambda",
     "logs",
     "s3",

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from sync.clock import Clock
-from sync.errors import Retry, Unavailable
+from sync.errors import NotTried, Retry
 from sync.ops import Outcome
 
 FIRST_S: Final = 15.0
@@ -36,12 +36,12 @@ class Breaker:
         """How long it stays open; 0 where it is closed."""
         return 0.0 if self._cause is None else max(0.0, self._until - self._clock.monotonic())
 
-    def refusal(self) -> Unavailable | None:
+    def refusal(self) -> NotTried | None:
         """Why nothing should be tried now; None where it should."""
         left = self.left_s
         if self._cause is None or not left:
             return None
-        error = Unavailable(f"not tried for another {left:.0f} s, after: {self._cause}")
+        error = NotTried(f"not tried for another {left:.0f} s, after: {self._cause}")
         error.__cause__ = self._cause
         return error
 
@@ -64,7 +64,7 @@ class Breakers:
         self._whole = Breaker(clock)
         self._targets: dict[str, Breaker] = {}
 
-    def refusal(self, target: str | None = None) -> Unavailable | None:
+    def refusal(self, target: str | None = None) -> NotTried | None:
         """Why nothing should be tried now with *target*; None: with any."""
         if (refusal := self._whole.refusal()) is not None or target is None:
             return refusal

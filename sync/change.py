@@ -87,6 +87,16 @@ def sequence_number(raw: Any) -> str:
     return number
 
 
+def version_of(raw: Any) -> int:
+    """The version of the writes that a record asks for, which may be malformed; 0 where it can't be
+    told."""
+    try:
+        body = raw["dynamodb"]
+        return stream_version(int(body["ApproximateCreationDateTime"]), int(body["SequenceNumber"]))
+    except (LookupError, TypeError, ValueError, OverflowError):
+        return 0
+
+
 def table_of(raw: Any) -> str:
     """The table's name, out of `arn:aws:dynamodb:region:account:table/NAME/stream/LABEL`."""
     arn = raw.get("eventSourceARN") if isinstance(raw, dict) else None

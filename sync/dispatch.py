@@ -12,14 +12,22 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sync import log
-from sync.change import Change, Planned, Record, read_record, sequence_number, table_of
+from sync.change import (
+    Change,
+    Planned,
+    Record,
+    read_record,
+    sequence_number,
+    table_of,
+    version_of,
+)
 from sync.deadletters.letters import DeadLetter, DeadLetters
 from sync.deadline import Deadline
 from sync.errors import RecordError, Refused, RegistryError, Retry, SyncError, Throttled
 from sync.fanout import Fanout
 from sync.ids import document_id
 from sync.log import logger
-from sync.ops import Done, Op
+from sync.ops import Done, Op, keys_in
 from sync.recovery.parking import Parked, Parking
 from sync.registry import Registry
 from sync.responses import BatchResponse, failures_of
@@ -185,8 +193,8 @@ def _unreadable(raw: Any, error: SyncError) -> DeadLetter:
     except RecordError:
         table = None
     body = raw.get("dynamodb") if isinstance(raw, dict) else None
-    keys = body.get("Keys") if isinstance(body, dict) else None
-    return DeadLetter(raw, error, table=table, keys=keys if isinstance(keys, dict) else None)
+    keys = keys_in(body.get("Keys")) if isinstance(body, dict) else None
+    return DeadLetter(raw, error, table=table, keys=keys, version=version_of(raw))
 
 
 def _refused(item: Work, error: Refused) -> DeadLetter:
@@ -198,6 +206,7 @@ def _refused(item: Work, error: Refused) -> DeadLetter:
         sink=item.sink.name,
         target=item.op.target,
         document_id=item.op.id,
+        version=item.op.version,
     )
 
 

@@ -11,6 +11,7 @@
         Throttled       the destination asks for less (429, flood stage)
         Unavailable     no answer, or one that says "not now" (5xx, timeout, refused connection)
           Unanswered    nobody knows what became of the request: it may yet take effect
+          NotTried      nothing was sent: a breaker, a deadline or a version stood before it
         Misconfigured   it is about us, not about a document: credentials, a missing alias
 
 A class exists where someone decides differently because of it. Anything that is not a SyncError
@@ -68,6 +69,10 @@ class Unavailable(Retry):
 
 class Unanswered(Unavailable):
     """Nobody knows what became of the request: it may yet take effect."""
+
+
+class NotTried(Unavailable):
+    """Nothing was sent, so nothing can take effect later."""
 
 
 class Misconfigured(Retry):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from sync.breaker import Breakers
 from sync.clock import Clock
 from sync.deadline import Deadline
-from sync.errors import Unavailable
+from sync.errors import NotTried
 from sync.ops import Op, Outcome
 from sync.sinks.base import Sink
 from sync.state import StateTable, noted_as
@@ -50,7 +50,7 @@ class Fanout:
         self._state = state
         self._noted = {kind: noted_as(kind, sink) for kind, sink in sinks.items()}
 
-    def refusal(self, name: str | None) -> Unavailable | None:
+    def refusal(self, name: str | None) -> NotTried | None:
         """Why nothing should be tried with the sink of that *name* now; None where it should."""
         for sink, breakers in self._breakers.items():
             if sink.name == name:

@@ -17,10 +17,11 @@ Found = AttributeMap | None | Retry
 
 
 class Items:
-    """Reads items by their keys."""
+    """Reads items by their keys; whole, or their attributes *names*, the keys among them."""
 
-    def __init__(self, clients: Clients) -> None:
+    def __init__(self, clients: Clients, names: Sequence[str] = ()) -> None:
         self._clients = clients
+        self._names = names
 
     def read(self, sources: Sequence[Source], deadline: Deadline) -> dict[Source, Found]:
         """The items of *sources*, read consistently, in as few requests as they fit.
@@ -61,19 +62,19 @@ class Items:
     def _ask(
         self, table: str, wanted: Sequence[Source]
     ) -> tuple[dict[Identity, AttributeMap], set[Identity]]:
-        names = list(wanted[0].keys)
+        keys = list(wanted[0].keys)
+        request: dict[str, Any] = {
+            "Keys": [wire(canonical(source.keys)) for source in wanted],
+            "ConsistentRead": True,
+        }
+        if names := self._names:
+            request["ProjectionExpression"] = ", ".join(f"#{n}" for n in range(len(names)))
+            request["ExpressionAttributeNames"] = {f"#{n}": name for n, name in enumerate(names)}
         with failures(f"reading from {table}"):
-            answer = self._clients("dynamodb").batch_get_item(
-                RequestItems={
-                    table: {
-                        "Keys": [wire(canonical(source.keys)) for source in wanted],
-                        "ConsistentRead": True,
-                    }
-                }
-            )
+            answer = self._clients("dynamodb").batch_get_item(RequestItems={table: request})
         items = {}
         for item in map(text_only, answer.get("Responses", {}).get(table, [])):
-            items[identity({name: item[name] for name in names})] = item
+            items[identity({name: item[name] for name in keys})] = item
         left = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
         return items, {identity(text_only(keys)) for keys in left}
 

@@ -34,7 +34,7 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-def waiting(sink: str, failures: Iterable[tuple["Source", Exception]], level: int) -> None:
+def waiting(sink: str | None, failures: Iterable[tuple["Source", Exception]], level: int) -> None:
     """One line for each cause: how many items wait for it, ten of them, and its trace once."""
     causes: dict[str, tuple[Exception, list[Source]]] = {}
     for source, error in failures:

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from sync.attributes import key_text
-from sync.errors import Refused, Retry
+from sync.errors import InvalidImage, Refused, Retry
 
 AttributeMap = Mapping[str, Mapping[str, Any]]
 """An item or key as DynamoDB writes it: `{"PK": {"S": "…"}}`."""
@@ -36,6 +36,21 @@ class Source:
     def __str__(self) -> str:
         keys = ", ".join(f"{name}={next(iter(av.values()))}" for name, av in self.keys.items())
         return f"{self.table}({keys})"
+
+
+def keys_in(value: Any) -> AttributeMap | None:
+    """*value*, which may be anything, if it can be the key attributes of an item; else None."""
+    if not isinstance(value, dict) or not 1 <= len(value) <= 2:
+        return None
+    try:
+        for name, av in value.items():
+            ((tag, text),) = av.items()
+            name.encode()
+            if tag not in ("S", "N", "B") or not isinstance(text, str) or not key_text(av):
+                return None
+    except (InvalidImage, AttributeError, TypeError, ValueError):
+        return None
+    return value
 
 
 def identity(keys: AttributeMap) -> Identity:

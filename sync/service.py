@@ -16,10 +16,12 @@ from sync.sinks.base import Queued, Sink, Worker, has_queue
 if TYPE_CHECKING:
     from sync.deadletters.bodies import Bodies
     from sync.deadletters.consumer import DeadLetterConsumer
+    from sync.deadletters.journal import TableJournal
     from sync.deadletters.letters import DeadLetters
     from sync.deadletters.replay import Replay
     from sync.deadletters.table import DeadLetterTable
     from sync.dispatch import Dispatcher
+    from sync.recovery.by_hand import ByHand
     from sync.recovery.parking import Parking
     from sync.recovery.resync import Resync
     from sync.recovery.worker import ResyncWorker
@@ -186,23 +188,36 @@ class Service:
     @cached_property
     def dead_letter_consumer(self) -> "DeadLetterConsumer":
         from sync.deadletters.consumer import DeadLetterConsumer
-        from sync.deadletters.stream_range import Streams
 
         return DeadLetterConsumer(
             self.registry,
             self.dead_letter_table,
-            Streams(self.clients),
             self.bodies,
             self.clock,
             wait_s=self.park_delay_s,
         )
 
     @cached_property
+    def journal(self) -> "TableJournal":
+        from sync.deadletters.journal import TableJournal
+
+        return TableJournal(self.dead_letter_table, self.clock)
+
+    @cached_property
+    def by_hand(self) -> "ByHand":
+        from sync.recovery.by_hand import ByHand
+
+        return ByHand(self.resync, self.parking, self.journal)
+
+    @cached_property
     def replay(self) -> "Replay":
         from sync.deadletters.replay import Replay
+        from sync.items import Items
 
         queued = [sink.name for sink in self.queued]
-        return Replay(self.registry, self.resync, self.dead_letter_table, queued=queued)
+        return Replay(
+            self.registry, self.by_hand, Items(self.clients), self.dead_letter_table, queued=queued
+        )
 
     def _check(self) -> None:
         """Refuse settings of sinks, before any record is taken on."""

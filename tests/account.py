@@ -1,7 +1,7 @@
 """An AWS account in this process, and the service in it, for tests that need no server."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -28,15 +28,46 @@ TYPESENSE_QUEUE = settings.ENV["TYPESENSE_QUEUE_URL"]
 TYPESENSE_LETTERS = settings.ENV["TYPESENSE_DEAD_LETTER_QUEUE_URL"]
 STATE = "stream-sync-test-state"
 BUCKET = settings.ENV["PAYLOAD_BUCKET"]
-STREAM = f"arn:aws:dynamodb:us-east-1:123456789012:table/{PRODUCTS}/stream/label"
 ENV = {
     **settings.ENV,
     "OPENSEARCH_TIMEOUT_S": "3",
     "PARK_DELAY_S": "40",
     "STATE_TABLE": STATE,
 }
+OBJECT = "aws/lambda/uuid/shard 1/2026/11/21/one"
+CREATED = {  # what S3 says of it (S3 guide, notification-content-structure)
+    "Records": [
+        {
+            "eventSource": "aws:s3",
+            "eventName": "ObjectCreated:Put",
+            "s3": {
+                "bucket": {"name": BUCKET},
+                "object": {"key": "aws/lambda/uuid/shard+1/2026/11/21/one", "size": 1},
+            },
+        }
+    ]
+}
+GIVEN_UP = {
+    "requestContext": {
+        "requestId": None,
+        "functionArn": "arn:aws:lambda:us-east-1:123456789012:function:stream",
+        "condition": "RetryAttemptsExhausted",
+        "approximateInvokeCount": 4,
+    },
+    "responseContext": None,
+    "version": "1.0",
+    "timestamp": "2026-11-21T08:00:00.000Z",
+    "DDBStreamBatchInfo": {
+        "shardId": "shard-1",
+        "startSequenceNumber": "1",
+        "endSequenceNumber": "9",
+        "batchSize": 9,
+        "streamArn": f"arn:aws:dynamodb:us-east-1:123456789012:table/{PRODUCTS}/stream/label",
+    },
+}
 _INDEXED = [
     *("kind", "last_at", "seen", "table", "keys", "sink", "model", "target", "document_id"),
+    *("version", "state", "erased_at"),
     *("error_class", "error", "after", "replays", "replayed_at", "reason", "resolved_at"),
 ]
 
@@ -57,15 +88,13 @@ def client(service: str) -> Any:
 class Account:
     """Tables, queues and bucket; make one within `moto.mock_aws()`.
 
-    *stream* stands in for the client of dynamodbstreams, *memory* and *typesense* for OpenSearch
-    and Typesense; the other sinks are themselves.
+    *memory* and *typesense* stand in for OpenSearch and Typesense; the other sinks are themselves.
     """
 
-    def __init__(self, stream: Any = None) -> None:
+    def __init__(self) -> None:
         self.clock = ManualClock(1_800_000_100.0)  # past the records of tests/records.py
         self.memory = Memory()
         self.typesense = Memory(versioned=False)
-        self.stream = stream
         self.boto = client
         self.images: Sink = DefaultImage(self.boto, CORE)
         self.dynamodb = self.boto("dynamodb")
@@ -78,6 +107,7 @@ class Account:
             self._table(name, keys)
         self._table(LETTERS, ["id"], index=True)
         self.boto("s3").create_bucket(Bucket=BUCKET)
+        self.boto("sns").create_topic(Name="dead-letters")
         for queue in ("resync", "dead-letters"):
             self.boto("sqs").create_queue(QueueName=queue)
         for url in (TYPESENSE_QUEUE, TYPESENSE_LETTERS):
@@ -89,7 +119,7 @@ class Account:
         """A service as of a cold start."""
         return Service(
             {**ENV, **env},
-            lambda name: self.stream if name == "dynamodbstreams" else self.boto(name),
+            self.boto,
             self.clock,
             sinks={
                 OpenSearch: self.memory,
@@ -125,6 +155,16 @@ class Account:
             for n, body in enumerate(bodies)
         ]
         return self.service.handle({"Records": records}, Context())
+
+    def give_up(self, records: Sequence[Any], **document: Any) -> Any:
+        """What the consumer answers once Lambda has written to the bucket that it gave up on
+        *records* (Lambda guide, services-dynamodb-errors)."""
+        self.boto("s3").put_object(
+            Bucket=BUCKET,
+            Key=OBJECT,
+            Body=json.dumps({**GIVEN_UP, **document, "payload": json.dumps({"Records": records})}),
+        )
+        return self.consume(CREATED)
 
     def work(self) -> Any:
         """Hand the worker of the Typesense queue what waits there; gives its last answer."""

@@ -43,12 +43,12 @@ class Queue(Parking):
         self.parked: list[tuple[str, Parked]] = []
         self._broken = broken
 
-    def park(self, sink: str, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
+    def park(self, sink: str | None, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
         for key in keys:
             if self._broken:
                 yield key, Unavailable("the queue is down")
             else:
-                self.parked.append((sink, key))
+                self.parked.append((str(sink), key))
 
 
 class Second(Memory):

@@ -25,10 +25,10 @@ from tests.fifo import URL, Fifo
 class Kept(Parking):
     """Parking that keeps keys, or fails as told."""
 
-    keys: list[tuple[str, Parked]] = field(default_factory=list)
+    keys: list[tuple[str | None, Parked]] = field(default_factory=list)
     error: Retry | None = None
 
-    def park(self, sink: str, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
+    def park(self, sink: str | None, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
         for key in keys:
             if self.error:
                 yield key, self.error

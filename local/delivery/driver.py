@@ -51,6 +51,7 @@ class Counts:
     filtered: int = 0
     delivered: int = 0
     discarded: int = 0
+    lost: int = 0  # discarded, and the destination could not be told
     invoked: int = 0
     failed: int = 0  # invocations that did not deliver all of their records
     errors: int = 0  # of the parts: stream, function or destination unreachable
@@ -291,8 +292,11 @@ class StreamDriver:
                 self._destination.send(discarded)
         except Unreachable as error:
             with self._changed:
-                lane.untold(self._clock.now())
+                lost = lane.untold(self._clock.now())
+                self._count(lost=len(discarded.records) if lost else 0)
             self._unreachable(str(error))
+            if lost:  # on AWS the metric DestinationDeliveryFailures, and an alarm
+                log.error("the on-failure document of %s is lost", discarded.document)
             return
         with self._changed:
             lane.told()

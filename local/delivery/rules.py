@@ -18,6 +18,7 @@ from local.delivery.records import Record
 from local.delivery.settings import INFINITE, MappingSettings
 
 PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024  # of one invocation, envelope included (WD)
+DESTINATION_TRIES = 3
 ENVELOPE = b'{"Records":[', b",", b"]}"
 
 
@@ -144,6 +145,7 @@ class _Batch:
     not_before: float = 0.0
     last: Answered | None = None
     discarded: Discarded | None = None
+    untold: int = 0  # how often the destination could not be told of it
 
     def part(self, records: Sequence[Record], *, failures: int) -> "_Batch":
         return _Batch(records, failures, self.invocations, last=self.last)
@@ -252,12 +254,20 @@ class Lane:
             raise RuntimeError(f"{self._shard_id}: nothing was discarded")
         self._finished(batch.records)
 
-    def untold(self, now: float) -> None:
-        """The destination could not be told; it will be tried again, with the same document.
+    def untold(self, now: float) -> bool:
+        """The destination could not be told: the same document is tried again, but not for ever.
+        Returns whether it is lost, and the lane moves on.
 
-        Lambda itself would count the failure and move on; here nothing is lost unseen.
+        Assumed: after DESTINATION_TRIES; the guide says only that the metric
+        DestinationDeliveryFailures counts such losses (Lambda guide, monitoring-metrics-types).
         """
-        self._batches[-1].delay(now, self._backoff)
+        batch = self._batches[-1]
+        batch.untold += 1
+        if batch.untold < DESTINATION_TRIES:
+            batch.delay(now, self._backoff)
+            return False
+        self.told()
+        return True
 
     def split(self, batch: _Batch, done: int | None) -> list[_Batch]:
         """With bisect, what is left of *batch* as parts that have used no retry for it (ER).

@@ -9,7 +9,7 @@ is a page: the same payload with that cursor gives the next one, until the curso
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sync.commands import dead_letters, indexes, recount, resync, status
+from sync.commands import dead_letters, erase, indexes, recount, recover, resync, status
 from sync.commands.arguments import Arguments
 from sync.deadline import Deadline
 from sync.errors import ConfigError
@@ -38,6 +38,8 @@ COMMANDS: Final[Mapping[str, Command]] = {
         dead_letters.replay, ("ids", "all", *_FILTERS, "dry_run", "limit", "cursor")
     ),
     "dlq discard": Command(dead_letters.discard, ("ids", "reason")),
+    "dlq erase": Command(erase.erase, ("table", "keys")),
+    "recover": Command(recover.recover),
     "resync": Command(resync.resync, ("table", "keys", "sink", "dry_run", *_PAGE)),
     "recount": Command(recount.recount, ("repair", *_PAGE)),
     "status": Command(status.status),

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sync.commands.arguments import Arguments
 from sync.deadletters.replay import AT_ONCE
-from sync.deadletters.table import DISCARDED, OPEN, STATUSES, DeadLetterTable, Filter, Row
+from sync.deadletters.row import DISCARDED, OPEN, STATUSES, Row
+from sync.deadletters.table import DeadLetterTable, Filter
 from sync.deadline import Deadline
 from sync.errors import ConfigError, Retry
 
@@ -71,12 +72,14 @@ def groups(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 def show(given: Arguments, service: "Service", _deadline: Deadline) -> dict[str, Any]:
     """`{"command": "dlq show", "id"}`: one row with trace and body, wherever the body is kept.
 
-    Answers `{"row": {…, "trace"}, "body"}`; the body of a record or item is the stream record or
-    item itself, that of an unknown message its text. Raises ConfigError where there is no such
-    row; where S3 does not give the body, it is null and "body_error" says why.
+    Answers `{"row": {…, "trace"}, "meanwhile", "body"}`; the body of a record or item is the stream
+    record or item itself, that of an unknown message its text. "meanwhile" says what readers of
+    the sink find until then. Raises ConfigError where there is no such row; where S3 does not give
+    the body, it is null and "body_error" says why.
     """
     row = _get(service.dead_letter_table, given.needed("id"))
     answer: dict[str, Any] = {"row": {**row.summary(), "trace": row.trace}}
+    answer["meanwhile"] = _meanwhile(row)
     if row.payload is not None:
         answer["row"]["payload"] = row.payload.plain()
     try:
@@ -199,6 +202,14 @@ def _filter(given: Arguments, status: str) -> Filter:
         table=given.text("table"),
         kind=given.text("kind"),
     )
+
+
+def _meanwhile(row: Row) -> str | None:
+    """What readers find while *row* is open; None where it is not, or is about no item."""
+    if row.status != OPEN or row.keys is None:
+        return None
+    holds = f"{row.sink} still holds" if row.sink else "its sinks still hold"
+    return f"{holds} what was written last for this item: an older document, or none"
 
 
 def _parsed(text: str | None) -> Any:

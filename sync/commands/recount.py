@@ -58,7 +58,7 @@ def _recount(service: "Service", family: Family) -> Recount:
     sink = service.sinks[Counters]
     if not isinstance(sink, Counters):
         raise ConfigError(f"{family.target} is written to by {type(sink).__name__}")
-    return Recount(family, sink, service.registry, service.resync, service.clients)
+    return Recount(family, sink, service.registry, service.by_hand, service.clients)
 
 
 def _link(drift: LinkDrift) -> dict[str, Any]:

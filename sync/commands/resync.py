@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sync.aws import failures
 from sync.commands.arguments import Arguments
+from sync.commands.keys import checked, key_names
+from sync.deadletters.letters import DeadLetter
 from sync.deadline import Deadline
-from sync.errors import ConfigError, RecordError, RegistryError
+from sync.errors import ConfigError, Retry
 from sync.items import text_only, wire
-from sync.ops import AttributeMap, Done, Source, canonical
+from sync.ops import AttributeMap, Done, Source
 from sync.recovery.parking import Parked
 from sync.recovery.resync import Unmatched
+from sync.recovery.worker import letter
 
 if TYPE_CHECKING:
     from sync.service import Service
@@ -29,15 +32,17 @@ def resync(given: Arguments, service: "Service", deadline: Deadline) -> dict[str
 
     A key whose item is gone has its document deleted; without keys such a document is not found,
     since only items are. *sink*: that one alone. Answers `{"counts": {"written", "unmatched",
-    "failed"}, "failures": [{"keys", "error"}], "cursor"}`. Raises ConfigError for a table or key
-    that no model has, Retry where the table can't be scanned.
+    "parked", "failed"}, "failures": [{"keys", "error"}], "cursor"}`; *parked* is tried again by
+    itself, *failed* became a dead letter, and "failures" has both. Raises ConfigError for a table
+    or key that no model has, Retry where the table can't be scanned.
     """
     table, sink = given.needed("table"), given.text("sink")
-    names = _key_names(service, table, sink)
+    names = key_names(service, table)
+    _check_sink(service, sink)
     limit = given.count("limit", default=MOST_KEYS, most=MOST_KEYS)
     counts: Counter[str] = Counter()
     failed: list[dict[str, Any]] = []
-    keys = [_checked(service, table, key, names) for key in given.objects("keys", dict, "keys")]
+    keys = [checked(service, table, key, names) for key in given.objects("keys", dict, "keys")]
     start = _start(given.text("cursor"))
     while True:
         most = min(_AT_ONCE, limit - sum(counts.values()))
@@ -68,19 +73,26 @@ def _resync(
             matched = service.registry.match(table, key)
             counts["would be written" if matched else "unmatched"] += 1
         return
-    parked = [Parked(Source(table, key)) for key in keys]
+    sink = given.text("sink")
     within = deadline.within(_PORTION_S)
-    for settled in service.resync.run(parked, within, only=given.text("sink")):
+    letters: list[DeadLetter] = []
+    for settled in service.by_hand.run(
+        [Parked(Source(table, key)) for key in keys], within, only=sink
+    ):
         verdict = settled.verdict
         if isinstance(verdict, Done):
             counts["written"] += 1
         elif isinstance(verdict, Unmatched):
             counts["unmatched"] += 1
         else:
-            counts["failed"] += 1
+            counts["parked" if isinstance(verdict, Retry) else "failed"] += 1
             failed.append(
                 {"keys": settled.key.source.keys, "error": f"{type(verdict).__name__}: {verdict}"}
             )
+            if not isinstance(verdict, Retry):
+                letters.append(letter(settled, verdict, sink))
+    for _ in service.dead_letters.publish(letters):
+        counts["without a dead letter"] += 1  # logged; the answer tells its failure all the same
 
 
 def _page(
@@ -101,31 +113,10 @@ def _page(
     return [text_only(item) for item in answer["Items"]], last and text_only(last)
 
 
-def _key_names(service: "Service", table: str, sink: str | None) -> Sequence[str]:
-    tables = service.registry.tables
-    if table not in tables:
-        raise ConfigError(f"no model is of the table {table!r}; there are: {', '.join(tables)}")
+def _check_sink(service: "Service", sink: str | None) -> None:
     sinks = sorted(one.name for one in service.registry.sinks)
     if sink is not None and sink not in sinks:
         raise ConfigError(f"no model feeds the sink {sink!r}; there are: {', '.join(sinks)}")
-    return tables[table]
-
-
-def _checked(
-    service: "Service", table: str, key: AttributeMap, names: Sequence[str]
-) -> AttributeMap:
-    """*key* as DynamoDB writes it; a key that is none would fail every key that is read with it."""
-    shown = json.dumps(key)[:200]
-    if set(key) != set(names):
-        raise ConfigError(f"{shown}: a key of {table} has {' and '.join(names)}")
-    try:
-        key = canonical(key)
-        service.registry.match(table, key)
-    except (RecordError, AttributeError, TypeError, ValueError, StopIteration) as error:
-        raise ConfigError(f"{shown}: bad key: {error}") from error
-    except RegistryError:
-        pass  # two models want it: that is told as its failure
-    return key
 
 
 def _start(cursor: str | None) -> Any:

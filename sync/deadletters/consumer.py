@@ -5,23 +5,31 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
+from urllib.parse import unquote_plus
 
 from sync.clock import Clock
 from sync.deadletters import rows
-from sync.deadletters.bodies import Bodies
-from sync.deadletters.stream_range import StreamRange, Streams
-from sync.deadletters.table import DeadLetterTable, Row
+from sync.deadletters.bodies import Bodies, Payload
+from sync.deadletters.letters import folder
+from sync.deadletters.row import Row
+from sync.deadletters.table import DeadLetterTable
 from sync.deadline import Deadline
-from sync.errors import RecordError, RegistryError, Retry, Unavailable
+from sync.errors import NotTried, RecordError, RegistryError, Retry
 from sync.log import logger
-from sync.moments import epoch
 from sync.registry import Registry
 from sync.responses import BatchResponse, failures_of
 from sync.sinks.base import Queued
 
-RETENTION_S: Final = 24 * 3600  # of a stream (DynamoDB guide, Streams)
 INLINE_BYTES: Final = 200_000  # an item holds 400 KB; larger bodies go to S3
-_MALFORMED: Final = (RecordError, KeyError, TypeError, ValueError, AttributeError, OverflowError)
+_MALFORMED: Final = (
+    RecordError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
 
 
 class DeadLetterConsumer:
@@ -34,7 +42,6 @@ class DeadLetterConsumer:
         self,
         registry: Registry,
         table: DeadLetterTable,
-        streams: Streams,
         bodies: Bodies,
         clock: Clock,
         *,
@@ -42,7 +49,6 @@ class DeadLetterConsumer:
     ) -> None:
         self._registry = registry
         self._table = table
-        self._streams = streams
         self._bodies = bodies
         self._clock = clock
         self._wait_s = wait_s
@@ -52,7 +58,7 @@ class DeadLetterConsumer:
     ) -> BatchResponse:
         """Keep the SQS *records*; reports the messages that could not be, to come again.
 
-        *of*: the sink whose own queue they failed in. None: they are of the dead-letter topic.
+        *of*: the sink whose own queue they failed in. None: they are of the dead-letter queue.
         """
         counts: Counter[str] = Counter(messages=len(records))
         failed = [
@@ -72,103 +78,129 @@ class DeadLetterConsumer:
     ) -> bool:
         """Keep what can be kept of one message; whether that was all.
 
-        A row that can't be kept delays no other: of a range there may be nobody to ask tomorrow.
+        A row that can't be kept delays no other.
         """
-        message_id = record["messageId"]
         failures: list[Retry] = []
+        objects: list[Payload] = []
         try:
-            found = self._rows(record, deadline) if of is None else self._queued(record, of)
-            found = list({row.id: row for row in found or [self._empty(record, of)]}.values())
-            known = self._known(found, record)
-            counts["known"] += len(known)
+            letters = self._queued(record, of) if of else self._letters(record, objects)
+            known = self._table.known(list({letter.id for letter in letters}), deadline)
         except Retry as error:
-            found, known = [], set()
+            letters, known = [], {}
             failures.append(error)
-        for row in found:
-            if row.id in known:
-                continue
+        for letter in letters:
             try:
                 if not deadline.remaining():
-                    raise Unavailable("time is up")
-                counts[self._keep(row, message_id)] += 1
+                    raise NotTried("time is up")
+                counts[self._keep(letter, known.pop(letter.id, None), deadline)] += 1
             except Retry as error:
                 failures.append(error)
+        try:
+            if not failures:
+                for each in objects:  # its records have rows now
+                    self._bodies.remove(each)
+        except Retry as error:
+            failures.append(error)
         if failures:
             logger.error(
                 "dead letters could not be kept; their message comes again",
-                extra={"message_id": message_id, "rows": len(found), "failures": len(failures)},
+                extra={
+                    "message_id": record["messageId"],
+                    "rows": len(letters),
+                    "failures": len(failures),
+                },
                 exc_info=failures[0],
             )
         return not failures
-
-    def _known(self, found: Sequence[Row], record: Mapping[str, Any]) -> set[str]:
-        """Rows that an earlier delivery of the message has kept, where it comes again.
-
-        Raises Retry.
-        """
-        if len(found) < 2 or _receives(record) in ("1", None):
-            return set()
-        return self._table.known([row.id for row in found], record["messageId"])
-
-    def _empty(self, record: Mapping[str, Any], of: Queued | None) -> Row:
-        """The row of a message that is about nothing: it is kept all the same."""
-        error, sink = RecordError("the message speaks of no key"), of.name if of else None
-        return rows.unknown(record["body"], error, self._clock.time_ns() / 1e9, sink=sink)
 
     def _queued(self, record: Mapping[str, Any], of: Queued) -> list[Row]:
         """The rows of a message that failed in the queue of *of*."""
         now_s = self._clock.time_ns() / 1e9
         try:
-            receives = _receives(record) or "too many"
-            return [
+            receives = _receives(record)
+            found = [
                 rows.queued(of.name, op, said, receives, now_s, wait_s=self._wait_s)
                 for op, said in of.contents(record["body"])
             ]
+            if not found:
+                raise RecordError("the message speaks of no key")
+            return found
         except _MALFORMED as error:
             return [rows.unknown(record["body"], error, now_s, sink=of.name)]
 
-    def _rows(self, record: Mapping[str, Any], deadline: Deadline) -> list[Row]:
-        """The rows of one message, whatever it is. Raises Retry."""
+    def _letters(self, record: Mapping[str, Any], objects: list[Payload]) -> list[Row]:
+        """The rows of one message, whatever it is; *objects* gets what can go once they are kept.
+
+        Raises Retry.
+        """
         body = record["body"]
         now_s = self._clock.time_ns() / 1e9
         try:
             message = json.loads(body)
             if not isinstance(message, dict):
                 raise RecordError("the message is no JSON object")
-            if message.get("kind") == "quarantined":
-                return [rows.quarantined(message)]
-            if "DDBStreamBatchInfo" in message:
-                return self._given_up(message, deadline)
-            if "requestPayload" in message:
-                return [rows.invocation(message, now_s)]
-            if "sink" in message and "keys" in message:
-                return rows.parked(body, _receives(record) or "too many", now_s)
-            return [rows.unknown(body, None, now_s)]
+            if message.get("Event") == "s3:TestEvent":  # when the notification was set up
+                return []
+            if isinstance(message.get("Records"), list):
+                found = []
+                for event in message["Records"]:
+                    found += self._object(event, objects, now_s)
+            elif message.get("kind") == "quarantined":
+                found = [rows.quarantined(message)]
+            elif "DDBStreamBatchInfo" in message:
+                found = [rows.lost_range(message)]
+            elif "requestPayload" in message:
+                found = [rows.invocation(message, now_s)]
+            elif "sink" in message and "keys" in message:
+                found = rows.parked(body, _receives(record), now_s)
+            else:
+                return [rows.unknown(body, None, now_s)]
+            if not found and not objects:
+                raise RecordError("the message speaks of no key")
+            return found
         except _MALFORMED as error:
             return [rows.unknown(body, error, now_s)]
 
-    def _given_up(self, document: Mapping[str, Any], deadline: Deadline) -> list[Row]:
-        """A row for each record of the range, read from the stream now, while it has them."""
-        info = document["DDBStreamBatchInfo"]
-        wanted = StreamRange.of(info)
-        arrived = info.get("approximateArrivalOfLastRecord")
-        gone = arrived and self._clock.time_ns() / 1e9 - epoch(arrived) > RETENTION_S
-        # Looking for what the stream no longer has would page through all that came since.
-        records = [] if gone else self._streams.read(wanted, deadline)
-        found = [rows.given_up(record, document, wait_s=self._wait_s) for record in records]
-        if len(records) < wanted.size:
-            found.append(rows.lost_range(wanted, document, len(records)))
+    def _object(self, event: Any, objects: list[Payload], now_s: float) -> list[Row]:
+        """The rows of the records in an object of the payload bucket, by S3's *event*.
+
+        Lambda writes one for a batch that it gave up on: its on-failure document and, as text in
+        `payload`, the whole event (Lambda guide, services-dynamodb-errors). One that is gone was
+        handled before. Raises Retry, or as a message that is malformed.
+        """
+        held = event["s3"]
+        place = Payload(
+            str(held["bucket"]["name"]),
+            unquote_plus(held["object"]["key"]),
+            int(held["object"].get("size", 0)),
+        )
+        text = self._bodies.find(place)
+        if text is None:
+            logger.info("an on-failure object is gone: handled before", extra={"key": place.key})
+            objects.append(place)
+            return []
+        try:
+            document = json.loads(text)
+            records = json.loads(document["payload"])["Records"]
+            found = [rows.given_up(one, document, wait_s=self._wait_s) for one in records]
+            if not found:
+                raise RecordError("the object holds no record")
+        except _MALFORMED as error:
+            return [rows.unknown(text, error, now_s)]  # and the object stays
+        objects.append(place)
         return found
 
-    def _keep(self, row: Row, message_id: str) -> str:
-        """Write *row*; says whether it is new or was known. Raises Retry."""
-        row = replace(row, model=self._model(row))
-        if row.body is not None and len(row.body.encode()) > INLINE_BYTES:
-            payload = self._bodies.keep(f"dead-letters/{row.id}.json", row.body)
-            row = replace(row, body=None, payload=payload)
-        if not self._table.record(row, message_id):
+    def _keep(self, letter: Row, known: Row | None, deadline: Deadline) -> str:
+        """Merge *letter* into its row; says whether that is news. Raises Retry."""
+        letter = replace(letter, model=self._model(letter))
+        if known is not None and known.letter == letter.letter:
             return "known"
-        logger.error("dead letter", extra=row.summary())
+        if letter.body is not None and len(letter.body.encode()) > INLINE_BYTES:
+            key = f"{folder(letter.id)}{letter.letter}.json"
+            letter = replace(letter, body=None, payload=self._bodies.keep(key, letter.body))
+        if not self._table.record(letter, known, deadline):
+            return "known"
+        logger.error("dead letter", extra=letter.summary())
         return "kept"
 
     def _model(self, row: Row) -> str | None:
@@ -181,7 +213,7 @@ class DeadLetterConsumer:
         return pattern.model.__name__ if pattern else None
 
 
-def _receives(record: Mapping[str, Any]) -> str | None:
+def _receives(record: Mapping[str, Any]) -> str:
     """How often SQS has handed out the message, where it says so."""
-    receives: str | None = record.get("attributes", {}).get("ApproximateReceiveCount")
+    receives: str = record.get("attributes", {}).get("ApproximateReceiveCount", "too many")
     return receives

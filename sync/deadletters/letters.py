@@ -10,10 +10,12 @@ from typing import Any, Final
 from sync.aws import Clients, failures
 from sync.batches import batches
 from sync.clock import Clock
+from sync.deadletters.state import state_in
+from sync.deadletters.text import compact
 from sync.errors import Retry, Unavailable
 from sync.log import logger
 from sync.moments import iso
-from sync.ops import AttributeMap
+from sync.ops import AttributeMap, identity
 
 SCHEMA: Final = 1  # messages outlive deploys; a reader looks here first
 INLINE_BYTES: Final = 200_000  # an SNS message holds 256 KB; the rest is room for the envelope
@@ -23,7 +25,11 @@ _LONGEST_MESSAGE, _LONGEST_TRACE = 2_000, 8_000  # characters
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One record that one sink can't have (or, without a sink, that no model could read)."""
+    """One record that one sink can't have (or, without a sink, that no model could read).
+
+    *keys* are None where no item can have them. *version* is that of the write that failed, 0 where
+    it can't be told.
+    """
 
     raw: Any  # the stream record as it came
     error: Exception
@@ -32,13 +38,16 @@ class DeadLetter:
     sink: str | None = None
     target: str | None = None
     document_id: str | None = None
+    version: int = 0
 
     @property
     def id(self) -> str:
-        """The same for a record and sink however often it is delivered."""
+        """The same for one write of a record to a sink, however often it is delivered."""
         event = self.raw.get("eventID") if isinstance(self.raw, dict) else None
-        name = f"{event or _json(self.raw)}|{self.sink}|{self.target}|{self.document_id}"
-        return hashlib.sha256(name.encode()).hexdigest()[:32]
+        what = event if isinstance(event, str) and event else compact(self.raw)
+        return digest(
+            what, str(self.sink), str(self.target), str(self.document_id), str(self.version)
+        )
 
     def envelope(self, now_s: float) -> dict[str, Any]:
         """Everything but the record; *now_s* (epoch seconds) is when it is published."""
@@ -53,12 +62,29 @@ class DeadLetter:
             "sink": self.sink,
             "target": self.target,
             "document_id": self.document_id,
+            "version": self.version,
+            "state": state_in(self.raw),
             "error": {
                 "class": type(self.error).__name__,
                 "message": str(self.error)[:_LONGEST_MESSAGE],
                 "trace": trace[-_LONGEST_TRACE:],
             },
         }
+
+
+def digest(*parts: str) -> str:
+    """32 hexadecimal digits that stand for *parts*, whatever characters those hold."""
+    return hashlib.sha256("|".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def row_id(table: str, keys: AttributeMap, sink: str | None) -> str:
+    """The id of the one row that the letters of a key and a sink share."""
+    return digest("key", table, json.dumps(identity(keys)), sink or "")
+
+
+def folder(id_: str) -> str:
+    """Where in the payload bucket the bodies of a row stand, so that they can be erased."""
+    return f"letters/{id_}/"
 
 
 class DeadLetters:
@@ -107,19 +133,15 @@ class DeadLetters:
                 yield letter, Unavailable(f"SNS: {failed['Code']}: {failed.get('Message', '')}")
 
     def _message(self, letter: DeadLetter, envelope: Mapping[str, Any]) -> str:
-        record = _json(letter.raw)
+        record = compact(letter.raw)
         if len(record) <= INLINE_BYTES:
-            return f'{_json(envelope)[:-1]},"record":{record}}}'
-        day = envelope["at"][:10].replace("-", "/")
-        key = f"quarantined/{day}/{letter.id}.json"
+            return f'{compact(envelope)[:-1]},"record":{record}}}'
+        named = letter.table is not None and letter.keys is not None
+        of = row_id(str(letter.table), letter.keys or {}, letter.sink) if named else letter.id
+        key = f"{folder(of)}{letter.id}.json"
         with failures("keeping the body of a dead letter"):
             self._clients("s3").put_object(
                 Bucket=self._bucket, Key=key, Body=record.encode(), ContentType="application/json"
             )
         payload = {"bucket": self._bucket, "key": key, "bytes": len(record)}
-        return _json({**envelope, "payload": payload})
-
-
-def _json(value: Mapping[str, Any] | Any) -> str:
-    """ASCII, so that lone surrogates survive as escapes and characters are bytes."""
-    return json.dumps(value, separators=(",", ":"), default=str)
+        return compact({**envelope, "payload": payload})

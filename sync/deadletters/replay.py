@@ -1,15 +1,19 @@
 """Replaying dead letters: their keys are resynced; the bodies they hold are never written."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sync.deadletters.table import REPLAYED, DeadLetterTable, Row
+from sync.deadletters.row import REPLAYED, Row
+from sync.deadletters.state import state_of
+from sync.deadletters.table import DeadLetterTable
 from sync.deadline import Deadline
-from sync.errors import RecordError, RegistryError
+from sync.errors import RecordError, RegistryError, Retry
+from sync.items import Found, Items
 from sync.ops import Done, Source
+from sync.recovery.by_hand import ByHand
 from sync.recovery.parking import Parked
-from sync.recovery.resync import Resync, Settled, Unmatched
+from sync.recovery.resync import Settled, Unmatched
 from sync.registry import Registry
 
 AT_ONCE: Final = 100  # keys of one resync: one BatchGetItem
@@ -33,7 +37,8 @@ class Replay:
     def __init__(
         self,
         registry: Registry,
-        resync: Resync,
+        resync: ByHand,
+        items: Items,
         table: DeadLetterTable,
         *,
         queued: Collection[str] = (),
@@ -41,27 +46,37 @@ class Replay:
         """*queued*: names of the sinks that hand on what they are told by a queue."""
         self._registry = registry
         self._resync = resync
+        self._items = items
         self._table = table
         self._queued = queued
 
     def run(self, rows: Sequence[Row], deadline: Deadline) -> Iterator[Replayed]:
         """Replay open *rows*, at most 100 of one sink at once; yields what became of each.
 
-        Rows of one key and sink are resynced once. Doing it twice, or twice at once, does no
-        harm: what is written is what the table says, and a row is resolved once. Raises Retry
-        where the dead-letter table does not answer.
+        Doing it twice, or twice at once, does no harm: what is written is what the table says,
+        and a row is resolved once. Raises Retry where the dead-letter table does not answer.
         """
         by_sink: dict[str | None, list[Row]] = {}
         for row in rows:
             if row.keys is None or row.table is None:
                 yield Replayed(row, "no keys", _without_keys(row))
             elif error := self._wrong_key(row):
-                yield self._failed(row, error)
+                yield self._failed(row, error, None)
             else:
                 by_sink.setdefault(row.sink, []).append(row)
         for sink, members in by_sink.items():
             for at in range(0, len(members), AT_ONCE):
                 yield from self._resync_rows(sink, members[at : at + AT_ONCE], deadline)
+
+    def changed(self, rows: Sequence[Row], deadline: Deadline) -> list[Row]:
+        """Those of *rows* whose item is not what it was when they failed last, so that a replay may
+        end otherwise: it was corrected, or deleted; or nobody knows what it was.
+
+        An item that can't be read counts as unchanged: the next look tells.
+        """
+        sources = {row.id: _source(row) for row in rows if row.keys and not self._wrong_key(row)}
+        found = self._items.read(list(sources.values()), deadline)
+        return [row for row in rows if row.id in sources and _differs(row, found[sources[row.id]])]
 
     def _wrong_key(self, row: Row) -> Exception | None:
         """Why the row's key is none of its table; such a key would fail its whole batch."""
@@ -74,31 +89,26 @@ class Replay:
     def _resync_rows(
         self, sink: str | None, rows: Sequence[Row], deadline: Deadline
     ) -> Iterator[Replayed]:
-        by_source: dict[Source, list[Row]] = {}
-        for row in rows:
-            by_source.setdefault(Source(row.table or "", row.keys or {}), []).append(row)
-        keys = [
-            Parked(source, max(row.after for row in members))
-            for source, members in by_source.items()
-        ]
-        for settled in self._resync.run(keys, deadline, only=sink):
-            yield from self._settle(settled, by_source[settled.key.source])
+        by_source = {_source(row): row for row in rows}
+        keys = [Parked(source, row.after) for source, row in by_source.items()]
+        # A row stays open until its key is in line: what was not sent need not be parked, too.
+        for settled in self._resync.run(keys, deadline, only=sink, park_untried=False):
+            yield self._settle(settled, by_source[settled.key.source])
 
-    def _settle(self, settled: Settled, rows: Iterable[Row]) -> Iterator[Replayed]:
-        for row in rows:
-            if isinstance(settled.verdict, Done | Unmatched):
-                why = self._how(settled, row)
-                done = self._table.resolve(row, REPLAYED, why)
-                yield (
-                    Replayed(row, "replayed", why)
-                    if done
-                    else Replayed(row, "not open", "resolved, or failed anew, in the meantime")
-                )
-            else:
-                yield self._failed(row, settled.verdict)
+    def _settle(self, settled: Settled, row: Row) -> Replayed:
+        if isinstance(settled.verdict, Done | Unmatched):
+            why = self._how(settled, row)
+            found = None if isinstance(settled.found, Retry) else settled.found
+            if self._table.resolve(row, REPLAYED, why, wrote=settled.version, item=found):
+                return Replayed(row, "replayed", why)
+            return Replayed(row, "not open", "resolved, or failed anew, in the meantime")
+        return self._failed(row, settled.verdict, settled.found)
 
-    def _failed(self, row: Row, error: Exception) -> Replayed:
-        if not self._table.failed(row, error):
+    def _failed(self, row: Row, error: Exception, found: Found) -> Replayed:
+        state: str | None = None
+        if not isinstance(error, Retry) and not isinstance(found, Retry):
+            state = state_of(found)  # it will fail so again, until the item changes
+        if not self._table.failed(row, error, state=state):
             return Replayed(row, "not open", "resolved in the meantime")
         return Replayed(row, "failed", f"{type(error).__name__}: {error}")
 
@@ -111,6 +121,14 @@ class Replay:
         if settled.found is None:
             return "the item is gone; so is its document now"
         return "written as the table has it, and verified"
+
+
+def _source(row: Row) -> Source:
+    return Source(row.table or "", row.keys or {})
+
+
+def _differs(row: Row, found: Found) -> bool:
+    return not isinstance(found, Retry) and row.state != state_of(found)
 
 
 def _without_keys(row: Row) -> str:

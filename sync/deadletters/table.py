@@ -1,63 +1,25 @@
-"""The dead-letter table: one row for each dead letter, until a month after it is resolved."""
+"""The dead-letter table: one row for each key and sink, until a month after it is resolved."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from sync.aws import Clients, failures
 from sync.clock import Clock
-from sync.deadletters.bodies import Payload
+from sync.deadletters.row import OPEN, Row, from_item, merged, to_item
+from sync.deadletters.state import state_of
 from sync.deadline import Deadline
-from sync.errors import ConfigError
+from sync.errors import ConfigError, Retry, Throttled
+from sync.items import Items
 from sync.moments import iso
-from sync.ops import AttributeMap
+from sync.ops import AttributeMap, Source
 
-OPEN, REPLAYED, DISCARDED = STATUSES = ("open", "replayed", "discarded")
 KEPT_S: Final = 30 * 24 * 3600  # after a row is resolved
 INDEX: Final = "by-status"
-_AT_ONCE: Final = 100  # keys of one BatchGetItem
 _PAGE: Final = 100  # the least rows that a query looks at, since filters drop some of them
-_JSON: Final = frozenset({"keys", "payload"})  # attributes that are kept as JSON text
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A dead letter, as it stands in the table. Moments are ISO 8601, UTC, to the millisecond.
-
-    The attributes have the same names. The index `by-status` lacks body, payload and trace.
-    """
-
-    id: str  # the same for a letter however often it comes
-    kind: str  # sync/deadletters/rows.py lists them
-    first_at: str
-    last_at: str
-    status: str = OPEN
-    seen: int = 1  # how often the letter came
-    table: str | None = None
-    keys: AttributeMap | None = None  # None: it is about no item, or about one that can't be told
-    sink: str | None = None  # None: every sink that its model feeds
-    model: str | None = None
-    target: str | None = None
-    document_id: str | None = None
-    error_class: str = ""
-    error: str = ""
-    trace: str | None = None
-    after: int = 0  # a resync of its key has to have a version above this one
-    body: str | None = None  # what could not be written, as JSON; None: see payload
-    payload: Payload | None = None
-    replays: int = 0  # how many failed
-    replayed_at: str | None = None  # the last that failed
-    reason: str | None = None  # how it was resolved
-    resolved_at: str | None = None
-    expires_at: int | None = None  # epoch seconds; then DynamoDB removes it (TTL)
-
-    def summary(self) -> dict[str, Any]:
-        """What lists show: all but body, payload and trace."""
-        shown = {field.name: getattr(self, field.name) for field in fields(self)}
-        for name in ("body", "payload", "trace"):
-            del shown[name]
-        return {name: value for name, value in shown.items() if value is not None}
+_TRIES: Final = 5  # of a write that others were faster than
+_WHOLE: Final = frozenset({"body", "payload", "trace"})  # what is not read for merging
+_READ: Final = tuple(field.name for field in fields(Row) if field.name not in _WHOLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,54 +52,30 @@ class DeadLetterTable:
         self._name = name
         self._clients = clients
         self._clock = clock
+        self._items = Items(clients, _READ)
 
-    def record(self, row: Row, message_id: str) -> bool:
-        """Add *row*, or count it once more; a resolved row that fails again is open again.
+    def known(self, ids: Sequence[str], deadline: Deadline) -> dict[str, Row]:
+        """Those rows of *ids* that there are, without body, payload and trace."""
+        sources = {self._source(id_): id_ for id_ in ids}
+        found = self._items.read(list(sources), deadline)
+        rows = {}
+        for source, item in found.items():
+            if isinstance(item, Retry):
+                raise item
+            if item is not None:
+                rows[sources[source]] = from_item(item)
+        return rows
 
-        False where nothing was to be done: SQS delivered message *message_id* before, or the
-        letter is older than the resolution of its row, which brought its sink in line since.
-        """
-        values = {**_item(row), "last_message": {"S": message_id}}
-        for name in ("id", "first_at", "seen", "replays"):
-            del values[name]
-        gone = [
-            field.name
-            for field in fields(row)
-            if getattr(row, field.name) is None and field.name != "replayed_at"
-        ]
-        sets = [f"#{name} = :{name}" for name in values]
-        return self._update(
-            row.id,
-            f"SET {', '.join(sets)}, #first_at = if_not_exists(#first_at, :first_at) "
-            f"REMOVE {', '.join(f'#{name}' for name in gone)} ADD #seen :one",
-            "attribute_not_exists(id) OR (#last_message <> :last_message AND "
-            "(attribute_not_exists(#resolved_at) OR #resolved_at < :last_at))",
-            {**values, "first_at": {"S": row.first_at}, "one": {"N": "1"}},
-            ["seen", *gone],
-        )
-
-    def known(self, ids: Sequence[str], message_id: str) -> set[str]:
-        """Those of *ids*, which do not repeat, whose rows have message *message_id* already.
-
-        May miss some: `record` knows them as well, but has to be sent all that a row holds.
-        """
-        found = set()
-        for at in range(0, len(ids), _AT_ONCE):
-            keys = [{"id": {"S": id_}} for id_ in ids[at : at + _AT_ONCE]]
-            with failures(f"reading from {self._name}"):
-                answer = self._clients("dynamodb").batch_get_item(
-                    RequestItems={
-                        self._name: {
-                            "Keys": keys,
-                            "ConsistentRead": True,
-                            "ProjectionExpression": "id, last_message",
-                        }
-                    }
-                )
-            for item in answer["Responses"].get(self._name, []):
-                if item.get("last_message") == {"S": message_id}:
-                    found.add(item["id"]["S"])
-        return found
+    def record(self, letter: Row, known: Row | None, deadline: Deadline) -> bool:
+        """Merge *letter* into its row, which was *known* last. False: it changes nothing there."""
+        for _ in range(_TRIES):
+            row = merged(known, letter)
+            if row is None:
+                return False
+            if self._replace(row, known):
+                return True
+            known = self.known([letter.id], deadline).get(letter.id)
+        raise Throttled(f"others are at the row {letter.id} of {self._name}")
 
     def get(self, id_: str) -> Row | None:
         """The whole row; None where there is none."""
@@ -145,7 +83,7 @@ class DeadLetterTable:
             answer = self._clients("dynamodb").get_item(
                 TableName=self._name, Key={"id": {"S": id_}}, ConsistentRead=True
             )
-        return _row(answer["Item"]) if "Item" in answer else None
+        return from_item(answer["Item"]) if "Item" in answer else None
 
     def page(
         self, which: Filter, *, limit: int, cursor: str | None, deadline: Deadline
@@ -159,7 +97,7 @@ class DeadLetterTable:
         start = _start(which.status, cursor)
         while True:
             answer = self._query(which, max(_PAGE, limit - len(found)), start)
-            found += map(_row, answer["Items"])
+            found += map(from_item, answer["Items"])
             start = answer.get("LastEvaluatedKey")
             if len(found) > limit or (start and len(found) == limit):
                 return found[:limit], _cursor(found[limit - 1])
@@ -168,35 +106,47 @@ class DeadLetterTable:
             if not deadline.remaining():
                 return found, f"{start['first_at']['S']}/{start['id']['S']}"
 
-    def resolve(self, row: Row, status: str, reason: str) -> bool:
-        """Mark *row* as replayed or discarded, for *reason*.
+    def resolve(
+        self,
+        row: Row,
+        status: str,
+        reason: str,
+        *,
+        wrote: int = 0,
+        item: AttributeMap | None = None,
+    ) -> bool:
+        """Mark *row* as replayed or discarded, for *reason*; *wrote* is the version of what a
+        replay wrote, *item* what it had read.
 
-        False where it is not open any more, or where its letter came again since *row* was read:
-        then it stays as it is.
+        False where it is not open any more, or where a letter came since *row* was read: then it
+        stays as it is.
         """
         now_s = self._clock.time_ns() / 1e9
         return self._update(
             row.id,
-            "SET #status = :status, #reason = :reason, #resolved_at = :now, "
-            "#expires_at = :expires_at",
-            "#status = :open AND #last_at = :last_at",
+            "SET #status = :status, #reason = :reason, #resolved_at = :now, #wrote = :wrote, "
+            "#state = :state, #expires_at = :expires_at",
+            "#status = :open AND #seen = :seen",
             {
                 "status": {"S": status},
                 "reason": {"S": reason},
                 "now": {"S": iso(now_s)},
+                "wrote": {"N": str(wrote)},
+                "state": {"S": state_of(item)},
                 "expires_at": {"N": str(int(now_s) + KEPT_S)},
                 "open": {"S": OPEN},
-                "last_at": {"S": row.last_at},
+                "seen": {"N": str(row.seen)},
             },
             ["resolved_at"],
         )
 
-    def failed(self, row: Row, error: Exception) -> bool:
-        """Note that a replay of *row* failed with *error*. False where it is not open any more."""
+    def failed(self, row: Row, error: Exception, *, state: str | None) -> bool:
+        """Note that a replay of *row* failed with *error*, for an item of *state* where trying it
+        again is for nothing while it is so. False where the row is not open any more."""
         return self._update(
             row.id,
-            "SET #error_class = :error_class, #error = :error, #replayed_at = :now "
-            "ADD #replays :one",
+            "SET #error_class = :error_class, #error = :error, #replayed_at = :now"
+            f"{', #state = :state' if state else ''} ADD #replays :one",
             "#status = :open",
             {
                 "error_class": {"S": type(error).__name__},
@@ -204,9 +154,66 @@ class DeadLetterTable:
                 "now": {"S": iso(self._clock.time_ns() / 1e9)},
                 "one": {"N": "1"},
                 "open": {"S": OPEN},
+                **({"state": {"S": state}} if state else {}),
             },
             ["replayed_at", "replays", "status"],
         )
+
+    def erase(self, row: Row) -> None:
+        """Remove body, payload and trace of *row*."""
+        self._update(
+            row.id,
+            "SET #erased_at = :now REMOVE #body, #payload, #trace",
+            "attribute_exists(id)",
+            {"now": {"S": iso(self._clock.time_ns() / 1e9)}},
+            ["erased_at", "body", "payload", "trace"],
+        )
+
+    def add(self, row: Row) -> None:
+        """Write *row*, which is new."""
+        with failures(f"writing to {self._name}"):
+            self._clients("dynamodb").put_item(TableName=self._name, Item=to_item(row))
+
+    def remove(self, id_: str) -> None:
+        """Delete a row; one that is gone is no error."""
+        with failures(f"writing to {self._name}"):
+            self._clients("dynamodb").delete_item(TableName=self._name, Key={"id": {"S": id_}})
+
+    def _replace(self, row: Row, known: Row | None) -> bool:
+        """Write *row* where *known* stood. False where that is not there any more."""
+        if known is not None and row.letter == known.letter:  # the older letter only counts
+            return self._update(
+                row.id,
+                "SET #seen = :more, #last_at = :last_at, #after = :after",
+                "#seen = :seen AND #status = :status",
+                {
+                    "more": {"N": str(row.seen)},
+                    "last_at": {"S": row.last_at},
+                    "after": {"N": str(row.after)},
+                    "seen": {"N": str(known.seen)},
+                    "status": {"S": known.status},
+                },
+                [],
+            )
+        request: dict[str, Any] = {"TableName": self._name, "Item": to_item(row)}
+        if known is None:
+            request["ConditionExpression"] = "attribute_not_exists(id)"
+        else:
+            request |= {
+                "ConditionExpression": "#seen = :seen AND #status = :status",
+                "ExpressionAttributeNames": {"#seen": "seen", "#status": "status"},
+                "ExpressionAttributeValues": {
+                    ":seen": {"N": str(known.seen)},
+                    ":status": {"S": known.status},
+                },
+            }
+        with failures(f"writing to {self._name}"):
+            client = self._clients("dynamodb")
+            try:
+                client.put_item(**request)
+            except client.exceptions.ConditionalCheckFailedException:
+                return False
+        return True
 
     def _query(self, which: Filter, limit: int, start: Any) -> Any:
         equal = {"status": which.status, **which.equal()}
@@ -252,37 +259,8 @@ class DeadLetterTable:
                 return False
         return True
 
-
-def _item(row: Row) -> dict[str, Any]:
-    return dict(_attributes(row))
-
-
-def _attributes(row: Row) -> Iterator[tuple[str, dict[str, str]]]:
-    for field in fields(row):
-        value = getattr(row, field.name)
-        if value is None:
-            continue
-        if isinstance(value, Payload):
-            value = value.plain()
-        if field.name in _JSON:
-            yield field.name, {"S": json.dumps(value, separators=(",", ":"), sort_keys=True)}
-        else:
-            yield field.name, {"N": str(value)} if isinstance(value, int) else {"S": value}
-
-
-def _row(item: Mapping[str, Mapping[str, str]]) -> Row:
-    values: dict[str, Any] = {}
-    for field in fields(Row):
-        if (attribute := item.get(field.name)) is None:
-            continue
-        ((tag, text),) = attribute.items()
-        if field.name in _JSON:
-            values[field.name] = json.loads(text)
-        else:
-            values[field.name] = int(text) if tag == "N" else text
-    if "payload" in values:
-        values["payload"] = Payload.read(values["payload"])
-    return Row(**values)
+    def _source(self, id_: str) -> Source:
+        return Source(self._name, {"id": {"S": id_}})
 
 
 def _cursor(row: Row) -> str:

@@ -8,19 +8,19 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import ceil
-from typing import Final
+from math import ceil, isfinite
+from typing import Any, Final
 
 from sync.aws import Clients, failures
 from sync.batches import batches
 from sync.clock import Clock
 from sync.errors import RecordError, Retry, Unavailable
-from sync.ops import Source
+from sync.ops import Source, keys_in
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2  # 1 had no messages for every sink
 LONGEST_DELAY_S: Final = 900  # SQS's limit for one message
 LIFETIME_S: Final = 14 * 24 * 3600 - 3600  # SQS keeps a message for 14 days
-_MOST_KEYS: Final = 1_000  # in one message: what a worker does well within its time
+MOST_KEYS: Final = 1_000  # in one message: what a worker does well within its time
 _MOST_MESSAGES: Final = 10  # in one SendMessageBatch
 _MOST_BYTES: Final = 250_000  # in either; SQS took 256 KB before it took 1 MiB
 
@@ -41,10 +41,10 @@ class Parked:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Keys of one sink; *tries* of a resync so far, *since* the first parking (epoch seconds),
-    which is that of each key."""
+    """Keys of one sink (None: of every sink that their models feed); *tries* of a resync so far,
+    *since* the first parking (epoch seconds), which is that of each key."""
 
-    sink: str
+    sink: str | None
     keys: tuple[Parked, ...]
     tries: int
     since: float
@@ -52,7 +52,7 @@ class Message:
     def body(self) -> str:
         return json.dumps(
             {
-                "schema": SCHEMA,
+                "schema": 1 if self.sink else SCHEMA,  # a rolled-back release reads what it can
                 "sink": self.sink,
                 "tries": self.tries,
                 "since": self.since,
@@ -70,26 +70,29 @@ class Message:
         try:
             value = json.loads(body)
             if value["schema"] > SCHEMA:
-                raise RecordError(f"a message of schema {value['schema']}; this is {SCHEMA}")
-            since = float(value["since"])
-            return cls(
-                sink=str(value["sink"]),
-                keys=tuple(
-                    Parked(Source(key["table"], key["keys"]), int(key["after"]), since)
-                    for key in value["keys"]
-                ),
-                tries=int(value["tries"]),
-                since=since,
-            )
-        except (ValueError, KeyError, TypeError) as error:
-            raise RecordError(f"not a message of parked keys: {error!r}") from error
+                raise RecordError(f"a message of schema {value['schema']!r:.20}; this is {SCHEMA}")
+            since, sink = float(value["since"]), value["sink"]
+            if not isfinite(since) or not isinstance(sink, str | None):
+                raise ValueError("it has no sink, or no time of parking")
+            keys = tuple(_parked(key, since) for key in value["keys"])
+            return cls(sink=sink, keys=keys, tries=int(value["tries"]), since=since)
+        except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
+            raise RecordError(f"not a message of parked keys: {error!r:.200}") from error
+
+
+def _parked(value: Any, since: float) -> Parked:
+    """Raises KeyError, TypeError, ValueError or OverflowError."""
+    keys = keys_in(value["keys"])
+    if keys is None or not isinstance(value["table"], str):
+        raise ValueError("a key that no item can have")
+    return Parked(Source(value["table"], keys), int(value["after"]), since)
 
 
 class Parking:
     """Sends keys to *queue_url*. *delay_s*: the least time until one is tried again.
 
-    That is longer than any request of a sink may take, so that a request whose answer was lost
-    is over when the key is resynced.
+    That is longer than any request of a sink may last (sync/waits.py), so that a request whose
+    answer was lost is over when the key is resynced.
     """
 
     def __init__(self, queue_url: str, clients: Clients, clock: Clock, *, delay_s: float) -> None:
@@ -98,8 +101,9 @@ class Parking:
         self._clock = clock
         self._delay_s = delay_s
 
-    def park(self, sink: str, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
-        """Park *keys* for *sink*; yields those that could not be, with the reason.
+    def park(self, sink: str | None, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
+        """Park *keys* for *sink* (None: for every sink); yields those that could not be, with the
+        reason.
 
         A key that was parked before, as one is that the sink's own worker could not write, keeps
         its age: it waits ever longer, and its two weeks end.
@@ -163,8 +167,10 @@ def _parts(keys: Sequence[Parked]) -> Iterator[tuple[Parked, ...]]:
     envelope = 100
     for part in batches(
         keys,
-        most=_MOST_KEYS,
+        most=MOST_KEYS,
         most_bytes=_MOST_BYTES,
-        size=lambda key: len(json.dumps(key.source.keys)) + len(key.source.table) + envelope,
+        size=lambda key: (
+            len(json.dumps(key.source.keys)) + len(json.dumps(key.source.table)) + envelope
+        ),
     ):
         yield tuple(part)

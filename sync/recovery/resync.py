@@ -15,7 +15,16 @@ from typing import Final
 from sync.change import Change, Planned
 from sync.clock import Clock
 from sync.deadline import Deadline
-from sync.errors import ModelBug, RecordError, Refused, RegistryError, Retry, SyncError, Unavailable
+from sync.errors import (
+    ModelBug,
+    NotTried,
+    RecordError,
+    Refused,
+    RegistryError,
+    Retry,
+    SyncError,
+    Unavailable,
+)
 from sync.fanout import Fanout
 from sync.ids import document_id
 from sync.items import Found, Items
@@ -43,13 +52,19 @@ Verdict = Done | Refused | RecordError | RegistryError | Retry | Unmatched
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A key, what became of it, and the op that decided so."""
+    """A key, what became of it, and the op that decided so.
+
+    *version* is that of the resync. *tried*: something was sent of which nobody knows whether it
+    is, or will be, what the table says; somebody has to come again.
+    """
 
     key: Parked
     verdict: Verdict
     found: Found = None
     op: Op | None = None
     sink: type[Sink] | None = None
+    version: int = 0
+    tried: bool = False
 
 
 class Resync:
@@ -67,9 +82,9 @@ class Resync:
         """Bring the sinks of *keys* (or only the sink of that name) in line, and say how it went.
 
         A key is Done when every op that its item asks for is written and a second reading found
-        the item unchanged. Where one sink refuses, the others are verified all the same. Keys
-        whose time has not come are Retry. Of keys of one item the one that has to wait longest
-        stands for all.
+        the item unchanged. Where one sink refuses, or may yet take it, the others are verified all
+        the same. Keys whose time has not come are Retry. Of keys of one item the one that has to
+        wait longest stands for all.
         """
         if (refusal := self._fanout.refusal(only)) is not None:
             yield from (Settled(key, refusal) for key in keys)  # reading would be for nothing
@@ -79,11 +94,11 @@ class Resync:
             if key.source not in latest or key.after > latest[key.source].after:
                 latest[key.source] = key
         waiting = list(latest.values())
-        for _ in range(ROUNDS):
+        for number in range(ROUNDS):
             if not waiting:
                 return
             settled, written = self._write(waiting, deadline, only)
-            yield from settled
+            yield from (replace(one, tried=one.tried or number > 0) for one in settled)
             waiting = []
             now = self._items.read([one.key.source for one in written], deadline)
             for one in written:
@@ -91,11 +106,12 @@ class Resync:
                 if again == one.found:
                     yield one
                 elif isinstance(again, Retry):
-                    yield replace(one, verdict=again)
+                    yield replace(one, verdict=again, tried=True)
                 else:
                     waiting.append(one.key)
         for key in waiting:
-            yield Settled(key, Unavailable("the item changed each time it was verified"))
+            changed = Unavailable("the item changed each time it was verified")
+            yield Settled(key, changed, tried=True)
 
     def _write(
         self, keys: Sequence[Parked], deadline: Deadline, only: str | None
@@ -109,7 +125,7 @@ class Resync:
                 due.append(key)
             else:
                 wait_s = (key.after - version) / 1e9
-                settled.append(Settled(key, Unavailable(f"its time comes in {wait_s:.0f} s")))
+                settled.append(Settled(key, NotTried(f"its time comes in {wait_s:.0f} s")))
         items = self._items.read([key.source for key in due], deadline)
         ops: dict[Place, Op] = {}
         askers: dict[Place, list[Parked]] = {}  # several items may ask for one op
@@ -122,28 +138,38 @@ class Resync:
             try:
                 planned = self._plan(key.source, found, version, only)
             except (RecordError, RegistryError) as error:
-                settled.append(Settled(key, error, found))
+                settled.append(Settled(key, error, found, version=version))
                 continue
             if not planned:
-                settled.append(Settled(key, Unmatched(), found))
+                settled.append(Settled(key, Unmatched(), found, version=version))
                 continue
             asked.append(key)
             for sink, op in planned:  # a sink that hands it on hands on its age
                 ops[sink, op.target, op.id] = replace(op, since=key.since)
                 askers.setdefault((sink, op.target, op.id), []).append(key)
-        ended = {key: Settled(key, Done.WRITTEN, items[key.source]) for key in asked}
+        ended = {
+            key: Settled(key, Done.WRITTEN, items[key.source], version=version) for key in asked
+        }
+        wrote: set[Parked] = set()
+        tried: set[Parked] = set()
         for sink, outcome, key in self._outcomes(ops, askers, deadline):
+            if outcome.result is Done.WRITTEN:
+                wrote.add(key)
+            elif isinstance(outcome.result, Retry) and not isinstance(outcome.result, NotTried):
+                tried.add(key)
             if outcome.result is Done.WRITTEN or isinstance(ended[key].verdict, Retry):
                 continue  # of several sinks' verdicts one that may yet pass decides
             verdict = _verdict(outcome)
             # What was tried may land yet: whoever resyncs next, by whatever clock, has to be above.
             above = max(key.after, version) if isinstance(verdict, Retry) else key.after
             ended[key] = Settled(
-                replace(key, after=above), verdict, items[key.source], outcome.op, sink
+                replace(key, after=above), verdict, items[key.source], outcome.op, sink, version
             )
         to_verify: list[Settled] = []
-        for one in ended.values():
-            (settled if isinstance(one.verdict, Retry) else to_verify).append(one)
+        for key, one in ended.items():
+            one = replace(one, tried=key in tried)
+            again = isinstance(one.verdict, Retry) and key not in wrote
+            (settled if again else to_verify).append(one)
         return settled, to_verify
 
     def _plan(self, source: Source, found: Found, version: int, only: str | None) -> list[Planned]:

@@ -86,6 +86,7 @@ def letter(settled: Settled, error: SyncError, sink: str | None) -> DeadLetter:
         sink=settled.sink.name if settled.sink else sink,
         target=settled.op.target if settled.op else None,
         document_id=settled.op.id if settled.op else None,
+        version=settled.version,
     )
 
 
@@ -96,5 +97,5 @@ def expired(verdict: Any) -> Unavailable:
     return error
 
 
-def _about(key: Parked, sink: str) -> dict[str, Any]:
+def _about(key: Parked, sink: str | None) -> dict[str, Any]:
     return {"table": key.source.table, "keys": key.source.keys, "sink": sink}

@@ -5,6 +5,7 @@ Requests keep the parameter names of AWS, so clients take them as they come: `**
 """
 
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any, Final
 
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
@@ -176,13 +177,18 @@ class Sns:
         return answer
 
 
+class NoSuchKey(ClientError): ...
+
+
 class S3:
+    exceptions: Final = SimpleNamespace(NoSuchKey=NoSuchKey)
+
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
 
     def put_object(self, **given: Any) -> dict[str, Any]:
         def effect(_partial: bool) -> dict[str, Any]:
-            self._bucket(given["Bucket"]).objects[given["Key"]] = bytes(given["Body"])
+            self._bucket(given["Bucket"]).put(given["Key"], bytes(given["Body"]))
             return {}
 
         answer: dict[str, Any] = self._aws.call("s3.put_object", effect, WHOLE | LATE)
@@ -192,10 +198,18 @@ class S3:
         def effect(_partial: bool) -> dict[str, Any]:
             body = self._bucket(given["Bucket"]).objects.get(given["Key"])
             if body is None:
-                raise client_error("NoSuchKey", given["Key"], 404)
+                raise client_error("NoSuchKey", given["Key"], 404, kind=NoSuchKey)
             return {"Body": Body(body)}
 
         answer: dict[str, Any] = self._aws.call("s3.get_object", effect)
+        return answer
+
+    def delete_object(self, **given: Any) -> dict[str, Any]:
+        def effect(_partial: bool) -> dict[str, Any]:
+            self._bucket(given["Bucket"]).objects.pop(given["Key"], None)
+            return {}
+
+        answer: dict[str, Any] = self._aws.call("s3.delete_object", effect)
         return answer
 
     def _bucket(self, name: str) -> Bucket:

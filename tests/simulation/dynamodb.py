@@ -1,11 +1,10 @@
-"""DynamoDB's client, for the tables that are streamed and for the service's own; and its streams'.
+"""DynamoDB's client, for the tables that are streamed and for the service's own.
 
 Of expressions, what the service writes is understood; anything else is refused, as AWS refuses
 what it does not understand.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, Final
@@ -15,18 +14,16 @@ from botocore.exceptions import ClientError
 from tests.simulation.aws import BATCH, Aws, client_error
 from tests.simulation.calls import LATE, WHOLE
 from tests.simulation.expressions import Names, condition, projected
-from tests.simulation.stream import Shard, Stream
 from tests.simulation.table import Item, Streamed, Table, as_bytes, as_text, key_of
 from tests.simulation.transactions import ConditionFails, Transactions, written
+
+UNLISTED: Final = frozenset({"body", "payload", "trace", "letter", "wrote", "expires_at"})
 
 
 class ConditionalCheckFailedException(ClientError): ...
 
 
 class ResourceNotFoundException(ClientError): ...
-
-
-class TrimmedDataAccessException(ClientError): ...
 
 
 class DynamoDB:
@@ -102,6 +99,29 @@ class DynamoDB:
             return {}
 
         return self._aws.call("dynamodb.update_item", effect, WHOLE | LATE)
+
+    def put_item(self, **given: Any) -> Any:
+        return self._aws.call("dynamodb.put_item", lambda _: self._put_or_delete("Put", given))
+
+    def delete_item(self, **given: Any) -> Any:
+        return self._aws.call(
+            "dynamodb.delete_item", lambda _: self._put_or_delete("Delete", given)
+        )
+
+    def _put_or_delete(self, kind: str, given: dict[str, Any]) -> dict[str, Any]:
+        table = self._table(given["TableName"])
+        key = key_of(table.names, as_text(given["Item" if kind == "Put" else "Key"]))
+        try:
+            new = written(kind, given, table.items.get(key))
+        except ConditionFails as error:
+            raise client_error(
+                "ConditionalCheckFailedException",
+                "The conditional request failed",
+                kind=ConditionalCheckFailedException,
+            ) from error
+        table.set(key, new)
+        self._world.note("row", kind, key[0][2])
+        return {}
 
     def transact_write_items(self, **given: Any) -> Any:
         return self._aws.call(
@@ -197,70 +217,4 @@ def _comparable(value: dict[str, Any]) -> Any:
 
 def _indexed(row: Item) -> Item:
     """What the dead letters' index holds of a row."""
-    return {name: value for name, value in row.items() if name not in ("body", "payload", "trace")}
-
-
-class Streams:
-    """The client of dynamodbstreams."""
-
-    exceptions: Final = SimpleNamespace(
-        ResourceNotFoundException=ResourceNotFoundException,
-        TrimmedDataAccessException=TrimmedDataAccessException,
-    )
-
-    def __init__(self, aws: Aws, streams: list[Stream]) -> None:
-        self._aws = aws
-        self._streams = {stream.arn: stream for stream in streams}
-
-    def get_shard_iterator(self, **given: Any) -> Any:
-        def effect(_partial: bool) -> dict[str, Any]:
-            stream, shard = self._shard(given["StreamArn"], given["ShardId"])
-            at = trimmed = stream.trimmed(shard)
-            if given["ShardIteratorType"] == "AT_SEQUENCE_NUMBER":
-                numbers = [record.sequence_number for record in shard.records]
-                at = numbers.index(given["SequenceNumber"])
-                if at < trimmed:
-                    raise client_error(
-                        "TrimmedDataAccessException", "trimmed", kind=TrimmedDataAccessException
-                    )
-            return {"ShardIterator": f"{given['StreamArn']} {given['ShardId']} {at}"}
-
-        return self._aws.call("dynamodbstreams.get_shard_iterator", effect)
-
-    def get_records(self, **given: Any) -> Any:
-        def effect(_partial: bool) -> dict[str, Any]:
-            arn, shard_id, at = given["ShardIterator"].split()
-            _, shard = self._shard(arn, shard_id)
-            random = self._aws.calls.world.random
-            end = int(at) + random.choice(
-                (0, 1, 7, given["Limit"])
-            )  # a page may be short, or empty
-            answer: dict[str, Any] = {
-                "Records": [_as_boto3(record.event()) for record in shard.records[int(at) : end]]
-            }
-            if not shard.closed or end < len(shard.records):
-                answer["NextShardIterator"] = f"{arn} {shard_id} {min(end, len(shard.records))}"
-            return answer
-
-        return self._aws.call("dynamodbstreams.get_records", effect)
-
-    def _shard(self, arn: str, shard_id: str) -> tuple[Stream, Shard]:
-        if arn not in self._streams:
-            raise client_error("ResourceNotFoundException", arn, kind=ResourceNotFoundException)
-        return self._streams[arn], self._streams[arn].shard(shard_id)
-
-
-def _as_boto3(event: dict[str, Any]) -> dict[str, Any]:
-    """A record as GetRecords answers it: other names, other types than a Lambda event has."""
-    body = event["dynamodb"]
-    images = {n: as_bytes(body[n]) for n in ("Keys", "NewImage", "OldImage") if n in body}
-    created = datetime.fromtimestamp(body["ApproximateCreationDateTime"], UTC)
-    record = {
-        name: value
-        for name, value in event.items()
-        if name not in ("eventSourceARN", "userIdentity", "dynamodb")
-    }
-    record["dynamodb"] = {**body, **images, "ApproximateCreationDateTime": created}
-    if who := event.get("userIdentity"):
-        record["userIdentity"] = {"Type": who["type"], "PrincipalId": who["principalId"]}
-    return record
+    return {name: value for name, value in row.items() if name not in UNLISTED}

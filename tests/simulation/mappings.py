@@ -4,14 +4,14 @@ import json
 from typing import Any, Final
 
 from local.delivery.ports import Answered, Result
-from local.delivery.rules import Discard, Invoke, Lane, Wait, failed_items
+from local.delivery.rules import Discard, Invoke, Lane, Wait, failed_items, payload
 from local.delivery.settings import MappingSettings
 from local.delivery.shards import Delivery
 from tests.simulation.calls import Calls
 from tests.simulation.functions import Function, Invocation
 from tests.simulation.queues import Message, Queue
 from tests.simulation.stream import Reader, Stream
-from tests.simulation.topic import Topic
+from tests.simulation.topic import Bucket
 from tests.simulation.world import Event
 
 POLL_S: Final = 0.25  # a shard is read four times a second (Lambda guide, with-ddb)
@@ -27,14 +27,15 @@ class StreamMapping:
         stream: Stream,
         function: Function,
         settings: MappingSettings,
-        topic: Topic,
+        bucket: Bucket,
     ) -> None:
         self._calls = calls
         self._world = calls.world
         self._stream = stream
         self._function = function
         self._settings = settings
-        self._topic = topic
+        self._bucket = bucket
+        self.lost: list[dict[str, Any]] = []  # events of which nobody was told; an alarm rings
         self._delivery = Delivery(settings)
         self._reader = Reader(stream)
         self._running: list[Invocation] = []
@@ -106,7 +107,12 @@ class StreamMapping:
                 self._invoke(lane, step)
             elif isinstance(step, Discard):
                 if not self._tell(step):
+                    before = lane.backlog
                     lane.untold(self._world.now)
+                    if lane.backlog < before:
+                        self._world.note("nobody was told of", len(step.discarded.records))
+                        self.lost += [record.event() for record in step.discarded.records]
+                        self._soon(0.0)
                     continue
                 self._world.note("given up", len(step.discarded.records))
                 lane.told()
@@ -138,10 +144,10 @@ class StreamMapping:
             self._running.append(invocation)
 
     def _tell(self, step: Discard) -> bool:
-        """Lambda's own publishing, which fails with the topic."""
+        """Lambda's own writing to the bucket, which fails with S3."""
         trouble, world = self._calls.trouble, self._world
         down = any(
-            "sns".startswith(outage.site.split(".")[0]) and outage.begins <= world.now < outage.ends
+            "s3".startswith(outage.site.split(".")[0]) and outage.begins <= world.now < outage.ends
             for outage in trouble.outages
         )
         if not trouble.over and (
@@ -149,7 +155,10 @@ class StreamMapping:
         ):
             self._calls.fired["lambda.on_failure", "unreachable"] += 1
             return False
-        self._topic.publish(json.dumps(step.discarded.document))
+        records = step.discarded.records
+        body = {**step.discarded.document, "payload": payload(records).decode()}
+        key = f"aws/lambda/{self._settings.uuid}/{world.random.getrandbits(64):016x}"
+        self._bucket.put(key, json.dumps(body).encode())
         return True
 
 

@@ -2,7 +2,7 @@
 
 import random as global_random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,8 +23,11 @@ from tests.simulation.writes import Write
 
 WRITE_S: Final = 0.01  # how long a write is under way
 MOST_STEPS: Final = 400_000  # of a seed; a few thousand are usual
+CAST_SINKS: Final = ("opensearch", "plain", "typesense")
 ROUNDS: Final = 40  # of replaying everything
 ROUND_S: Final = 60.0
+RECOVERIES: Final = 12
+SCHEDULE_S: Final = 901.0
 
 
 @dataclass(frozen=True)
@@ -102,10 +105,19 @@ class Simulation:
         if scenario.old_message:
             self._park_long_ago()
         self._rest()
-        invariants.explained(self._differences(), self.stack.rows())
-        invariants.whole(self.stack.tables, self.stack.rows())
+        self._recover()
+        lost = self._lost()
+        items = {
+            invariants.owner(table.name, {name: item[name] for name in table.names}): item
+            for table in self.stack.tables
+            for item in table
+        }
+        invariants.explained(self._differences(), self.stack.rows(), items, set(lost))
+        invariants.letters_are_few(self.stack.rows())
+        invariants.whole(self.stack.tables, self.stack.rows(), set(lost))
         self._mend()
         self._rest()
+        self._resync(lost.values())
         self._replay_all()
         invariants.nothing_differs(self._differences())
         derived.recounted(self.stack.core)
@@ -182,7 +194,12 @@ class Simulation:
         elif incident in ("replay", "replay twice"):
             for _ in range(1 if incident == "replay" else 2):
                 stack.command({"command": "dlq replay", "all": True}, lambda _answer: None)
-
+        elif incident == "recover":
+            stack.command({"command": "recover"}, lambda _answer: None)
+        elif incident == "resync":
+            table = random.choice(stack.tables).name
+            sink = random.choice((None, *CAST_SINKS))
+            stack.command({"command": "resync", "table": table, "sink": sink}, lambda _: None)
         elif incident == "show":  # a large one, if there is one: its body is in the bucket
             rows = sorted(stack.rows(), key=lambda row: (row["payload"] is None, row["id"]))
             for _ in rows[:3]:
@@ -219,6 +236,37 @@ class Simulation:
                     table.update(
                         {name: item[name] for name in table.names}, {kind.proof: {"S": "!"}}
                     )
+
+    def _recover(self) -> None:
+        """Let the schedule do what it does every quarter of an hour, until nothing is left to it.
+
+        Raises Violated if there always is.
+        """
+        for _ in range(RECOVERIES):
+            self.world.after(SCHEDULE_S, lambda: None)
+            self._rest()
+            answers: list[Any] = []
+            self.stack.command({"command": "recover"}, answers.append)
+            self._rest()
+            (answer,) = answers
+            if not answer["results"] and not answer["parked"] and not self.stack.noted():
+                return
+        raise invariants.Violated(f"recovering without end: {answer}")
+
+    def _lost(self) -> dict[invariants.Owner, dict[str, Any]]:
+        """The items of records that Lambda could tell nobody of, as a person learns from an alarm:
+        what a resync command takes."""
+        found = {}
+        for table, mapping in zip(self.stack.tables, self.stack.streams, strict=True):
+            for event in mapping.lost:
+                keys = event["dynamodb"]["Keys"]
+                found[invariants.owner(table.name, keys)] = {"table": table.name, "keys": [keys]}
+        return found
+
+    def _resync(self, lost: Iterable[dict[str, Any]]) -> None:
+        for one in lost:
+            self.stack.command({"command": "resync", **one}, lambda _answer: None)
+            self._rest()
 
     def _replay_all(self) -> None:
         """Replay until no row is open, as a person would. Raises Violated if that never is."""

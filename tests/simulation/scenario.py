@@ -19,15 +19,16 @@ SITES: Final = (
     "sns.publish_batch",
     "s3.put_object",
     "s3.get_object",
+    "s3.delete_object",
     "dynamodb.batch_get_item",
     "dynamodb.update_item",
     "dynamodb.get_item",
+    "dynamodb.put_item",
+    "dynamodb.delete_item",
     "dynamodb.query",
     "dynamodb.get_item core",
     "dynamodb.query core",
     "dynamodb.transact_write_items",
-    "dynamodbstreams.get_shard_iterator",
-    "dynamodbstreams.get_records",
     "lambda.invoke",
     "lambda.on_failure",
 )
@@ -252,6 +253,7 @@ def _incidents(random: Random, ends: float, *, few: bool) -> list[tuple[float, s
     kinds = {
         "kill": 6, "recycle": 3, "split": 2, "replace poller": 2, "rewind": 2, "restart": 2,
         "alias": 2, "block": 2, "key": 2, "replay": 3, "replay twice": 2, "show": 24,
+        "recover": 3, "resync": 3,
     }  # fmt: skip
     count = random.choice((0, 0, 4) if few else (0, 4, 8, 16))
     chosen = random.choices(tuple(kinds), tuple(kinds.values()), k=count)

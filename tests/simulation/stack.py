@@ -18,7 +18,7 @@ from sync.sinks.typesense import Typesense, TypesenseDirect
 from tests.simulation import opensearch, typesense
 from tests.simulation.aws import Aws
 from tests.simulation.calls import Calls
-from tests.simulation.dynamodb import DynamoDB, Streams
+from tests.simulation.dynamodb import DynamoDB
 from tests.simulation.functions import Function, at_once
 from tests.simulation.mappings import QueueMapping, StreamMapping
 from tests.simulation.models import CONTRIBUTIONS, CORE, KEYS, REGISTRY, PlanBug, parsed
@@ -68,7 +68,7 @@ class Stack:
         self.dead_letters = Table(world, "stream-sync-sim-dead-letters", ("id",), index=BY_STATUS)
         self.state = Table(world, "stream-sync-sim-state", ("sink",))
         self.topic = Topic(world, "dead-letters", duplicates=scenario.duplicates)
-        self.bucket = Bucket("payloads")
+        self.bucket = Bucket(world, "payloads", duplicates=scenario.duplicates)
         self.letter_queue, self.resync_queue = self._queues(scenario)
         self.typesense_letter_queue, self.typesense_queue = self._fifo_queues()
         self.aws = self._aws(scenario)
@@ -117,7 +117,7 @@ class Stack:
         yield from ("a stream" for mapping in self.streams if not mapping.idle)
         yield from ("a queue" for mapping in self.queues if not mapping.idle)
         yield from (function.name for function in self.functions if function.running)
-        if self.calls.late or self.topic.under_way:
+        if self.calls.late or self.topic.under_way or self.bucket.under_way:
             yield "something under way"
 
     def command(self, payload: dict[str, Any], done: Callable[[Any], object]) -> None:
@@ -129,9 +129,15 @@ class Stack:
 
         self.named["admin"].invoke(lambda: payload, answered)
 
+    def noted(self) -> bool:
+        """Whether the keys of a call of a person are noted still."""
+        return any(item["status"]["S"] == "running" for item in self.dead_letters)
+
     def rows(self) -> Iterator[dict[str, Any]]:
-        """The rows of the dead-letter table, plainly: keys and body are what they stand for."""
+        """The dead letters, plainly: keys and body are what they stand for."""
         for item in self.dead_letters.items.values():
+            if item["status"]["S"] == "running":
+                continue
             row = {name: next(iter(value.values())) for name, value in item.items()}
             for name in ("keys", "payload"):
                 row[name] = json.loads(row[name]) if name in row else None
@@ -152,6 +158,7 @@ class Stack:
             duplicates=scenario.duplicates,
         )
         self.topic.subscribers.append(letters.send)
+        self.bucket.created.append(letters.send)
         resync = Queue(
             self.world,
             "resync",
@@ -193,7 +200,6 @@ class Stack:
         aws.clients["dynamodb"] = DynamoDB(
             aws, [*self.tables, self.contributions, self.dead_letters, self.state]
         )
-        aws.clients["dynamodbstreams"] = Streams(aws, [table.stream for table in self.tables])
         return aws
 
     def _stream_mapping(self, stream: Stream, scenario: Scenario) -> StreamMapping:
@@ -201,10 +207,10 @@ class Stack:
             stream_arn=stream.arn,
             function_arn=self.named["stream"].arn,
             partial_responses=True,
-            on_failure_arn=self.topic.arn,
+            on_failure_arn=f"arn:aws:s3:::{self.bucket.name}",
             **scenario.mapping,
         )
-        return StreamMapping(self.calls, stream, self.named["stream"], settings, self.topic)
+        return StreamMapping(self.calls, stream, self.named["stream"], settings, self.bucket)
 
     def _function(self, name: str, scenario: Scenario) -> Function:
         env = {

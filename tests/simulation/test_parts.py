@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from sync.errors import Unavailable
+from sync.errors import Unanswered, Unavailable
 from sync.ops import Op, Source
 from sync.sinks.opensearch.answers import Rejected
 from sync.sinks.opensearch.sink import encode
@@ -73,8 +73,8 @@ class TestCalls:
         [
             (Fault.CRASH_BEFORE, 0, Killed),
             (Fault.CRASH_AFTER, 1, Killed),
-            (Fault.TIMEOUT, 0, Unavailable),
-            (Fault.TIMEOUT_DONE, 1, Unavailable),
+            (Fault.TIMEOUT, 0, Unanswered),
+            (Fault.TIMEOUT_DONE, 1, Unanswered),
             (Fault.CUT_BEFORE, 0, Unavailable),
             (Fault.CUT_AFTER, 1, Unavailable),
             (Fault.SERVER_ERROR, 0, Unavailable),

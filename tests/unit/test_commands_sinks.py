@@ -130,14 +130,18 @@ def test_a_default_image_is_mended_by_any_key_of_its_entity(account: Account) ->
     assert (by_key["counts"], pointed(account)) == ({"written": 1}, (None, None))
 
 
-@pytest.mark.parametrize("error", [Refused("no"), Unavailable("503")])
-def test_images_of_one_entity_share_their_op_and_its_verdict(error: Any, account: Account) -> None:
+@pytest.mark.parametrize(
+    ("error", "verdict"), [(Refused("no"), "failed"), (Unavailable("503"), "parked")]
+)
+def test_images_of_one_entity_share_their_op_and_its_verdict(
+    error: Any, verdict: str, account: Account
+) -> None:
     """Or all but one of them were taken for written."""
     keys = images(account, 1, 2, 3)
     account.images = sink = Failing(error)
     account.service = account.fresh()
     answer = account.call("resync", table=CORE, keys=keys, sink="default_image")
-    assert answer["counts"] == {"failed": 3}
+    assert answer["counts"] == {verdict: 3}
     assert sorted(one["keys"]["SK"]["S"] for one in answer["failures"]) == [
         f"IMG#{n}" for n in (1, 2, 3)
     ]

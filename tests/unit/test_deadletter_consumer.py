@@ -1,19 +1,18 @@
 """Whatever arrives on the dead-letter queue becomes a row, once, whole."""
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from sync.change import version_of
 from sync.deadletters.letters import DeadLetter
-from sync.deadletters.rows import keys_of, version_of
 from sync.errors import InvalidImage, RecordError
-from sync.moments import epoch, iso
-from sync.ops import Source
+from sync.moments import epoch
+from sync.ops import Source, keys_in
 from sync.recovery.parking import Message, Parked
-from tests.account import BUCKET, LETTERS, STREAM, Account
+from tests.account import BUCKET, CREATED, GIVEN_UP, LETTERS, OBJECT, Account
 from tests.records import PRODUCTS, stream_record
 
 DONE: dict[str, Any] = {"batchItemFailures": []}
@@ -33,71 +32,9 @@ def letter(record: Any, at: str = "2026-11-21T08:00:00.000+00:00") -> dict[str, 
         table=PRODUCTS,
         keys=record["dynamodb"]["Keys"],
         sink="opensearch",
+        version=version_of(record),
     )
     return {**dead.envelope(epoch(at)), "record": record}
-
-
-def range_document(records: list[Any], **info: Any) -> dict[str, Any]:
-    """What Lambda sends of a range that it gave up on (Lambda guide, services-dynamodb-errors)."""
-    numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
-    return {
-        "requestContext": {
-            "requestId": None,
-            "functionArn": "arn:aws:lambda:us-east-1:123456789012:function:stream",
-            "condition": "RetryAttemptsExhausted",
-            "approximateInvokeCount": 4,
-        },
-        "responseContext": None,
-        "version": "1.0",
-        "timestamp": "2026-11-21T08:00:00.000Z",
-        "DDBStreamBatchInfo": {
-            "shardId": "shard-1",
-            "startSequenceNumber": numbers[0],
-            "endSequenceNumber": numbers[-1],
-            "batchSize": len(records),
-            "streamArn": STREAM,
-            **info,
-        },
-    }
-
-
-class Stream:
-    """A shard in memory, two records a page; those before *trimmed* are past retention."""
-
-    class exceptions:  # noqa: N801 - as clients name it
-        class ResourceNotFoundException(ClientError):
-            pass
-
-        class TrimmedDataAccessException(ClientError):
-            pass
-
-    def __init__(self, records: list[Any], *, trimmed: int = 0) -> None:
-        self.records = records
-        self.trimmed = trimmed
-        self.fails: Exception | None = None
-
-    def get_shard_iterator(self, **request: Any) -> Any:
-        if self.fails:
-            raise self.fails
-        assert (request["StreamArn"], request["ShardId"]) == (STREAM, "shard-1")
-        if request["ShardIteratorType"] == "TRIM_HORIZON":
-            return {"ShardIterator": str(self.trimmed)}
-        numbers = [record["dynamodb"]["SequenceNumber"] for record in self.records]
-        at = numbers.index(request["SequenceNumber"])
-        if at < self.trimmed:
-            raise self.exceptions.TrimmedDataAccessException({"Error": {}}, "GetShardIterator")
-        return {"ShardIterator": str(at)}
-
-    def get_records(self, ShardIterator: str, Limit: int) -> Any:  # noqa: N803
-        at = int(ShardIterator)
-        page = []
-        for record in self.records[at : at + 2]:
-            body = dict(record["dynamodb"])
-            created = datetime.fromtimestamp(body["ApproximateCreationDateTime"], UTC)
-            raw = {k: v for k, v in record.items() if k != "eventSourceARN"}
-            page.append({**raw, "dynamodb": {**body, "ApproximateCreationDateTime": created}})
-        more = at + 2 < len(self.records)
-        return {"Records": page, **({"NextShardIterator": str(at + 2)} if more else {})}
 
 
 def test_a_quarantined_record_becomes_a_row_that_holds_it_whole(account: Account) -> None:
@@ -122,36 +59,49 @@ def test_a_message_delivered_twice_is_one_letter(account: Account) -> None:
     assert [row["seen"] for row in account.rows()] == [1]
 
 
-def test_a_letter_published_twice_is_one_row_that_counts(account: Account) -> None:
+def test_a_letter_published_twice_is_one_letter(account: Account) -> None:
     """Lambda delivers a batch again, and its letters with it."""
     account.consume(letter(poison()), message_id="one")
     account.consume(letter(poison(), at="2026-11-21T08:00:05+00:00"), message_id="two")
+    assert [row["seen"] for row in account.rows()] == [1]
+
+
+def test_letters_of_one_key_and_sink_are_one_row_with_the_newest(account: Account) -> None:
+    """In whatever order they come."""
+    first, second, third = (letter(poison(text=f"t{n}", number=n)) for n in (1, 2, 3))
+    for n, message in enumerate((first, third, second)):
+        account.consume(message, message_id=f"m{n}")
     (row,) = account.rows()
-    assert row["seen"] == 2
-    assert (row["first_at"], row["last_at"]) == (
-        "2026-11-21T08:00:00.000Z",
-        "2026-11-21T08:00:05.000Z",
-    )
+    assert (row["seen"], row["version"]) == (3, third["version"])
+    shown = account.call("dlq show", id=row["id"])
+    assert shown["body"] == third["record"]
+    assert shown["meanwhile"].startswith("opensearch still holds what was written last")
+
+
+def test_a_letter_of_another_sink_has_a_row_of_its_own(account: Account) -> None:
+    """Each is brought in line by itself."""
+    account.consume(letter(poison()), {**letter(poison()), "sink": "typesense"})
+    assert sorted(row["sink"] for row in account.rows()) == ["opensearch", "typesense"]
 
 
 def test_a_resolved_row_that_fails_again_is_open_again(account: Account) -> None:
     """And does not expire."""
-    account.consume(letter(poison()), message_id="one")
+    account.consume(letter(poison(number=1)), message_id="one")
     account.call("dlq discard", ids=[account.rows()[0]["id"]], reason="test data")
     (resolved,) = account.rows("discarded")
-    later = iso(epoch(resolved["resolved_at"]) + 60)
-    account.consume(letter(poison(), at=later), message_id="two")
+    account.consume(letter(poison(number=2)), message_id="two")
     (row,) = account.rows()
     assert row["id"] == resolved["id"]
     raw = account.dynamodb.get_item(TableName=LETTERS, Key={"id": {"S": row["id"]}})["Item"]
     assert not {"expires_at", "resolved_at", "reason"} & set(raw)
 
 
-def test_a_late_copy_of_a_letter_does_not_open_its_resolved_row(account: Account) -> None:
-    """It tells of the failure that the resolution came after."""
-    account.consume(letter(poison()), message_id="one")
+@pytest.mark.parametrize("late", [1, 2], ids=["an older one", "a copy"])
+def test_a_late_letter_does_not_open_its_discarded_row(late: int, account: Account) -> None:
+    """A person has seen what is as new."""
+    account.consume(letter(poison(number=2)), message_id="one")
     account.call("dlq discard", ids=[account.rows()[0]["id"]], reason="test data")
-    account.consume(letter(poison()), message_id="two")
+    account.consume(letter(poison(number=late)), message_id="two")
     assert account.rows() == []
 
 
@@ -180,64 +130,66 @@ def test_a_large_body_goes_to_s3(account: Account) -> None:
     assert account.call("dlq show", id=row["id"])["body"] == record
 
 
-def test_the_records_of_a_range_are_fetched_at_once(account: Account) -> None:
-    """From its first to its last number, over pages, and no others."""
-    records = [poison(f"p{n}", number=n) for n in range(1, 8)]
-    records[2]["dynamodb"]["NewImage"]["photo"] = {"B": b"\x00"}
-    account.stream = Stream(records)
-    assert account.consume(range_document(records[1:6])) == DONE
-    rows = sorted(account.rows(), key=lambda row: str(row["keys"]))
-    assert [row["keys"]["productId"]["S"] for row in rows] == ["p2", "p3", "p4", "p5", "p6"]
-    assert {row["kind"] for row in rows} == {"given-up"}
-    assert {row["error_class"] for row in rows} == {"RetryAttemptsExhausted"}
-    bodies = [account.call("dlq show", id=row["id"])["body"] for row in rows]
-    assert bodies[0] == records[1]
-    assert bodies[1]["dynamodb"]["NewImage"]["photo"] == {"B": "AA=="}
-
-
-def test_a_range_past_retention_says_what_covers_it(account: Account) -> None:
-    """Those records that are there are kept all the same."""
+def test_the_records_that_lambda_gave_up_on_are_kept_whole(account: Account) -> None:
+    """As it wrote them to the bucket, which then needs them no more."""
     records = [poison(f"p{n}", number=n) for n in range(1, 6)]
-    account.stream = Stream(records, trimmed=3)
-    assert account.consume(range_document(records)) == DONE
-    by_kind = {row["kind"]: row for row in account.rows()}
-    assert sorted(row["kind"] for row in account.rows()) == ["given-up", "given-up", "lost-range"]
-    assert "has 2 of the 5 records" in by_kind["lost-range"]["error"]
-    assert f"python -m sync resync --table {PRODUCTS}" in by_kind["lost-range"]["error"]
-    assert by_kind["lost-range"]["table"] == PRODUCTS
+    assert account.give_up(records) == DONE
+    rows = sorted(account.rows(), key=lambda row: str(row["keys"]))
+    assert [row["keys"]["productId"]["S"] for row in rows] == ["p1", "p2", "p3", "p4", "p5"]
+    assert {(row["kind"], row["error_class"]) for row in rows} == {
+        ("given-up", "RetryAttemptsExhausted")
+    }
+    assert [account.call("dlq show", id=row["id"])["body"] for row in rows] == records
+    assert "Contents" not in account.boto("s3").list_objects_v2(Bucket=BUCKET)
+    assert account.consume(CREATED, message_id="again") == DONE  # S3 tells at least once
+    assert len(account.rows()) == 5
 
 
-def test_a_range_older_than_its_stream_is_not_looked_for(account: Account) -> None:
-    """The open shard has a day of newer records, to be paged through for nothing."""
-    records = [poison()]
-    account.stream = Stream(records)
-    account.stream.fails = AssertionError("the stream was read")
-    old = "2000-01-01T00:00:00Z"
-    assert account.consume(range_document(records, approximateArrivalOfLastRecord=old)) == DONE
-    (row,) = account.rows()
-    assert (row["kind"], "has 0 of the 1 records" in row["error"]) == ("lost-range", True)
+def test_a_record_that_is_none_costs_no_other_of_its_object(account: Account) -> None:
+    """It has a row of its own, whole."""
+    odd: list[Any] = ["text", None, {"dynamodb": 5}, {"eventID": ["x"], "dynamodb": {"Keys": 1}}]
+    assert account.give_up([poison(), *odd]) == DONE
+    rows = account.rows()
+    assert [row.get("keys") for row in rows].count({"productId": {"S": "p"}}) == 1
+    bodies = [account.call("dlq show", id=row["id"])["body"] for row in rows]
+    assert all(one in bodies for one in odd)
 
 
-def test_a_range_of_a_stream_that_is_gone_is_lost_as_a_whole(account: Account) -> None:
-    """Its table was removed, or its stream switched off and on."""
-    records = [poison()]
-    account.stream = Stream(records)
-    account.stream.fails = Stream.exceptions.ResourceNotFoundException({"Error": {}}, "Get")
-    assert account.consume(range_document(records)) == DONE
-    (row,) = account.rows()
-    assert (row["kind"], "has 0 of the 1 records" in row["error"]) == ("lost-range", True)
-
-
-def test_a_stream_that_does_not_answer_brings_the_message_again(account: Account) -> None:
-    """Its records must not be given up for that; other messages go on."""
-    records = [poison()]
-    account.stream = Stream(records)
-    account.stream.fails = ClientError(
-        {"Error": {"Code": "LimitExceededException"}}, "GetShardIterator"
+@pytest.mark.parametrize("payload", ["{}", "no JSON", '{"Records": []}', '{"Records": 5}'])
+def test_an_object_that_cannot_be_read_is_kept_as_it_is(payload: str, account: Account) -> None:
+    """In a row, and in the bucket."""
+    account.boto("s3").put_object(
+        Bucket=BUCKET, Key=OBJECT, Body=json.dumps({**GIVEN_UP, "payload": payload})
     )
-    answer = account.consume(range_document(records), letter(poison()))
+    assert account.consume(CREATED) == DONE
+    (row,) = account.rows()
+    assert row["kind"] == "unknown"
+    assert account.call("dlq show", id=row["id"])["body"]["payload"] == payload
+    assert len(account.boto("s3").list_objects_v2(Bucket=BUCKET)["Contents"]) == 1
+
+
+def test_a_bucket_that_does_not_answer_brings_the_message_again(account: Account) -> None:
+    """Its records must not be given up for that; other messages go on."""
+    account.boto("s3").delete_bucket(Bucket=BUCKET)
+    answer = account.consume(CREATED, letter(poison()))
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m-0"}]}
     assert len(account.rows()) == 1
+
+
+def test_the_notification_that_s3_sends_as_a_test_is_no_letter(account: Account) -> None:
+    """It comes when the stack is made."""
+    test = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET}
+    assert account.consume(test) == DONE
+    assert account.rows() == []
+
+
+def test_a_range_without_its_records_says_what_covers_it(account: Account) -> None:
+    """To a topic Lambda tells numbers alone."""
+    assert account.consume(GIVEN_UP) == DONE
+    (row,) = account.rows()
+    assert (row["kind"], row["table"]) == ("lost-range", PRODUCTS)
+    assert "gave up on 9 records" in row["error"]
+    assert f"python -m sync resync --table {PRODUCTS}" in row["error"]
 
 
 def test_an_invocation_that_failed_is_kept_with_its_payload(account: Account) -> None:
@@ -290,23 +242,23 @@ class Letters:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.client, name)
 
-    def update_item(self, **request: Any) -> Any:
-        keys = json.loads(request["ExpressionAttributeValues"][":keys"]["S"])
+    def put_item(self, **request: Any) -> Any:
+        keys = json.loads(request["Item"]["keys"]["S"])
         self.written.append(keys["productId"]["S"])
         if self.written[-1] == self.fails:
-            raise ClientError({"Error": {"Code": "InternalServerError"}}, "UpdateItem")
-        return self.client.update_item(**request)
+            raise ClientError({"Error": {"Code": "InternalServerError"}}, "PutItem")
+        return self.client.put_item(**request)
 
 
 def test_a_row_that_cannot_be_kept_delays_no_other(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a range the stream may have nothing left tomorrow."""
-    account.stream = Stream(records := [poison(f"p{n}", number=n) for n in range(1, 5)])
+    """The message comes again, for that one."""
+    records = [poison(f"p{n}", number=n) for n in range(1, 5)]
     table = Letters(account.dynamodb, fails="p2")
     monkeypatch.setattr(account.service.dead_letter_table, "_clients", lambda _: table)
     again = {"batchItemFailures": [{"itemIdentifier": "m-0"}]}
-    assert account.consume(range_document(records)) == again
+    assert account.give_up(records) == again
     assert table.written == ["p1", "p2", "p3", "p4"]
     kept = {row["keys"]["productId"]["S"] for row in account.rows()}
     assert kept == {"p1", "p3", "p4"}
@@ -315,13 +267,13 @@ def test_a_row_that_cannot_be_kept_delays_no_other(
 def test_a_message_that_comes_again_does_only_what_is_left(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Or a range that takes longer than an invocation would never be done."""
-    account.stream = Stream(records := [poison(f"p{n}", number=n) for n in range(1, 5)])
+    """Or a batch that takes longer than an invocation would never be done."""
+    records = [poison(f"p{n}", number=n) for n in range(1, 5)]
     table = Letters(account.dynamodb, fails="p2")
     monkeypatch.setattr(account.service.dead_letter_table, "_clients", lambda _: table)
-    account.consume(range_document(records))
+    account.give_up(records)
     table.written, table.fails = [], ""
-    assert account.consume(range_document(records)) == DONE
+    assert account.give_up(records) == DONE
     assert table.written == ["p2"]
     assert [row["seen"] for row in account.rows()] == [1] * 4
 
@@ -337,8 +289,9 @@ def test_a_message_that_comes_again_does_only_what_is_left(
         '{"kind": "quarantined", "schema": 2, "id": "x"}',
         '{"kind": "quarantined", "schema": 1, "id": "x", "at": "noon", "error": {}}',
         '{"DDBStreamBatchInfo": {}}',
-        '{"DDBStreamBatchInfo": {"streamArn": "a", "shardId": "s", "startSequenceNumber": "9", '
-        '"endSequenceNumber": "1", "batchSize": 1}}',
+        '{"Records": []}',
+        '{"Records": [{"s3": 5}]}',
+        '{"Records": [{"s3": {"bucket": {"name": "b"}, "object": {"key": 5}}}]}',
         '{"requestPayload": {}}',
         '{"sink": "opensearch", "keys": [{}], "schema": 1}',
         '{"sink": "s", "keys": [], "schema": 99}',
@@ -375,7 +328,7 @@ def test_messages_of_a_queue_that_is_not_ours_are_refused(account: Account) -> N
 )
 def test_keys_that_are_none_are_not_taken_for_keys(keys: Any) -> None:
     """They would fail every key that is read with them."""
-    assert keys_of(keys) is None
+    assert keys_in(keys) is None
 
 
 def test_a_version_that_cannot_be_told_is_none() -> None:

@@ -82,7 +82,9 @@ def test_a_letter_has_the_time_of_the_service_s_clock(aws: Aws) -> None:
     assert list(aws.letters().publish([letter(text="é" * 300_000)])) == []
     (message,) = aws.received()
     assert message["at"] == "2026-11-21T08:01:00.000Z"
-    assert message["payload"]["key"].startswith("quarantined/2026/11/21/")
+    key = message["payload"]["key"]
+    assert key.startswith("letters/")
+    assert key.endswith(f"/{message['id']}.json")
 
 
 def test_a_large_record_goes_through_s3(aws: Aws) -> None:

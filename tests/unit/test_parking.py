@@ -156,7 +156,7 @@ def test_parking_again_keeps_the_first_time_and_counts() -> None:
         "text",
         "[]",
         "{}",
-        json.dumps({"schema": 2, "sink": "s", "tries": 0, "since": 0, "keys": []}),
+        json.dumps({"schema": 3, "sink": "s", "tries": 0, "since": 0, "keys": []}),
         json.dumps({"schema": 1, "sink": "s", "tries": 0, "since": 0, "keys": [{"table": "t"}]}),
     ],
 )

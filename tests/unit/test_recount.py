@@ -1,7 +1,7 @@
 """Comparing links, contributions and counters, and mending what differs."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,8 @@ from sync.fanout import Fanout
 from sync.items import Items
 from sync.model import Model, Route
 from sync.ops import Source
+from sync.recovery.by_hand import ByHand
+from sync.recovery.parking import Parked
 from sync.recovery.resync import Resync
 from sync.registry import Registry
 from sync.sinks.counters import Counted, Counters
@@ -22,6 +24,7 @@ from sync.sinks.counters.recount import CounterDrift, Family, Page, Recount, fam
 from tests.clocks import ManualClock
 from tests.derived import FAMILY, Fault, Tables, counted, in_process, no_fault, patient, says, write
 from tests.records import CORE, core_keys
+from tests.typesense_line import Kept
 
 PARTITION = "FAA#LINKS"
 
@@ -39,6 +42,16 @@ class Link(Model):
             yield change.put(Counters, FAMILY, Counted(*map(str, parts)).body())
         else:
             yield change.delete(Counters, FAMILY)
+
+
+class Notes:
+    """A journal of calls that never die."""
+
+    def begin(self, keys: Sequence[Parked], sink: str | None) -> str:
+        return "note"
+
+    def end(self, id_: str) -> None:
+        assert id_ == "note"
 
 
 class World:
@@ -77,7 +90,8 @@ class World:
         registry = Registry([Link], "test")
         resync = Resync(registry, Fanout({Counters: sink}, clock), Items(client), clock)
         (family,) = families(registry)
-        return Recount(family, sink, registry, resync, client)
+        by_hand = ByHand(resync, Kept(), Notes())
+        return Recount(family, sink, registry, by_hand, client)
 
     def run(self, *, repair: bool, limit: int = 1_000, fault: Fault = no_fault) -> list[Page]:
         pages: list[Page] = []

@@ -25,8 +25,8 @@ from sync.ids import document_id
 from sync.items import Found, Items, text_only, wire
 from sync.ops import AttributeMap, Done, Source
 from sync.patterns import literal
+from sync.recovery.by_hand import ByHand
 from sync.recovery.parking import Parked
-from sync.recovery.resync import Resync
 from sync.registry import Registry
 from sync.sinks.counters.actions import replace
 from sync.sinks.counters.rows import FAMILIES, Contribution, Counter, count_of, row_id, source_of
@@ -115,7 +115,7 @@ class Recount:
         family: Family,
         sink: Counters,
         registry: Registry,
-        resync: Resync,
+        resync: ByHand,
         clients: Clients,
     ) -> None:
         self._family = family

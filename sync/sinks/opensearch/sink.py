@@ -11,7 +11,7 @@ import orjson
 from sync.backoff import full_jitter
 from sync.batches import batches
 from sync.deadline import Deadline
-from sync.errors import Misconfigured, Refused, Retry, Unanswered, Unavailable
+from sync.errors import Misconfigured, NotTried, Refused, Retry, Unanswered
 from sync.ids import MAX_ID_BYTES
 from sync.ops import Op, Outcome
 from sync.sinks.opensearch.answers import HARMLESS_ID, Rejected, Result, action, read_items
@@ -191,7 +191,7 @@ class OpenSearch:
         """
         timeout_s = _timeout_s(self.timeout_s, deadline)
         if timeout_s < MARGIN_S:
-            raise Unavailable("no time is left before the deadline")
+            raise NotTried("no time is left before the deadline")
         guarded = sorted(targets - {line.op.target for line in group if line.op.body is not None})
         body = b"".join([harmless_update(t) for t in guarded] + [line.data for line in group])
         answer = self._client.bulk(body, timeout_s)

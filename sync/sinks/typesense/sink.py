@@ -8,7 +8,7 @@ from sync.aws import client as aws_client
 from sync.backoff import full_jitter
 from sync.batches import batches
 from sync.deadline import Deadline
-from sync.errors import Misconfigured, Refused, Retry, Unanswered, Unavailable
+from sync.errors import Misconfigured, NotTried, Refused, Retry, Unanswered
 from sync.ops import Op, Outcome
 from sync.sinks.typesense.answers import (
     Busy,
@@ -209,7 +209,7 @@ class TypesenseDirect:
         """The result of each line of one request. Raises Retry, or TooLarge."""
         timeout_s = min(self.timeout_s, deadline.remaining() - MARGIN_S)
         if timeout_s < MARGIN_S:
-            raise Unavailable("no time is left before the deadline")
+            raise NotTried("no time is left before the deadline")
         ops = [line.op for line in lines]
         try:
             if ops[0].body is None:

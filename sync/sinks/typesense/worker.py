@@ -197,7 +197,6 @@ def _lane(record: Mapping[str, Any]) -> str:
 def _letter(op: Op, error: Refused | Retry) -> DeadLetter:
     document = None if op.body is None else op.body.decode()
     return DeadLetter(
-        # Without its version, so that a document that is refused again is the same letter.
         {"table": op.source.table, "keys": op.source.keys, "document": document},
         error,
         table=op.source.table,
@@ -205,4 +204,5 @@ def _letter(op: Op, error: Refused | Retry) -> DeadLetter:
         sink=Typesense.name,
         target=op.target,
         document_id=op.id,
+        version=op.version,
     )

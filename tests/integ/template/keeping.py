@@ -3,7 +3,8 @@
 import json
 from dataclasses import fields
 
-from sync.deadletters.table import INDEX, Row
+from sync.deadletters.row import Row
+from sync.deadletters.table import INDEX
 from tests.integ.template.reading import Planted, Template, of_type, properties
 
 

@@ -173,7 +173,7 @@ PLANTED = {
         rules.Lane,
         "untold",
         lambda lane, now: lane.told(),
-        (test_rules.test_a_document_is_sent_until_it_arrives,),
+        (test_rules.test_a_document_is_sent_again_but_not_for_ever,),
     ),
 }
 

@@ -16,7 +16,7 @@ from local.delivery.ports import (
     Unreachable,
 )
 from local.delivery.records import Record
-from local.delivery.rules import Backoff
+from local.delivery.rules import DESTINATION_TRIES, Backoff
 from tests.unit.delivery.lanes import ERROR, OK, mapping, numbers, record
 
 LONG_S = 20.0  # nothing takes so long unless it is broken
@@ -143,12 +143,23 @@ def test_a_failed_batch_is_retried_and_discarded() -> None:
 
 def test_an_unreachable_destination_is_told_later() -> None:
     """The document is sent once, when it can be."""
-    stream, function, outbox = Stream(), Function(ERROR), Outbox(away=3)
+    stream, function, outbox = Stream(), Function(ERROR), Outbox(away=2)
     stream.put(record(1))
     with driver(stream, function, destination=outbox, maximum_retry_attempts=0) as one:
         assert one.drain(LONG_S)
     assert outbox.sent == [[1]]
-    assert one.counts.errors == 3
+    assert (one.counts.errors, one.counts.lost) == (2, 0)
+
+
+def test_a_destination_that_stays_unreachable_loses_the_document() -> None:
+    """As on AWS, where a metric counts it; the shard moves on."""
+    stream, function, outbox = Stream(), Function(ERROR), Outbox(away=DESTINATION_TRIES)
+    stream.put(record(1))
+    stream.put(record(2))
+    with driver(stream, function, destination=outbox, maximum_retry_attempts=0) as one:
+        assert one.drain(LONG_S)
+    assert outbox.sent == []
+    assert (one.counts.errors, one.counts.lost, one.counts.delivered) == (3, 1, 1)
 
 
 def test_an_unreachable_stream_is_read_later() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from local.delivery import rules
 from local.delivery.ports import Answered, NotInvoked
-from local.delivery.rules import Backoff, Discard, Idle, Invoke, Lane, Wait
+from local.delivery.rules import DESTINATION_TRIES, Backoff, Discard, Idle, Invoke, Lane, Wait
 from tests.unit.delivery.lanes import (
     ERROR,
     FUNCTION,
@@ -367,15 +367,20 @@ def test_a_reported_failure_is_no_function_error() -> None:
     assert step.discarded.document["responseContext"]["functionError"] is None
 
 
-def test_a_document_is_sent_until_it_arrives() -> None:
-    """A destination that can't be told is told later, the same once, and the lane waits for it."""
-    one = lane(*records(1, 2), batch_size=1, maximum_retry_attempts=0)
+def test_a_document_is_sent_again_but_not_for_ever() -> None:
+    """A destination that can't be told is told later, the same once, and the lane waits for it;
+    after some tries the document is lost, and the lane moves on."""
+    one = lane(*records(1, 3), batch_size=1, maximum_retry_attempts=0)
     one.next(NOW)
     one.answered(ERROR, NOW)
     first = one.next(NOW)
-    one.untold(NOW)
+    assert not one.untold(NOW)
     waiting = one.next(NOW)
     assert isinstance(waiting, Wait)
     assert one.next(waiting.until) == first
     one.told()
-    assert play(one) == [[2]]
+    one.next(NOW)
+    one.answered(ERROR, NOW)
+    assert isinstance(one.next(NOW), Discard)
+    assert [one.untold(NOW) for _ in range(DESTINATION_TRIES)] == [False, False, True]
+    assert play(one) == [[3]]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.deadline import Deadline
-from sync.errors import Misconfigured, Refused, Throttled, Unanswered, Unavailable
+from sync.errors import Misconfigured, NotTried, Refused, Throttled, Unanswered, Unavailable
 from sync.ops import Done, Op, Source
 from sync.sinks.opensearch import sink as module
 from sync.sinks.opensearch.answers import HARMLESS_ID, Rejected
@@ -149,7 +149,7 @@ def test_time_may_run_out_while_halving() -> None:
             raise Rejected(400, "no")
 
     results = write(Destination(rejects_8), [put(n) for n in range(10)], clock.deadline(5))
-    assert results == {f"{n}": Done.WRITTEN if n < 7 else Unavailable for n in range(10)}
+    assert results == {f"{n}": Done.WRITTEN if n < 7 else NotTried for n in range(10)}
 
 
 def test_trouble_while_halving_is_tried_again() -> None:

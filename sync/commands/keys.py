@@ -1,0 +1,38 @@
+"""Checking the table and keys that a person names."""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sync.errors import ConfigError, RecordError, RegistryError
+from sync.ops import AttributeMap, canonical, keys_in
+
+if TYPE_CHECKING:
+    from sync.service import Service
+
+
+def key_names(service: "Service", table: str) -> Sequence[str]:
+    """The key attributes of *table*. Raises ConfigError where no model is of it."""
+    tables = service.registry.tables
+    if table not in tables:
+        raise ConfigError(f"no model is of the table {table!r}; there are: {', '.join(tables)}")
+    return tables[table]
+
+
+def checked(service: "Service", table: str, key: Any, names: Sequence[str]) -> AttributeMap:
+    """*key* as DynamoDB writes it; one that is none would fail every key that is read with it.
+
+    Raises ConfigError that shows it.
+    """
+    shown = json.dumps(key)[:200]
+    if set(key) != set(names):
+        raise ConfigError(f"{shown}: a key of {table} has {' and '.join(names)}")
+    if keys_in(key) is None:
+        raise ConfigError(f"{shown}: bad key: an attribute is a text, a number or binary")
+    try:
+        service.registry.match(table, key)
+    except RecordError as error:
+        raise ConfigError(f"{shown}: {error}") from error
+    except RegistryError:
+        pass  # two models want it: that is told as its failure
+    return canonical(key)

@@ -1,0 +1,73 @@
+"""Notes of the keys that a call of a person is writing, in the dead-letter table."""
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import uuid4
+
+from sync.clock import Clock
+from sync.deadletters.row import RUNNING, Row
+from sync.deadletters.table import DeadLetterTable, Filter
+from sync.deadline import Deadline
+from sync.log import logger
+from sync.moments import epoch, iso
+from sync.recovery.parking import Message, Parked, Parking
+
+LONGEST_CALL_S: Final = 900  # that a function may run (Lambda quotas)
+_PAGE: Final = 100
+
+
+class TableJournal:
+    """Each note is a row of kind `by-hand` and status `running`, whose body is a message of parked
+    keys. It goes when its call ends."""
+
+    def __init__(self, table: DeadLetterTable, clock: Clock) -> None:
+        self._table = table
+        self._clock = clock
+
+    def begin(self, keys: Sequence[Parked], sink: str | None) -> str:
+        """Note *keys*; returns the note's id. Raises Retry."""
+        now_s = self._clock.time_ns() / 1e9
+        note = Row(
+            id=uuid4().hex,
+            kind="by-hand",
+            first_at=iso(now_s),
+            last_at=iso(now_s),
+            status=RUNNING,
+            sink=sink,
+            body=Message(sink, tuple(keys), 0, now_s).body(),
+        )
+        self._table.add(note)
+        return note.id
+
+    def end(self, id_: str) -> None:
+        """Forget a note. Raises Retry."""
+        self._table.remove(id_)
+
+    def take_over(self, parking: Parking, deadline: Deadline) -> int:
+        """Park the keys of calls that died; returns how many. Raises Retry."""
+        parked = 0
+        cursor: str | None = None
+        while True:
+            notes, cursor = self._table.page(
+                Filter(status=RUNNING), limit=_PAGE, cursor=cursor, deadline=deadline
+            )
+            for note in notes:
+                age_s = self._clock.time_ns() / 1e9 - epoch(note.first_at)
+                if age_s > LONGEST_CALL_S:
+                    parked += self._park(note.id, parking)
+            if cursor is None or not deadline.remaining():
+                return parked
+
+    def _park(self, id_: str, parking: Parking) -> int:
+        note = self._table.get(id_)  # a list has no bodies
+        if note is None or note.body is None:
+            return 0
+        message = Message.read(note.body)
+        logger.warning(
+            "a call died; its keys are parked",
+            extra={"sink": message.sink, "count": len(message.keys), "note": id_},
+        )
+        for _, error in parking.park(message.sink, message.keys):
+            raise error
+        self._table.remove(id_)
+        return len(message.keys)
