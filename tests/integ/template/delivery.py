@@ -1,5 +1,11 @@
 """Streams, queues and the functions that they invoke."""
 
+import json
+import re
+
+from local.deploy import SETTINGS
+from local.paths import ROOT
+from sync.cli import calls
 from sync.waits import effect_s
 from tests.integ.template.reading import Planted, Template, functions, of_type, properties, shown
 
@@ -109,6 +115,19 @@ def what_fails_when_invoked_asynchronously_is_a_dead_letter(template: Template) 
     }
 
 
+def whoever_invokes_admin_waits_longer_than_it_may_take(template: Template) -> None:
+    longest_s = functions(template)["AdminLambdaFunction"]["Timeout"]
+    scripts = json.loads((ROOT / "package.json").read_text())["scripts"]
+    told = (ROOT / "docs" / "commands.md").read_text()
+    for waits_ms in (
+        SETTINGS["AWS_CLIENT_TIMEOUT"],
+        re.findall(r"AWS_CLIENT_TIMEOUT=(\d+)", scripts["invoke"])[0],
+        re.findall(r"AWS_CLIENT_TIMEOUT=(\d+)", told)[0],
+    ):
+        assert int(waits_ms) > longest_s * 1000
+    assert longest_s == calls.LONGEST_S
+
+
 def streams_carry_new_and_old_images(template: Template) -> None:
     for name in ("CoreTable", "ProductsTable"):
         view = properties(template, name)["StreamSpecification"]
@@ -195,6 +214,10 @@ PLANTED: Planted = {
     what_fails_when_invoked_asynchronously_is_a_dead_letter: (
         ("AdminLambdaEvConf", "Properties", "DestinationConfig"),
         {},
+    ),
+    whoever_invokes_admin_waits_longer_than_it_may_take: (
+        ("AdminLambdaFunction", "Properties", "Timeout"),
+        900,
     ),
     streams_carry_new_and_old_images: (
         ("CoreTable", "Properties", "StreamSpecification", "StreamViewType"),
