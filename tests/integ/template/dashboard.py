@@ -15,7 +15,7 @@ from tests.integ.template.reading import (
 
 NAMED = re.compile(r"\$\{([\w:]+)(?:\.\w+)?\}")
 SEARCH = re.compile(
-    r"SEARCH\('\{stream-sync,stage,sink\} MetricName=\"(\w+)\" stage=\"prod\"', '(\w+)', 60\)"
+    r"SEARCH\('\{\"stream-sync\",stage,sink\} MetricName=\"(\w+)\" stage=\"prod\"', '(\w+)', 60\)"
 )
 
 
