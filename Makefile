@@ -4,6 +4,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 RUN := .venv/bin/python
 STAGE ?= dev
+REGION ?= $(or $(AWS_REGION),us-east-1)
 
 .PHONY: help setup demo test unit lint fix bench up down logs package mappings requirements deploy remove clean
 
@@ -66,18 +67,18 @@ mappings: setup ## bring mappings/ up to date with the models
 	@$(RUN) -m sync mappings write
 
 requirements: setup ## pin anew from requirements/*.in
-	@cd requirements && for f in uv emulator dev; do \
+	@cd requirements && for f in uv emulator checkov dev; do \
 	  ../.venv/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header $$f.in -o $$f.txt; done
 	@.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -c requirements/dev.txt requirements/runtime.in -o requirements.txt
 	@cd requirements && for f in data java; do \
 	  ../.venv/bin/uv pip compile -q --no-deps --universal --python-version 3.11 --generate-hashes --no-header $$f.in -o $$f.txt; done
 
 deploy: package ## to AWS, as STAGE (default dev), with PARAMS='--param=typesenseUrl=…'
-	@npx osls deploy --stage $(STAGE) $(PARAMS)
-	@npx osls invoke --stage $(STAGE) $(PARAMS) --function admin --data '{"command": "mappings apply"}'
+	@npx osls deploy --stage $(STAGE) --region $(REGION) $(PARAMS)
+	@AWS_DEFAULT_REGION=$(REGION) $(RUN) -m sync mappings apply --stage $(STAGE) || test $$? -eq 3
 
 remove: setup ## take STAGE down again (tables and bucket stay)
-	@npx osls remove --stage $(STAGE) $(PARAMS)
+	@npx osls remove --stage $(STAGE) --region $(REGION) $(PARAMS)
 
 clean: down ## remove what was installed and built here
 	@rm -rf .venv node_modules .local dist .serverless

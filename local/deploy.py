@@ -24,7 +24,9 @@ Progress = Callable[[int, int, str], None]
 """Takes how many resources are done, of how many, and which was the last."""
 
 _OSLS = ROOT / "node_modules" / ".bin" / "osls"
-_QUIET = {
+SETTINGS = {
+    # ms that osls waits for an answer; 120 s unless told otherwise, and admin may take 300.
+    "AWS_CLIENT_TIMEOUT": "310000",
     "NODE_NO_WARNINGS": "1",
     "SLS_NOTIFICATIONS_MODE": "off",
     "SLS_TELEMETRY_DISABLED": "1",
@@ -56,7 +58,7 @@ class Deployment:
         progress: Progress = _no_progress,
     ) -> None:
         self.stack = f"stream-sync-{stage}"
-        self._env = {**env, **_QUIET}
+        self._env = {**env, **SETTINGS}
         if "AWS_ENDPOINT_URL" in env:
             self._env["SLS_AWS_MONITORING_FREQUENCY"] = _POLL_MS
         self._options = ["--stage", stage]

@@ -109,6 +109,8 @@ class Stack:
             self.give_typesense_key()
             search.result()
         for made in self.deployment.invoke("admin", {"command": "mappings apply"})["targets"]:
+            if "error" in made:
+                raise LocalError(f"{made['sink']} alias {made['target']}: {made['error']}")
             self._say(f"{made['result']} {made['sink']} alias {made['target']}")
         function = f"stream-sync-{STAGE}-stream"
         self.drivers = take_over(function, self._session, endpoint_url=self.endpoint_url)

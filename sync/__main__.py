@@ -1,6 +1,7 @@
 """`python -m sync`: the same commands as `sls invoke`, for people.
 
-Exit codes: 0 done, 1 something is not as it should be, 2 the call or a setting is wrong.
+Exit codes: 0 done, 1 something is not as it should be, 2 the call or a setting is wrong, 3 done as
+far as it can be, and something is left for you to do.
 """
 
 import argparse
@@ -23,7 +24,7 @@ def main(arguments: Sequence[str] | None = None, call: Call | None = None) -> in
     screen = Screen()
     try:
         if getattr(options, "action", None) in {"write", "check"}:
-            return service.mappings(options, None, screen)
+            return service.mappings(options, screen)
         code: int = options.run(options, call or _call(options), screen)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -63,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     actions = mappings.add_subparsers(dest="action", required=True, metavar="ACTION")
     _add(actions, "write", service.mappings, "bring mappings/ up to date with the models")
     _add(actions, "check", service.mappings, "exit with 1 where mappings/ is out of date")
-    _add(actions, "apply", service.mappings, "make or extend the indexes and aliases")
+    _add(actions, "apply", service.mappings_apply, "make or extend the indexes and aliases")
     return parser
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from threading import Lock
 from typing import Any, Final
 
 from sync.errors import Misconfigured, Throttled, Unavailable
@@ -48,9 +49,22 @@ Clients = Callable[[str], Any]
 """Gives the low-level client of a service, made when it is first asked for."""
 
 
-@cache
+_one_at_a_time: Final = Lock()
+
+
 def client(service: Any) -> Any:
-    """A boto3 client, made once, whose calls end within CALL_S: two tries of at most 4 s."""
+    """A boto3 client, made once, whose calls end within CALL_S: two tries of at most 4 s.
+
+    Several threads may ask, and then share it. Clients are safe to share; to make them at the same
+    time is not: they are made from one session, which loads its parts when first asked for them
+    (botocore#2985, boto3#1592).
+    """
+    with _one_at_a_time:
+        return _made(service)
+
+
+@cache
+def _made(service: Any) -> Any:
     import boto3
     from botocore.config import Config
 

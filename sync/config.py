@@ -25,6 +25,7 @@ class Config:
     dead_letter_queue_url: str
     dead_letter_table: str
     state_table: str  # where each sink's state is noted for `status`; "": nowhere
+    iterator_age_alarm_ms: int  # how late a stream may be before `status` says so, as an alarm does
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
@@ -55,6 +56,11 @@ class Config:
             state_table=matching(env, "STATE_TABLE", TABLE, "a table's name")
             if env.get("STATE_TABLE")
             else "",
+            iterator_age_alarm_ms=int(
+                matching(env, "ITERATOR_AGE_ALARM_MS", r"[1-9]\d{0,8}", "a number of milliseconds")
+            )
+            if env.get("ITERATOR_AGE_ALARM_MS")
+            else 900_000,
         )
 
 

@@ -13,6 +13,7 @@
           Unanswered    nobody knows what became of the request: it may yet take effect
           NotTried      nothing was sent: a breaker, a deadline or a version stood before it
         Misconfigured   it is about us, not about a document: credentials, a missing alias
+          NotGiven      what only a person can give is not there yet: told as a thing to do
 
 A class exists where someone decides differently because of it. Anything that is not a SyncError
 is a bug: it is logged with its keys and raised, and Lambda bisects the batch.
@@ -77,3 +78,7 @@ class NotTried(Unavailable):
 
 class Misconfigured(Retry):
     """A whole request failed for a reason that no single document explains."""
+
+
+class NotGiven(Misconfigured):
+    """What only a person can give, such as an API key, is not there yet; the message says where."""

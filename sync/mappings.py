@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from sync.errors import ConfigError, Retry
+from sync.errors import ConfigError, NotGiven, Retry
+from sync.log import logger
 from sync.model import Model
 from sync.sinks.base import Schematic, Sink
 
@@ -50,17 +51,18 @@ def write(models: Iterable[type[Model]], folder: Path = FOLDER) -> list[str]:
 def apply(
     targets: Mapping[type[Sink], Iterable[str]], env: Mapping[str, str], folder: Path = FOLDER
 ) -> Iterator[dict[str, str]]:
-    """Make or extend every target as its file says; yields sink, target and what was done.
+    """Make or extend every target as its file says; yields sink, target and result of each.
 
-    A target that can't be made holds up no other: what stood in the way is raised after the last,
-    as Retry that names them all. Raises ConfigError where a file is missing.
+    result is "created", "extended" or "unchanged"; "failed", or "waiting" for what only a person
+    can give, each with its error and error_class: a target that can't be made holds up no other.
+    Raises ConfigError where a file is missing.
     """
-    failures: list[tuple[str, Retry]] = []
     for sink, names in targets.items():
         if not issubclass(sink, Schematic):
             continue
         built = sink.from_env(env)
         for target in sorted(names):
+            told = {"sink": sink.name, "target": target}
             path = folder / sink.name / f"{target}.json"
             try:
                 schema: dict[str, Any] = json.loads(path.read_text())
@@ -70,12 +72,9 @@ def apply(
                     "run python -m sync mappings write"
                 ) from None
             try:
-                result = built.prepare(target, schema)
+                yield {**told, "result": built.prepare(target, schema)}
             except Retry as error:
-                failures.append((f"{sink.name} {target}", error))
-            else:
-                yield {"sink": sink.name, "target": target, "result": result}
-    if failures:
-        _, first = failures[0]
-        told = "; ".join(f"{name}: {error}" for name, error in failures)
-        raise type(first)(f"not made: {told}; all others are as they should be") from first
+                logger.warning("%s %s not made: %s", sink.name, target, error, exc_info=error)
+                result = "waiting" if isinstance(error, NotGiven) else "failed"
+                name = type(error).__name__
+                yield {**told, "result": result, "error": str(error), "error_class": name}

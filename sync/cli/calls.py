@@ -14,7 +14,7 @@ Call = Callable[[Payload], dict[str, Any]]
 """Carries out a payload. Raises ConfigError where the call or a setting is wrong, SyncError for
 what went wrong otherwise."""
 
-_LONGEST_S: Final = 300  # the admin function's timeout
+LONGEST_S: Final = 300  # the admin function's timeout
 
 
 def deployed(stage: str, client: Any = None) -> Call:
@@ -35,7 +35,7 @@ def deployed(stage: str, client: Any = None) -> Call:
 
     function = f"stream-sync-{stage}-admin"
     limits = Config(
-        connect_timeout=5, read_timeout=_LONGEST_S + 10, retries={"total_max_attempts": 1}
+        connect_timeout=5, read_timeout=LONGEST_S + 10, retries={"total_max_attempts": 1}
     )
 
     def call(payload: Payload) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def here() -> Call:
     logger.addHandler(handler)
     logger.propagate = False
     service = Service(os.environ, client, SystemClock())
-    return lambda payload: run(payload, service, Deadline(_LONGEST_S))
+    return lambda payload: run(payload, service, Deadline(LONGEST_S))
 
 
 def pages(

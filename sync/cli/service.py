@@ -12,6 +12,8 @@ from sync.errors import ConfigError
 from sync.ops import AttributeMap, Source
 
 _PAGE: Final = 1_000  # keys of a call: the bar moves with each
+TO_DO: Final = 3  # exit code: nothing is wrong, and something is left for people to do
+_RESULTS: Final = {"failed": "red", "waiting": "yellow"}
 _COLOURS: Final = {"green": "green", "yellow": "yellow", "red": "red"}
 
 
@@ -88,14 +90,35 @@ def status(options: Namespace, call: Call, screen: Screen) -> int:
     return 1 if level == "red" else 0
 
 
-def mappings(options: Namespace, call: Call | None, screen: Screen) -> int:
+def mappings_apply(options: Namespace, call: Call, screen: Screen) -> int:
+    """1 where a target could not be made; TO_DO where all that is missing is for people to give."""
+    rows = call({"command": "mappings apply"})["targets"]
+    results = {row["result"] for row in rows}
+    code = 1 if "failed" in results else TO_DO if "waiting" in results else 0
+    if options.json:
+        screen.json(rows)
+        return code
+    why: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        name = f"{row['sink']}/{row['target']}"
+        screen.say(f"{row['result']:<10} {name}", _RESULTS.get(row["result"], ""))
+        if "error" in row:
+            why.setdefault((row["result"], row["error"]), []).append(name)
+    for (result, error), names in why.items():
+        screen.say()
+        screen.say(f"{result}: {', '.join(names)}", _RESULTS[result])
+        screen.say(f"  {error}")
+    if "waiting" in results:
+        screen.say()
+        screen.say("Left for you to do: give what is missing (docs/deploying.md), then run")
+        screen.say(f"  python -m sync mappings apply --stage {options.stage}")
+    return code
+
+
+def mappings(options: Namespace, screen: Screen) -> int:
     """1 where `check` finds files out of date."""
     from sync import mappings, models
 
-    if call is not None:
-        rows = call({"command": "mappings apply"})["targets"]
-        lines = [f"{r['result']:<10} {r['sink']}/{r['target']}" for r in rows]
-        return _say(rows, lines, options, screen, wrong=False)
     if options.action == "write":
         changed = mappings.write(models.load())
         lines = [f"wrote {name}" for name in changed]

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 def apply(_given: Arguments, service: "Service", _deadline: Deadline) -> dict[str, Any]:
     """`{"command": "mappings apply"}`: make or extend every index and alias.
 
-    Answers `{"targets": [{"sink", "target", "result"}]}`; result is "created", "extended" or
-    "unchanged". Raises Retry where a sink does not answer, ConfigError where a mapping is missing.
+    Answers `{"targets": [{"sink", "target", "result"}]}`, one for each target; result is "created",
+    "extended" or "unchanged". One that could not be made is "failed", or "waiting" where only a
+    person can give what is missing, such as an API key; both say why ("error", "error_class").
+    Raises ConfigError where a mapping is missing.
     """
     from sync import mappings
 

@@ -1,7 +1,7 @@
 """How everything is doing, in one answer."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -19,18 +19,27 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LATE_MS: Final = 12 * 3600 * 1000  # half of what a stream keeps
 LOST_MS: Final = 24 * 3600 * 1000  # what a stream keeps (DynamoDB guide, Streams)
 OLD_S: Final = 900  # of a message that its function should have had
 GREEN, YELLOW, RED = ("green", "yellow", "red")
+LASTING_MIN: Final = 30  # after so many minutes messages count as lasting, as the alarms have it
+AT_LEAST: Final = 27  # of them had some: SQS counts approximately, and may have missed a few
 _MOST_COUNTED: Final = 5_000  # open dead letters; more are "at least so many"
 _LOOK_BACK_S: Final = 900
+_LAG_MIN: Final = 5  # until CloudWatch has a minute's numbers
 _QUEUE_ATTRIBUTES: Final = {
     "waiting": "ApproximateNumberOfMessages",
     "delayed": "ApproximateNumberOfMessagesDelayed",
     "in_flight": "ApproximateNumberOfMessagesNotVisible",
 }
-_UNTOLD: Final[dict[str, int | None]] = dict.fromkeys((*_QUEUE_ATTRIBUTES, "oldest_s"))
+_QUEUE_METRICS: Final = (  # the same, as CloudWatch names them
+    "ApproximateNumberOfMessagesVisible",
+    "ApproximateNumberOfMessagesDelayed",
+    "ApproximateNumberOfMessagesNotVisible",
+)
+_UNTOLD: Final[dict[str, int | bool | None]] = dict.fromkeys(
+    (*_QUEUE_ATTRIBUTES, "oldest_s", "lasting")
+)
 
 
 def status(_given: Arguments, service: "Service", deadline: Deadline) -> dict[str, Any]:
@@ -38,19 +47,24 @@ def status(_given: Arguments, service: "Service", deadline: Deadline) -> dict[st
 
     Answers `{"level", "problems": [{"level", "what", "run"}], "sinks": [{"sink",
     "last_success_at", "lag_s", "breaker", "broken_by", "dead"}], "queues": [{"sink", "queue",
-    "dead_letters", "waiting", "delayed", "in_flight", "oldest_s"}], "parked": {"waiting",
-    "delayed", "in_flight", "oldest_s"}, "dead_letters": {"open", "counted_all", "oldest",
-    "queued"}, "stream": {"iterator_age_ms"}, "at"}`. What can't be told is null, and a problem
-    says why.
+    "dead_letters", "waiting", "delayed", "in_flight", "oldest_s", "lasting"}], "parked":
+    {"waiting", "delayed", "in_flight", "oldest_s", "lasting"}, "dead_letters": {"open",
+    "counted_all", "oldest", "queued", "lasting"}, "stream": {"iterator_age_ms"}, "at"}`. What
+    can't be told is null, and a problem says why.
 
     A sink that is written to by a queue of its own is two of "sinks": "NAME queue", which is what
     the stream writes to, and "NAME" behind it. "queues" has its queue and the dead-letter queue of
     that ("dead_letters": true); one whose oldest message waits over 15 minutes is yellow.
 
+    lasting says whether a queue had messages, visible, delayed or in flight, at nearly every minute
+    of the last half hour. Of parked keys and of dead letters on their way to the table that is
+    yellow: so long they stay only where a sink is down, or where what reads them fails. The age of
+    the oldest would not tell: a message that was received three times is not counted in it.
+
     lag_s is the age of the oldest change of the write that was noted last, at most a minute ago
     while there are writes. Parked keys are counted in messages, for all sinks together: SQS can't
-    be asked whose they are. A stream keeps its records for 24 h: an iterator age over 12 h is
-    yellow; over 24 h records are lost, and red.
+    be asked whose they are. A stream keeps its records for 24 h: an iterator age over
+    ITERATOR_AGE_ALARM_MS is yellow; over 24 h records are lost, and red.
     """
     problems: list[dict[str, Any]] = []
     now_s = service.clock.time_ns() / 1e9
@@ -58,7 +72,8 @@ def status(_given: Arguments, service: "Service", deadline: Deadline) -> dict[st
     dead = _told(problems, {**unknown}, lambda: _dead_letters(service, deadline))
     resync_url = service.config.resync_queue_url
     parked = _told(problems, unknown, lambda: _waiting(service, resync_url, now_s))
-    queued = _told(problems, None, lambda: _depth(service, service.config.dead_letter_queue_url))
+    dead_url = service.config.dead_letter_queue_url
+    queued = _told(problems, unknown, lambda: _waiting(service, dead_url, now_s))
     age_ms = _told(problems, None, lambda: _iterator_age_ms(service, now_s))
     rows = _told(problems, unknown, lambda: service.state.read() if service.state else {})
     counts: Counter[str | None] | None = dead.pop("by_sink", None)
@@ -75,7 +90,12 @@ def status(_given: Arguments, service: "Service", deadline: Deadline) -> dict[st
         {**queue, **_told(problems, _UNTOLD, partial(_waiting, service, url, now_s))}
         for queue, url in _queues(service)
     ]
-    problems += _problems(sinks, queues, dead, age_ms, list(service.registry.tables))
+    dead |= {
+        "queued": sum(queued[name] for name in _QUEUE_ATTRIBUTES) if queued else None,
+        "lasting": queued.get("lasting"),
+    }
+    problems += _late(age_ms, service.config.iterator_age_alarm_ms, list(service.registry.tables))
+    problems += _problems(sinks, queues, parked, dead)
     levels = {problem["level"] for problem in problems}
     return {
         "level": RED if RED in levels else YELLOW if levels else GREEN,
@@ -83,7 +103,7 @@ def status(_given: Arguments, service: "Service", deadline: Deadline) -> dict[st
         "sinks": sinks,
         "queues": queues,
         "parked": parked,
-        "dead_letters": {**dead, "queued": queued and sum(queued.values())},
+        "dead_letters": dead,
         "stream": {"iterator_age_ms": age_ms},
         "at": iso(now_s),
     }
@@ -98,26 +118,28 @@ def _told(problems: list[dict[str, Any]], otherwise: T, ask: Callable[[], T]) ->
         return otherwise
 
 
-def _problems(
-    sinks: Sequence[dict[str, Any]],
-    queues: Sequence[dict[str, Any]],
-    dead: dict[str, Any],
-    age_ms: int | None,
-    tables: Sequence[str],
-) -> Iterator[dict[str, Any]]:
+def _late(age_ms: int | None, late_ms: int, tables: Sequence[str]) -> Iterator[dict[str, Any]]:
     if age_ms is not None and age_ms > LOST_MS:
         for table in tables:
             yield {
                 "level": RED,
-                "what": f"a stream is {_hours(age_ms)} late: records of {table} may be lost",
+                "what": f"a stream is {_duration(age_ms)} late: records of {table} may be lost",
                 "run": f"python -m sync resync --table {table}",
             }
-    elif age_ms is not None and age_ms > LATE_MS:
+    elif age_ms is not None and age_ms > late_ms:
         yield {
             "level": YELLOW,
-            "what": f"a stream is {_hours(age_ms)} late: records are lost at 24 h",
+            "what": f"a stream is {_duration(age_ms)} late: records are lost at 24 h",
             "run": None,
         }
+
+
+def _problems(
+    sinks: Sequence[dict[str, Any]],
+    queues: Sequence[dict[str, Any]],
+    parked: Mapping[str, Any],
+    dead: Mapping[str, Any],
+) -> Iterator[dict[str, Any]]:
     for sink in sinks:
         if sink["breaker"] != "closed":
             yield {
@@ -125,15 +147,31 @@ def _problems(
                 "what": f"{sink['sink']} does not answer: {sink['broken_by']}",
                 "run": None,
             }
+    if parked.get("lasting"):
+        yield {
+            "level": YELLOW,
+            "what": "keys have been parked for half an hour: their sink can't have them, or the "
+            "resync function fails; see its log",
+            "run": None,
+        }
     for queue in queues:
-        if (queue["oldest_s"] or 0) > OLD_S:
+        old, lasting = (queue["oldest_s"] or 0) > OLD_S, queue["dead_letters"] and queue["lasting"]
+        if old or lasting:
             what = "dead letters" if queue["dead_letters"] else "changes"
+            waited = f"{queue['oldest_s']:,} s" if old else "half an hour"
             yield {
                 "level": YELLOW,
-                "what": f"{what} for {queue['sink']} have waited for {queue['oldest_s']:,} s: "
+                "what": f"{what} for {queue['sink']} have waited for {waited}: "
                 f"the function behind {queue['queue']} fails, or can't keep up; see its log",
                 "run": None,
             }
+    if dead["lasting"]:
+        yield {
+            "level": YELLOW,
+            "what": "dead letters have waited for half an hour to be kept: their consumer, the "
+            "deadletters function, fails or can't keep up; see its log",
+            "run": None,
+        }
     if dead.get("open"):
         yield {
             "level": YELLOW,
@@ -184,12 +222,14 @@ def _dead_letters(service: "Service", deadline: Deadline) -> dict[str, Any]:
     }
 
 
-def _waiting(service: "Service", url: str, now_s: float) -> dict[str, int | None]:
-    """How many messages a queue has, and how long the oldest has waited."""
+def _waiting(service: "Service", url: str, now_s: float) -> dict[str, Any]:
+    """How many messages a queue has, how long the oldest has waited, and whether some last."""
+    name = queue_name(url)
     oldest = _metric(
-        service, now_s, "AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": queue_name(url)}
+        service, now_s, "AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": name}
     )
-    return {**_depth(service, url), "oldest_s": oldest}
+    depth = _depth(service, url)
+    return {**depth, "oldest_s": oldest, "lasting": _lasting(service, name, now_s)}
 
 
 def _depth(service: "Service", url: str) -> dict[str, int]:
@@ -198,6 +238,18 @@ def _depth(service: "Service", url: str) -> dict[str, int]:
             QueueUrl=url, AttributeNames=list(_QUEUE_ATTRIBUTES.values())
         )
     return {name: int(answer["Attributes"][of]) for name, of in _QUEUE_ATTRIBUTES.items()}
+
+
+def _lasting(service: "Service", queue: str, now_s: float) -> bool | None:
+    """Whether *queue* has not been empty for long; None where CloudWatch has no numbers of it."""
+    held: Counter[datetime] = Counter()
+    since_s = 60 * (LASTING_MIN + _LAG_MIN)
+    for metric in _QUEUE_METRICS:
+        for point in _points(service, now_s, since_s, "AWS/SQS", metric, {"QueueName": queue}):
+            held[point["Timestamp"]] += int(point["Maximum"])
+    if not held:
+        return None
+    return sum(held[minute] > 0 for minute in sorted(held)[-LASTING_MIN:]) >= AT_LEAST
 
 
 def _iterator_age_ms(service: "Service", now_s: float) -> int | None:
@@ -209,19 +261,28 @@ def _metric(
     service: "Service", now_s: float, namespace: str, name: str, of: dict[str, str]
 ) -> int | None:
     """The latest maximum of a minute in the last quarter of an hour; None where there is none."""
+    points = _points(service, now_s, _LOOK_BACK_S, namespace, name, of)
+    points = sorted(points, key=lambda point: point["Timestamp"])
+    return int(points[-1]["Maximum"]) if points else None
+
+
+def _points(
+    service: "Service", now_s: float, since_s: int, namespace: str, name: str, of: dict[str, str]
+) -> Sequence[Mapping[str, Any]]:
+    """The maximum of each minute that has numbers, in no order."""
     with failures(f"asking for {name}"):
         answer = service.clients("cloudwatch").get_metric_statistics(
             Namespace=namespace,
             MetricName=name,
             Dimensions=[{"Name": key, "Value": value} for key, value in of.items()],
-            StartTime=datetime.fromtimestamp(now_s - _LOOK_BACK_S, UTC),
+            StartTime=datetime.fromtimestamp(now_s - since_s, UTC),
             EndTime=datetime.fromtimestamp(now_s, UTC),
             Period=60,
             Statistics=["Maximum"],
         )
-    points = sorted(answer["Datapoints"], key=lambda point: point["Timestamp"])
-    return int(points[-1]["Maximum"]) if points else None
+    points: Sequence[Mapping[str, Any]] = answer["Datapoints"]
+    return points
 
 
-def _hours(ms: int) -> str:
-    return f"{ms / 3_600_000:.1f} h"
+def _duration(ms: int) -> str:
+    return f"{ms / 3_600_000:.1f} h" if ms >= 3_600_000 else f"{ms // 60_000} min"

@@ -1,11 +1,16 @@
 """The deployed service, for the tests that need all of it."""
 
-from collections.abc import Iterator
+import os
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
+from local.deploy import Deployment
 from local.paths import STATE
 from local.stack import Stack
+from tests.integ.stages import URL
 
 pytest.register_assert_rewrite("tests.integ.template")  # promises say why they are broken
 
@@ -15,3 +20,21 @@ def stack() -> Iterator[Stack]:
     """A deployed stack of its own, shared by the session."""
     with Stack(say=lambda _: None, logs=STATE / "test-logs", alone=False) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Packages a stage with osls, away from any account, and returns the template's path."""
+    artifact = tmp_path_factory.mktemp("artifact") / "empty.zip"
+    with zipfile.ZipFile(artifact, "w") as archive:
+        archive.writestr("handler.py", "")
+    env = {name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ}
+    env |= {"ARTIFACT": str(artifact), "AWS_CONFIG_FILE": os.devnull, "AWS_REGION": "eu-west-1"}
+
+    def package(stage: str, params: Mapping[str, str] | None = None) -> Path:
+        folder = tmp_path_factory.mktemp(stage)
+        params = URL if params is None else params
+        Deployment(stage, env, params=params, log=folder / "osls.log").package(folder)
+        return folder / "cloudformation-template-update-stack.json"
+
+    return package

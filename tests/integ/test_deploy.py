@@ -1,6 +1,7 @@
 """serverless.yml on the emulator: deployed, invoked and removed by osls, with roles enforced."""
 
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from local import package
+from local import package, paths
 from local.deploy import Deployment
 from local.emulator import Emulator
 from local.errors import LocalError
@@ -66,25 +67,53 @@ def typesense() -> Iterator[TypesenseServer]:
 
 
 @pytest.fixture(scope="module")
+def params(typesense: TypesenseServer) -> dict[str, str]:
+    return {"searchRefresh": "true", "typesenseUrl": typesense.url}
+
+
+def make_deploy(
+    environment: Mapping[str, str], params: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """What `make deploy` does, with a zip that is packaged already."""
+    said = " ".join(f"--param={name}={value}" for name, value in params.items())
+    with paths.locked(paths.STATE / "osls.lock"):  # others may package from this checkout
+        return subprocess.run(
+            ["make", "-o", "package", "deploy", "STAGE=local", f"PARAMS={said}"],
+            cwd=paths.ROOT,
+            env={**environment, "SLS_AWS_MONITORING_FREQUENCY": "250"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def first(environment: dict[str, str], params: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """The very first deployment: nobody can have put the key into the secret."""
+    return make_deploy(environment, params)
+
+
+@pytest.fixture(scope="module")
 def deployed(
     environment: dict[str, str],
+    first: subprocess.CompletedProcess[str],
+    params: dict[str, str],
     typesense: TypesenseServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Deployment]:
-    deployment = Deployment(
-        "local",
-        environment,
-        params={"searchRefresh": "true", "typesenseUrl": typesense.url},
-        log=tmp_path_factory.mktemp("deploy") / "deploy.log",
-    )
-    secret = deployment.deploy()["TypesenseApiKeyArn"]
-    with pytest.raises(LocalError, match="401 Forbidden"):
-        deployment.invoke("admin", {"command": "mappings apply"})  # nobody put the key in
-    Account(environment).client("secretsmanager").put_secret_value(
-        SecretId=secret, SecretString=typesense.api_key
-    )
+    assert first.returncode == 0, first.stdout + first.stderr
+    log = tmp_path_factory.mktemp("deploy") / "deploy.log"
+    deployment = Deployment("local", environment, params=params, log=log)
+    give_key(environment, typesense.api_key)
     yield deployment
     deployment.remove()
+
+
+def give_key(environment: dict[str, str], key: str) -> None:
+    """As docs/deploying.md tells people to."""
+    Account(environment).client("secretsmanager").put_secret_value(
+        SecretId="stream-sync-local-typesense-api-key", SecretString=key
+    )
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +123,48 @@ def indexed(deployed: Deployment, opensearch: OpenSearchServer) -> Iterator[Depl
     yield deployed
     for index in INDEXES:
         requests.delete(f"{opensearch.url}/{index}", timeout=30).raise_for_status()
+
+
+def test_the_first_make_deploy_ends_well_and_says_what_is_left_to_do(
+    first: subprocess.CompletedProcess[str],
+) -> None:
+    """Exit code 0: everything is there but what only a person can give, and that is named."""
+    assert first.returncode == 0, first.stdout + first.stderr
+    said = first.stdout.splitlines()
+    for index in INDEXES:
+        assert f"created    opensearch/{index.removesuffix('-v1')}" in said
+    assert "waiting    typesense/registry" in said
+    assert "  python -m sync mappings apply --stage local" in said
+    assert "stream-sync-local-typesense-api-key" in first.stdout
+    assert "holds no API key of Typesense yet" in first.stdout
+    assert "Traceback" not in first.stdout + first.stderr
+
+
+def test_a_make_deploy_that_cannot_make_what_it_should_fails(
+    indexed: Deployment,
+    environment: dict[str, str],
+    params: dict[str, str],
+    typesense: TypesenseServer,
+) -> None:
+    """A key that Typesense refuses is an error, and told with its cause; the right one mends it."""
+    give_key(environment, "a-key-that-is-wrong")
+    Account(environment).client("lambda").update_function_configuration(
+        FunctionName="stream-sync-local-admin", Description="so that it starts anew"
+    )
+    failed = make_deploy(environment, params)
+    give_key(environment, typesense.api_key)
+    assert failed.returncode != 0
+    assert "failed     typesense/registry" in failed.stdout
+    assert "401" in failed.stdout
+    assert "unchanged  opensearch/products" in failed.stdout
+    assert {"failed"} != {row["result"] for row in applied(indexed)}
+
+
+def applied(deployment: Deployment) -> list[dict[str, str]]:
+    rows: list[dict[str, str]] = deployment.invoke("admin", {"command": "mappings apply"})[
+        "targets"
+    ]
+    return rows
 
 
 def record(outputs: dict[str, str], number: int, product: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,8 @@ import pytest
 from sync import __main__ as cli
 from sync import models
 from sync.commands import COMMANDS
+from sync.deadletters.table import KEPT_S
+from sync.sinks.counters.rows import TOMBSTONE_S
 from tests.records import core_keys, stream_record
 from tests.settings import ENV
 
@@ -152,13 +154,60 @@ def test_every_parameter_is_documented() -> None:
     assert [name for name in values if f"`{name}`" not in DEPLOYING] == []
     rows = dict(re.findall(r"^\| `(\w+)` \| `?([\w.-]+)`? \|", DEPLOYING, re.MULTILINE))
     rows = {name: value for name, value in rows.items() if name in values}
-    assert rows == {name: values[name].strip().strip("'") or "none" for name in rows}
+    for name, told in rows.items():
+        value = values[name].strip().strip("'")
+        assert told == value if value else told in {"none", "computed"}, name
 
 
 def test_every_alarm_is_paid_for() -> None:
-    """The table of costs counts what serverless.yml has."""
-    alarms = (ROOT / "serverless.yml").read_text().count("Type: AWS::CloudWatch::Alarm\n")
-    assert f"| {alarms} alarms |" in DEPLOYING
+    """The table of costs counts what serverless.yml has: AWS asks for each metric of an alarm."""
+    template = (ROOT / "serverless.yml").read_text()
+    alarms = template.count("Type: AWS::CloudWatch::Alarm\n")
+    of_more = template.count("        Metrics:\n")  # those with metric math
+    metrics = alarms - of_more + template.count("MetricStat:")
+    assert f"| {alarms} alarms on {metrics} metrics |" in DEPLOYING
+    mappings = template.count("MetricsConfig:")
+    assert f"| what {mappings} mappings count, one metric each |" in DEPLOYING
+
+
+def test_the_costs_add_up() -> None:
+    """Of production and of a trial, each line and the sum."""
+    table = DEPLOYING.partition("| production | trial |")[2].partition("\n\n")[0]
+    rows = [[cell.strip(" *") for cell in line.split("|")] for line in table.splitlines()]
+    said = " ".join(README.read_text().split())
+    for column in (3, 4):
+        *costs, total = (row[column] for row in rows if len(row) > column)
+        values = [float(cost) for cost in costs if re.fullmatch(r"[\d.]+", cost)]
+        assert len(values) >= 9
+        assert total == f"about {round(sum(values))}"
+        assert total.replace("about ", "about $") in said
+
+
+def test_what_is_kept_is_told_with_its_time() -> None:
+    """docs/security.md says of everything that expires when it does."""
+    template = (ROOT / "serverless.yml").read_text()
+    security = (ROOT / "docs" / "security.md").read_text()
+    kept = security.partition("| what | where | holds | until |")[2].partition("\n\n")[0]
+    rows = {row[0]: row[-1] for row in (line.strip("| ").split(" | ") for line in kept.split("\n"))}
+
+    def days(setting: str) -> str:
+        (found,) = set(re.findall(rf"{setting}: (\d+)", template))
+        return f"{int(found) // (86_400 if int(found) > 10_000 else 1)} days"
+
+    for what in ("changes on their way", "parked keys", "dead letters on their way"):
+        assert rows[what].endswith(f"at most {days('MessageRetentionPeriod')}"), what
+    assert rows["logs"] == days("logRetentionInDays")
+    assert rows["their large bodies"] == f"{days('payloadDays')} (`payloadDays`)"
+    assert rows["dead letters"].startswith(f"{KEPT_S // 86_400} days after they are resolved")
+    assert (TOMBSTONE_S, rows["contributions"][:6]) == (7 * 86_400, "a week")
+
+
+def test_every_function_s_rights_are_told() -> None:
+    """In docs/security.md, by its name in serverless.yml."""
+    template = (ROOT / "serverless.yml").read_text().partition("\nfunctions:\n")[2]
+    functions = re.findall(r"^  (\w+):$", template.partition("\nresources:\n")[0], re.MULTILINE)
+    security = (ROOT / "docs" / "security.md").read_text()
+    assert functions == re.findall(r"^\| `(\w+)` \|", security, re.MULTILINE)
 
 
 def test_every_command_is_documented() -> None:

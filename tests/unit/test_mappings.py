@@ -10,7 +10,7 @@ from pydantic import ConfigDict
 
 from sync import mappings, models
 from sync.deadline import Deadline
-from sync.errors import Misconfigured, RegistryError
+from sync.errors import ConfigError, Misconfigured, NotGiven, RegistryError
 from sync.fields import Keyword, Number, Object, Text
 from sync.model import Model, Route
 from sync.ops import Op, Outcome
@@ -111,8 +111,10 @@ class Picky:
         return {}
 
     def prepare(self, target: str, schema: Mapping[str, Any]) -> str:
+        if target == "late":
+            raise NotGiven("no key yet")
         if target.startswith("bad"):
-            raise Misconfigured("401 Forbidden")
+            raise Misconfigured(f"{target}: 401 Forbidden")
         self.made.append(target)
         return "created"
 
@@ -121,12 +123,28 @@ class Picky:
 
 
 def test_a_target_that_cannot_be_made_holds_up_no_other(tmp_path: Path) -> None:
-    """A sink whose key is missing yet must not cost another its indexes; all are named."""
+    """A sink whose key is missing yet must not cost another its indexes; each says its cause."""
     (tmp_path / "picky").mkdir()
-    targets = ["a", "bad", "bad too", "c"]
+    targets = ["a", "bad", "bad too", "c", "late"]
     for target in targets:
         (tmp_path / "picky" / f"{target}.json").write_text("{}")
-    with pytest.raises(Misconfigured) as raised:
-        list(mappings.apply({Picky: targets}, {}, tmp_path))
+    answers = list(mappings.apply({Picky: targets}, {}, tmp_path))
     assert Picky.made == ["a", "c"]
-    assert "picky bad: 401 Forbidden; picky bad too: 401 Forbidden" in str(raised.value)
+    assert [(told["target"], told["result"], told.get("error")) for told in answers] == [
+        ("a", "created", None),
+        ("bad", "failed", "bad: 401 Forbidden"),
+        ("bad too", "failed", "bad too: 401 Forbidden"),
+        ("c", "created", None),
+        ("late", "waiting", "no key yet"),
+    ]
+    assert [told["error_class"] for told in answers if "error" in told] == [
+        "Misconfigured",
+        "Misconfigured",
+        "NotGiven",
+    ]
+
+
+def test_a_mapping_that_is_missing_is_named(tmp_path: Path) -> None:
+    """It was never generated, or is not in the zip: nothing that a later try would mend."""
+    with pytest.raises(ConfigError, match="mappings/picky/a.json is missing: run"):
+        list(mappings.apply({Picky: ["a"]}, {}, tmp_path))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from sync.aws import Clients, failures
 from sync.config import matching, required, seconds
-from sync.errors import ConfigError, Misconfigured
+from sync.errors import ConfigError, Misconfigured, NotGiven
 
 if TYPE_CHECKING:
     from sync.sinks.typesense.client import Connection
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _URL: Final = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::(\d{1,5}))?/?")
 _PORTS: Final = {"http": 80, "https": 443}
 _KEY: Final = re.compile(r"[!-~]+")  # what a header can hold without being quoted
+# A secret that is there and one that is not are told apart by the message alone.
+_EMPTY: Final = re.compile(r"ResourceNotFoundException.*secret value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,18 @@ class Settings:
         return Connection(self, self._api_key(clients))
 
     def _api_key(self, clients: Clients) -> str:
+        from botocore.exceptions import ClientError
+
         with failures(f"reading the secret {self.api_key_arn}"):
-            answer = clients("secretsmanager").get_secret_value(SecretId=self.api_key_arn)
+            try:
+                answer = clients("secretsmanager").get_secret_value(SecretId=self.api_key_arn)
+            except ClientError as error:
+                if not _EMPTY.search(str(error)):
+                    raise
+                answer = {}  # the stack makes the secret without a value
         key = str(answer.get("SecretString") or "").strip()
+        if not key:
+            raise NotGiven(f"the secret {self.api_key_arn} holds no API key of Typesense yet")
         if not _KEY.fullmatch(key):
-            raise Misconfigured(f"the secret {self.api_key_arn} holds no API key")
+            raise Misconfigured(f"what the secret {self.api_key_arn} holds is no API key")
         return key

@@ -7,5 +7,7 @@ reading   a template's parts, and what they say
 roles     what each function may do
 delivery  streams, queues and the functions that they invoke
 keeping   tables, the search domain, the secret and the payloads
+sizing    how large everything is
 watching  logs and alarms
+dashboard what the dashboard shows
 """

@@ -1,5 +1,11 @@
 """Streams, queues and the functions that they invoke."""
 
+import json
+import re
+
+from local.deploy import SETTINGS
+from local.paths import ROOT
+from sync.cli import calls
 from sync.waits import effect_s
 from tests.integ.template.reading import Planted, Template, functions, of_type, properties, shown
 
@@ -17,12 +23,14 @@ def both_streams_are_delivered_from_their_start_and_without_loss(template: Templ
             "FunctionName": {"Fn::GetAtt": ["StreamLambdaFunction", "Arn"]},
             "Enabled": True,
             "BatchSize": 100,
+            "MaximumBatchingWindowInSeconds": 0,
             "ParallelizationFactor": 1,
             "StartingPosition": "TRIM_HORIZON",
             "FunctionResponseTypes": ["ReportBatchItemFailures"],
             "BisectBatchOnFunctionError": True,
             "MaximumRetryAttempts": 3,
             "DestinationConfig": {"OnFailure": {"Destination": {"Ref": "DeadLetterTopic"}}},
+            "MetricsConfig": {"Metrics": ["EventCount"]},
         }, source
 
 
@@ -107,6 +115,19 @@ def what_fails_when_invoked_asynchronously_is_a_dead_letter(template: Template) 
     }
 
 
+def whoever_invokes_admin_waits_longer_than_it_may_take(template: Template) -> None:
+    longest_s = functions(template)["AdminLambdaFunction"]["Timeout"]
+    scripts = json.loads((ROOT / "package.json").read_text())["scripts"]
+    told = (ROOT / "docs" / "commands.md").read_text()
+    for waits_ms in (
+        SETTINGS["AWS_CLIENT_TIMEOUT"],
+        re.findall(r"AWS_CLIENT_TIMEOUT=(\d+)", scripts["invoke"])[0],
+        re.findall(r"AWS_CLIENT_TIMEOUT=(\d+)", told)[0],
+    ):
+        assert int(waits_ms) > longest_s * 1000
+    assert longest_s == calls.LONGEST_S
+
+
 def streams_carry_new_and_old_images(template: Template) -> None:
     for name in ("CoreTable", "ProductsTable"):
         view = properties(template, name)["StreamSpecification"]
@@ -114,8 +135,8 @@ def streams_carry_new_and_old_images(template: Template) -> None:
 
 
 def dead_letters_reach_their_queue_from_their_topic_alone(template: Template) -> None:
-    (policy,) = of_type(template, "SQS::QueuePolicy").values()
-    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    policy = properties(template, "DeadLetterQueuePolicy")["PolicyDocument"]
+    (statement,) = (s for s in policy["Statement"] if "Fn::If" not in s)  # that denies
     assert statement == {
         "Effect": "Allow",
         "Principal": {"Service": "sns.amazonaws.com"},
@@ -143,7 +164,7 @@ def functions_run_the_one_handler_on_arm64_with_every_setting(template: Template
         assert (function["Runtime"], function["Architectures"]) == ("python3.12", ["arm64"]), name
         settings = {k: shown(v) for k, v in function["Environment"]["Variables"].items()}
         assert settings == {
-            "STAGE": "dev",
+            "STAGE": "prod",
             "LOG_LEVEL": "INFO",
             "OPENSEARCH_ENDPOINT": "https://${Search.DomainEndpoint}",
             "OPENSEARCH_AUTH": "aws",
@@ -165,6 +186,7 @@ def functions_run_the_one_handler_on_arm64_with_every_setting(template: Template
             "PARK_DELAY_S": "",
             "STRICT_SINKS": "",
             "STATE_TABLE": "StateTable",
+            "ITERATOR_AGE_ALARM_MS": "900000",
         }, name
 
 
@@ -192,6 +214,10 @@ PLANTED: Planted = {
     what_fails_when_invoked_asynchronously_is_a_dead_letter: (
         ("AdminLambdaEvConf", "Properties", "DestinationConfig"),
         {},
+    ),
+    whoever_invokes_admin_waits_longer_than_it_may_take: (
+        ("AdminLambdaFunction", "Properties", "Timeout"),
+        900,
     ),
     streams_carry_new_and_old_images: (
         ("CoreTable", "Properties", "StreamSpecification", "StreamViewType"),

@@ -2,10 +2,25 @@
 
 import json
 from dataclasses import fields
+from typing import Any
 
 from sync.deadletters.row import Row
 from sync.deadletters.table import INDEX
-from tests.integ.template.reading import Planted, Template, of_type, properties
+from tests.integ.template.reading import (
+    Planted,
+    Template,
+    listed,
+    of_type,
+    properties,
+    resolved,
+    shown,
+)
+
+
+def kept(resource: dict[str, Any]) -> bool:
+    """It outlives the stack, but not a first deployment that fails: that has to be tried again."""
+    policies = resource["DeletionPolicy"], resource["UpdateReplacePolicy"]
+    return policies == ("RetainExceptOnCreate", "Retain")
 
 
 def the_domain_is_open_to_nobody(template: Template) -> None:
@@ -23,13 +38,9 @@ def the_domain_is_open_to_nobody(template: Template) -> None:
 
 def the_key_of_typesense_is_a_secret_that_the_template_does_not_know(template: Template) -> None:
     secret = template["Resources"]["TypesenseApiKey"]
-    assert (secret["DeletionPolicy"], secret["UpdateReplacePolicy"]) == ("Retain", "Retain")
-    assert "SecretString" not in secret["Properties"]
-    # What is generated has to be of the kind that a key is, or no function could start.
-    assert secret["Properties"]["GenerateSecretString"] == {
-        "PasswordLength": 32,
-        "ExcludePunctuation": True,
-    }
+    assert kept(secret)
+    # No value: one of CloudFormation's could not be told from a key, and would be CloudFormation's.
+    assert set(secret["Properties"]) == {"Name", "Description"}
 
 
 def dead_letters_are_rows_that_leave_once_they_are_resolved(template: Template) -> None:
@@ -61,7 +72,7 @@ def tables_outlive_the_stack_and_can_be_rewound(template: Template) -> None:
     }
     del tables["StateTable"]  # says how sinks do now
     for name, table in tables.items():
-        assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain"), name
+        assert kept(table), name
         rewind = table["Properties"]["PointInTimeRecoverySpecification"]
         assert rewind == {"PointInTimeRecoveryEnabled": True}, name
 
@@ -75,7 +86,11 @@ def contributions_leave_once_nothing_can_come_late(template: Template) -> None:
 
 def payloads_are_closed_encrypted_and_expire(template: Template) -> None:
     bucket = template["Resources"]["PayloadBucket"]
-    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert kept(bucket)
+    name = bucket["Properties"]["BucketName"]["Fn::Sub"]
+    assert name == "stream-sync-prod-bodies-${AWS::AccountId}-${AWS::Region}"  # unique in the world
+    longest = name.replace("prod", 16 * "x").replace("${AWS::AccountId}", 12 * "1")
+    assert len(longest.replace("${AWS::Region}", "ap-southeast-1")) <= 63
     assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].items()) == {
         ("BlockPublicAcls", True),
         ("BlockPublicPolicy", True),
@@ -86,30 +101,57 @@ def payloads_are_closed_encrypted_and_expire(template: Template) -> None:
     assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
     (rule,) = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
     assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 365)
-    (statement,) = properties(template, "PayloadBucketPolicy")["PolicyDocument"]["Statement"]
-    assert (statement["Effect"], statement["Principal"], statement["Action"]) == (
-        "Deny",
-        "*",
-        "s3:*",
-    )
-    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def nothing_is_taken_without_tls(template: Template) -> None:
+    """Every bucket, topic and queue denies it; tables, functions and the domain know no HTTP."""
     assert template["Conditions"]["OverTls"] == {"Fn::Equals": ["https", "https"]}
+    plain = {"Bool": {"aws:SecureTransport": "false"}}
+    # A topic's policy can't name sns:*; to publish is what carries data.
+    for kind, members, action in (
+        ("S3::BucketPolicy", "Bucket", "s3:*"),
+        ("SNS::TopicPolicy", "Topics", "sns:Publish"),
+        ("SQS::QueuePolicy", "Queues", "sqs:*"),
+    ):
+        closed = set()
+        for name, policy in of_type(template, kind).items():
+            told = resolved(template, policy["Properties"])
+            (of,) = listed(told[members])
+            denied = [s for s in told["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
+            if of == {"Ref": "ServerlessDeploymentBucket"}:  # osls writes that policy
+                continue
+            (statement,) = denied
+            resources = {shown(resource) for resource in listed(statement.pop("Resource"))}
+            assert resources <= {of["Ref"], f"{of['Ref']}.Arn", f"${{{of['Ref']}.Arn}}/*"}, name
+            assert statement == {
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": action,
+                "Condition": plain,
+            }, name
+            closed.add(of["Ref"])
+        there = set(of_type(template, kind.removesuffix("Policy")))
+        assert closed == there - {"ServerlessDeploymentBucket"}, kind
 
 
 PLANTED: Planted = {
+    nothing_is_taken_without_tls: (
+        ("TypesenseQueuePolicy", "Properties", "PolicyDocument", "Statement", 0, "Condition"),
+        {},
+    ),
     the_domain_is_open_to_nobody: (
         ("Search", "Properties", "AccessPolicies"),
         {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "es:ESHttp*"}]},
     ),
     the_key_of_typesense_is_a_secret_that_the_template_does_not_know: (
-        ("TypesenseApiKey", "Properties", "SecretString"),
-        "xyz",
+        ("TypesenseApiKey", "Properties", "GenerateSecretString"),
+        {"PasswordLength": 32},
     ),
     dead_letters_are_rows_that_leave_once_they_are_resolved: (
         ("DeadLetterTable", "Properties", "TimeToLiveSpecification", "Enabled"),
         False,
     ),
-    tables_outlive_the_stack_and_can_be_rewound: (("ProductsTable", "DeletionPolicy"), "Delete"),
+    tables_outlive_the_stack_and_can_be_rewound: (("ProductsTable", "DeletionPolicy"), "Retain"),
     contributions_leave_once_nothing_can_come_late: (
         ("ContributionsTable", "Properties", "TimeToLiveSpecification", "AttributeName"),
         "ttl",

@@ -5,6 +5,8 @@ from typing import Any
 
 Template = dict[str, Any]
 
+NOTHING = {"Ref": "AWS::NoValue"}
+
 Way = tuple[str | int, ...]
 Planted = Mapping[Callable[[Template], None], tuple[Way, Any]]
 """For each promise, where a bug would be, and what it would say there."""
@@ -55,6 +57,30 @@ def resources(statement: dict[str, Any]) -> list[Any]:
             return listed(there)
         case resource:
             return listed(resource)
+
+
+def resolved(template: Template, value: Any) -> Any:
+    """*value* as CloudFormation takes it: conditions decided, and what has no value left out."""
+    match value:
+        case {"Fn::If": [condition, then, otherwise]}:
+            return resolved(template, then if holds(template, condition) else otherwise)
+        case dict():
+            inner = {k: resolved(template, v) for k, v in value.items()}
+            return {k: v for k, v in inner.items() if v != NOTHING}
+        case list():
+            return [v for v in (resolved(template, v) for v in value) if v != NOTHING]
+    return value
+
+
+def holds(template: Template, condition: str) -> bool:
+    """Whether the condition of that name is true in this template."""
+    said = template["Conditions"][condition]
+    match said:
+        case {"Fn::Not": [{"Fn::Equals": [one, other]}]}:
+            return bool(one != other)
+        case {"Fn::Equals": [one, other]}:
+            return bool(one == other)
+    raise AssertionError(said)
 
 
 def shown(value: Any) -> str:

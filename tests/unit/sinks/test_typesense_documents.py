@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
@@ -15,6 +16,7 @@ from moto import mock_aws
 from sync.errors import (
     ConfigError,
     Misconfigured,
+    NotGiven,
     Refused,
     RegistryError,
     Retry,
@@ -351,21 +353,42 @@ def test_what_is_missing_or_wrong_is_named(env: dict[str, str], name: str) -> No
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("secret", ["", " ", "two words", "zażółć"])
+@pytest.mark.parametrize("secret", ["two words", "zażółć"])
 def test_a_secret_that_holds_no_key_is_told_by_its_name(secret: str) -> None:
     """Not by what it holds."""
     clients = {"secretsmanager": Secrets(secret)}.__getitem__
-    with pytest.raises(Misconfigured, match="holds no API key") as caught:
+    with pytest.raises(Misconfigured, match="holds is no API key") as caught:
         Settings.from_env(ENV).connect(clients)
+    assert not isinstance(caught.value, NotGiven)
     assert ARN in str(caught.value)
     assert "words" not in str(caught.value)
 
 
+@pytest.mark.parametrize("secret", [None, "", " "])
+def test_a_secret_into_which_nobody_has_put_the_key_is_a_thing_to_do(secret: str | None) -> None:
+    """As the stack makes it: without a value."""
+    clients = {"secretsmanager": Secrets(secret)}.__getitem__
+    with pytest.raises(NotGiven, match="holds no API key of Typesense yet") as caught:
+        Settings.from_env(ENV).connect(clients)
+    assert ARN in str(caught.value)
+
+
 class Secrets:
-    def __init__(self, secret: str) -> None:
+    def __init__(self, secret: str | None) -> None:
         self.secret = secret
 
     def get_secret_value(self, **_: str) -> dict[str, str]:
+        if self.secret is None:  # as AWS has it: nobody ever put a value
+            raise ClientError(
+                {
+                    "Error": {
+                        "Code": "ResourceNotFoundException",
+                        "Message": "Secrets Manager can't find the specified secret value for "
+                        "staging label: AWSCURRENT",
+                    }
+                },
+                "GetSecretValue",
+            )
         return {"SecretString": self.secret}
 
 
@@ -383,6 +406,9 @@ def test_the_key_comes_from_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
         assert connection._client.config.api_key == "k3y"
         with pytest.raises(Misconfigured, match="reading the secret"):
             Settings.from_env(ENV).connect(clients)
+        empty = secrets.create_secret(Name="empty")["ARN"]
+        with pytest.raises(NotGiven):
+            Settings.from_env({**ENV, "TYPESENSE_API_KEY_ARN": empty}).connect(clients)
 
 
 def test_nothing_is_imported_before_the_first_write() -> None:

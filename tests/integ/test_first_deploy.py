@@ -1,0 +1,49 @@
+"""A first deployment that fails must leave nothing behind that blocks the next."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from local.deploy import Deployment
+from local.emulator import Emulator
+from local.errors import LocalError
+
+# The emulator has no metric math, so a stage that says it speaks TLS fails there, at its alarms.
+FAILING = {"scheme": "https"}
+
+
+def tables(emulator: Emulator) -> list[str]:
+    session = boto3.Session("test", "test", region_name="us-east-1")
+    client: Any = session.client("dynamodb", endpoint_url=emulator.endpoint)
+    found: list[str] = client.list_tables()["TableNames"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("policy", "left"),
+    [("RetainExceptOnCreate", False), ("Retain", True)],  # ours, and what it was
+)
+def test_a_first_deployment_that_failed_can_be_tried_again(
+    policy: str, left: bool, tmp_path: Path
+) -> None:
+    """What is left keeps its name taken, and AWS, unlike the emulator, then refuses the next."""
+    artifact = tmp_path / "empty.zip"
+    with zipfile.ZipFile(artifact, "w") as archive:
+        archive.writestr("handler.py", "")
+    with Emulator(log=tmp_path / "emulator.log") as emulator:
+
+        def stage(**params: str) -> Deployment:
+            env = {**emulator.environment(), "ARTIFACT": str(artifact)}
+            params["dataPolicy"] = policy
+            return Deployment("local", env, params=params, log=tmp_path / "deploy.log")
+
+        with pytest.raises(LocalError, match="osls deploy failed"):
+            stage(**FAILING).deploy()
+        assert ("stream-sync-local-core" in tables(emulator)) == left
+        again = stage()
+        assert again.deploy()["CoreTable"] == "stream-sync-local-core"
+        again.remove()
+        assert "stream-sync-local-core" in tables(emulator)  # what was deployed outlives its stack
