@@ -45,20 +45,16 @@ def _call(options: argparse.Namespace) -> Call:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sync", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _dlq(commands.add_parser("dlq", help="dead letters: list, show, replay, discard"))
+    _dlq(commands.add_parser("dlq", help="dead letters: list, show, replay, discard, erase"))
     resync = _add(commands, "resync", service.resync, "bring sinks in line with a table")
     resync.add_argument("--table", required=True, help="full name of the table")
-    resync.add_argument(
-        "--key",
-        action="append",
-        default=[],
-        help="PK=a,SK=b, or JSON as DynamoDB has it; may be repeated; without it every item",
-    )
+    _key(resync, "; without it every item")
     resync.add_argument("--sink", help="this one alone")
     resync.add_argument("--dry-run", action="store_true", help="count only")
     _limit(resync, "items")
     recount = _add(commands, "recount", counters.recount, "compare counters with what they count")
     recount.add_argument("--repair", action="store_true", help="mend what differs")
+    _add(commands, "recover", service.recover, "close the dead letters that need nobody any more")
     _add(commands, "status", service.status, "sinks, parked keys, dead letters, lateness")
     mappings = commands.add_parser("mappings", help="schemas generated from the models")
     actions = mappings.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -85,6 +81,19 @@ def _dlq(parser: argparse.ArgumentParser) -> None:
     discard = _add(commands, "discard", dead_letters.discard, "resolve them without writing")
     discard.add_argument("ids", nargs="+", metavar="ID")
     discard.add_argument("--reason", required=True, help="kept with the row")
+    erase = _add(commands, "erase", dead_letters.erase, "remove what they hold of an item")
+    erase.add_argument("--table", required=True, help="full name of the item's table")
+    _key(erase, required=True)
+
+
+def _key(parser: argparse.ArgumentParser, more: str = "", *, required: bool = False) -> None:
+    parser.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        required=required,
+        help=f"PK=a,SK=b, or JSON as DynamoDB has it; may be repeated{more}",
+    )
 
 
 def _add(commands: Parsers, name: str, run: object, text: str) -> argparse.ArgumentParser:

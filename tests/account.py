@@ -6,9 +6,11 @@ from functools import cache
 from typing import Any
 
 import boto3
+from moto.sqs.models import sqs_backends
 
 from sync.commands import run
 from sync.deadline import Deadline
+from sync.recovery.parking import Message as ParkedMessage
 from sync.service import Service
 from sync.sinks.base import Sink
 from sync.sinks.counters import Counters
@@ -107,7 +109,12 @@ class Account:
             self._table(name, keys)
         self._table(LETTERS, ["id"], index=True)
         self.boto("s3").create_bucket(Bucket=BUCKET)
-        self.boto("sns").create_topic(Name="dead-letters")
+        self.boto("sns").subscribe(
+            TopicArn=self.boto("sns").create_topic(Name="dead-letters")["TopicArn"],
+            Protocol="sqs",
+            Endpoint=f"arn:aws:sqs:{REGION}:123456789012:dead-letters",
+            Attributes={"RawMessageDelivery": "true"},
+        )
         for queue in ("resync", "dead-letters"):
             self.boto("sqs").create_queue(QueueName=queue)
         for url in (TYPESENSE_QUEUE, TYPESENSE_LETTERS):
@@ -165,6 +172,22 @@ class Account:
             Body=json.dumps({**GIVEN_UP, **document, "payload": json.dumps({"Records": records})}),
         )
         return self.consume(CREATED)
+
+    @property
+    def parked(self) -> list[ParkedMessage]:
+        """The messages of the resync queue, whatever their delays."""
+        queue = sqs_backends["123456789012"][REGION].queues["resync"]
+        return [ParkedMessage.read(message.body) for message in queue._messages]
+
+    def letters(self) -> list[str]:
+        """What the topic delivered since."""
+        sqs, found = self.boto("sqs"), []
+        url = self.service.config.dead_letter_queue_url
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get(
+            "Messages", []
+        ):
+            found += [message["Body"] for message in messages]
+        return found
 
     def work(self) -> Any:
         """Hand the worker of the Typesense queue what waits there; gives its last answer."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from sync.cli.calls import Call, pages
+from sync.cli.keys import parse_key
 from sync.cli.screen import Screen
 from sync.commands.dead_letters import groups
 from sync.ops import Source
@@ -41,6 +42,8 @@ def show_list(options: Namespace, call: Call, screen: Screen) -> int:
         ],
     )
     screen.say()
+    if options.status == "open":
+        screen.say("until they are replayed, their sinks hold the older documents, or none", "dim")
     last = "error" if options.status == "open" else "reason"
     screen.first(
         ["id", "item", "seen", "replays", last],
@@ -61,6 +64,8 @@ def show(options: Namespace, call: Call, screen: Screen) -> int:
         screen.say(f"{screen.paint(f'{name:<12}', 'bold')} {value}")
     if trace:
         screen.say(f"\n{trace.rstrip()}", "dim")
+    if answer["meanwhile"]:
+        screen.say(f"\n{answer['meanwhile']}", "yellow")
     body = answer["body"]
     if "body_error" in answer:
         screen.say(f"\nthe body can't be had: {answer['body_error']}", "red")
@@ -99,6 +104,20 @@ def discard(options: Namespace, call: Call, screen: Screen) -> int:
     """1 where one of them was not open."""
     answer = call({"command": "dlq discard", "ids": options.ids, "reason": options.reason})
     return _tell(answer["results"], screen, as_json=options.json, fine=("discarded",))
+
+
+def erase(options: Namespace, call: Call, screen: Screen) -> int:
+    """0, also where there was nothing to erase."""
+    keys = [parse_key(text) for text in options.key]
+    answer = call({"command": "dlq erase", "table": options.table, "keys": keys})
+    if options.json:
+        screen.json(answer)
+        return 0
+    erased = answer["erased"]
+    screen.say(f"{len(erased):,} dead letters hold nothing of it any more", "green")
+    if erased:
+        screen.first(["id", "sink"], [(one["id"], one["sink"]) for one in erased])
+    return 0
 
 
 def _tell(

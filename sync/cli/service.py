@@ -1,15 +1,13 @@
 """`python -m sync resync`, `status` and `mappings`. Each returns the exit code."""
 
-import json
-import re
 from argparse import Namespace
 from collections import Counter
 from typing import Any, Final
 
 from sync.cli.calls import Call, pages
+from sync.cli.keys import parse_key
 from sync.cli.screen import Screen
-from sync.errors import ConfigError
-from sync.ops import AttributeMap, Source
+from sync.ops import Source
 
 _PAGE: Final = 1_000  # keys of a call: the bar moves with each
 TO_DO: Final = 3  # exit code: nothing is wrong, and something is left for people to do
@@ -43,7 +41,9 @@ def resync(options: Namespace, call: Call, screen: Screen) -> int:
         screen.json({"counts": counts, "failures": failed})
         return 1 if failed else 0
     for name, count in counts.items():
-        screen.say(f"{count:,} {name}", "red" if name == "failed" else "green")
+        colour = {"failed": "red", "parked": "yellow"}.get(name, "green")
+        after = ", and will be tried again by itself" if name == "parked" else ""
+        screen.say(f"{count:,} {name}{after}", colour)
     if not counts:
         screen.say(f"{options.table} holds no items", "yellow")
     if failed:
@@ -52,6 +52,24 @@ def resync(options: Namespace, call: Call, screen: Screen) -> int:
             ["item", "why"],
             [(str(Source(options.table, f["keys"])), f["error"]) for f in failed],
         )
+    return 1 if failed else 0
+
+
+def recover(options: Namespace, call: Call, screen: Screen) -> int:
+    """1 where a dead letter that was replayed is open still."""
+    answer = call({"command": "recover"})
+    failed = [result for result in answer["results"] if result["result"] == "failed"]
+    if options.json:
+        screen.json(answer)
+        return 1 if failed else 0
+    screen.say(f"{answer['looked_at']:,} open dead letters looked at")
+    for name, count in answer["counts"].items():
+        screen.say(f"{count:,} {name}", "red" if name == "failed" else "green")
+    if answer["parked"]:
+        screen.say(f"{answer['parked']:,} keys parked that a call left behind", "yellow")
+    if failed:
+        screen.say()
+        screen.first(["id", "why"], [(one["id"], one["why"]) for one in failed])
     return 1 if failed else 0
 
 
@@ -126,25 +144,6 @@ def mappings(options: Namespace, screen: Screen) -> int:
     differing = mappings.differing(models.load())
     lines = [f"out of date: {name} (run python -m sync mappings write)" for name in differing]
     return _say(differing, lines, options, screen, wrong=bool(differing))
-
-
-def parse_key(text: str) -> AttributeMap:
-    """A key as JSON, `{"PK": {"S": "a"}, …}`, or as `PK=a,SK=b`, whose values are texts.
-
-    Raises ConfigError.
-    """
-    if text.startswith("{"):
-        try:
-            value = json.loads(text)
-        except ValueError as error:
-            raise ConfigError(f"--key {text[:80]}: {error}") from error
-        key: AttributeMap = value
-        return key
-    parts = re.split(r",(?=[A-Za-z_][\w.-]*=)", text)
-    pairs = [part.partition("=") for part in parts]
-    if not all(equals for _, equals, _ in pairs):
-        raise ConfigError(f"--key must be NAME=VALUE[,NAME=VALUE] or JSON, not {text[:80]!r}")
-    return {name: {"S": value} for name, _, value in pairs}
 
 
 def _say(value: Any, lines: list[str], options: Namespace, screen: Screen, *, wrong: bool) -> int:

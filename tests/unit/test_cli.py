@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 
 from sync.__main__ import main
 from sync.cli.calls import deployed, pages
+from sync.cli.keys import parse_key
 from sync.cli.screen import Progress, Screen
-from sync.cli.service import parse_key
 from sync.errors import ConfigError, SyncError
 from tests.account import Account
 from tests.records import PRODUCTS

@@ -284,24 +284,8 @@ def test_dead_letters_of_a_sink_behind_a_queue_are_counted_once(account: Account
     assert noted(account, "typesense queue")["dead"] is None
 
 
-def letters(account: Account) -> list[str]:
-    """What the topic delivered since."""
-    sqs, found = account.boto("sqs"), []
-    url = account.service.config.dead_letter_queue_url
-    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-        found += [message["Body"] for message in messages]
-    return found
-
-
 def test_what_is_refused_behind_the_queue_again_opens_its_row_again(account: Account) -> None:
     """A replay ends with the queue: what Typesense says comes later, of the same document."""
-    sns = account.boto("sns")
-    sns.subscribe(
-        TopicArn=sns.create_topic(Name="dead-letters")["TopicArn"],
-        Protocol="sqs",
-        Endpoint="arn:aws:sqs:us-east-1:123456789012:dead-letters",
-        Attributes={"RawMessageDelivery": "true"},
-    )
     account.typesense = Failing(Refused("no such field"))
     account.service = account.fresh()
     register(account)
@@ -309,7 +293,7 @@ def test_what_is_refused_behind_the_queue_again_opens_its_row_again(account: Acc
     account.work()
     for seen in (1, 2):
         account.clock.now += 1
-        account.consume(*letters(account), message_id=f"m{seen}")
+        account.consume(*account.letters(), message_id=f"m{seen}")
         (row,) = account.rows()
         assert (row["sink"], row["error_class"], row["seen"]) == ("typesense", "Refused", seen)
         account.clock.now += 1

@@ -166,7 +166,7 @@ def test_every_alarm_is_paid_for() -> None:
     of_more = template.count("        Metrics:\n")  # those with metric math
     metrics = alarms - of_more + template.count("MetricStat:")
     assert f"| {alarms} alarms on {metrics} metrics |" in DEPLOYING
-    mappings = template.count("MetricsConfig:")
+    mappings = template.count("MetricsConfig:") + template.count("{Properties: *streamed}")
     assert f"| what {mappings} mappings count, one metric each |" in DEPLOYING
 
 

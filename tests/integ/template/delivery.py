@@ -29,9 +29,21 @@ def both_streams_are_delivered_from_their_start_and_without_loss(template: Templ
             "FunctionResponseTypes": ["ReportBatchItemFailures"],
             "BisectBatchOnFunctionError": True,
             "MaximumRetryAttempts": 3,
-            "DestinationConfig": {"OnFailure": {"Destination": {"Ref": "DeadLetterTopic"}}},
+            # Not by the letters' topic, which may be what failed.
+            "DestinationConfig": {
+                "OnFailure": {"Destination": {"Fn::GetAtt": ["PayloadBucket", "Arn"]}}
+            },
             "MetricsConfig": {"Metrics": ["EventCount"]},
         }, source
+
+
+def dead_letters_that_need_nobody_close_by_themselves(template: Template) -> None:
+    (rule,) = of_type(template, "Events::Rule").values()
+    (target,) = rule["Properties"]["Targets"]
+    assert rule["Properties"]["ScheduleExpression"] == "rate(15 minutes)"
+    assert rule["Properties"]["State"] == "ENABLED"
+    assert target["Arn"] == {"Fn::GetAtt": ["AdminLambdaFunction", "Arn"]}
+    assert json.loads(target["Input"]) == {"command": "recover"}
 
 
 def queues_are_consumed_message_by_message(template: Template) -> None:
@@ -134,10 +146,30 @@ def streams_carry_new_and_old_images(template: Template) -> None:
         assert view == {"StreamViewType": "NEW_AND_OLD_IMAGES"}, name
 
 
-def dead_letters_reach_their_queue_from_their_topic_alone(template: Template) -> None:
+def dead_letters_reach_their_queue_from_their_topic_and_bucket_alone(template: Template) -> None:
     policy = properties(template, "DeadLetterQueuePolicy")["PolicyDocument"]
-    (statement,) = (s for s in policy["Statement"] if "Fn::If" not in s)  # that denies
-    assert statement == {
+    topic, bucket = (s for s in policy["Statement"] if "Fn::If" not in s)  # that denies
+    name = properties(template, "PayloadBucket")["BucketName"]["Fn::Sub"]
+    assert bucket == {
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]},
+        "Condition": {
+            "ArnEquals": {"aws:SourceArn": {"Fn::Sub": f"arn:${{AWS::Partition}}:s3:::{name}"}},
+            "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+        },
+    }
+    assert template["Resources"]["PayloadBucket"]["DependsOn"] == ["DeadLetterQueuePolicy"]
+    (notification,) = properties(template, "PayloadBucket")["NotificationConfiguration"][
+        "QueueConfigurations"
+    ]
+    assert notification == {
+        "Event": "s3:ObjectCreated:*",
+        "Queue": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]},
+        "Filter": {"S3Key": {"Rules": [{"Name": "prefix", "Value": "aws/lambda/"}]}},
+    }
+    assert topic == {
         "Effect": "Allow",
         "Principal": {"Service": "sns.amazonaws.com"},
         "Action": "sqs:SendMessage",
@@ -191,6 +223,10 @@ def functions_run_the_one_handler_on_arm64_with_every_setting(template: Template
 
 
 PLANTED: Planted = {
+    dead_letters_that_need_nobody_close_by_themselves: (
+        ("AdminEventsRuleSchedule1", "Properties", "State"),
+        "DISABLED",
+    ),
     both_streams_are_delivered_from_their_start_and_without_loss: (
         ("StreamEventSourceMappingDynamodbCoreTable", "Properties", "StartingPosition"),
         "LATEST",
@@ -223,7 +259,7 @@ PLANTED: Planted = {
         ("CoreTable", "Properties", "StreamSpecification", "StreamViewType"),
         "KEYS_ONLY",
     ),
-    dead_letters_reach_their_queue_from_their_topic_alone: (
+    dead_letters_reach_their_queue_from_their_topic_and_bucket_alone: (
         ("DeadLetterQueuePolicy", "Properties", "PolicyDocument", "Statement", 0, "Condition"),
         {},
     ),
