@@ -1,6 +1,6 @@
 """Writing to several sinks at once, so that none waits for another, or long for a dead one."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from sync.breaker import Breakers
 from sync.clock import Clock
@@ -32,6 +32,9 @@ def in_threads(write: Write, sinks: Iterable[type[Sink]]) -> Iterator[Written]:
 class Fanout:
     """The sinks of a service, with breakers for each. One for each warm container.
 
+    *strict* names sinks without breakers: Lambda retries what they fail, three times and at once,
+    and each of these has to be a real one.
+
     *state*, if given, is told how each sink is doing; a sink that has a queue under a name of its
     own, since what the queue has taken its destination has not.
     """
@@ -43,19 +46,24 @@ class Fanout:
         *,
         at_once: AtOnce = in_threads,
         state: StateTable | None = None,
+        strict: Collection[str] = (),
     ) -> None:
         self._sinks = sinks
         self._breakers = {sink: Breakers(clock) for sink in sinks}
         self._at_once = at_once
+        self._strict = strict
         self._state = state
         self._noted = {kind: noted_as(kind, sink) for kind, sink in sinks.items()}
 
     def refusal(self, name: str | None) -> NotTried | None:
         """Why nothing should be tried with the sink of that *name* now; None where it should."""
-        for sink, breakers in self._breakers.items():
+        for sink in self._breakers:
             if sink.name == name:
-                return breakers.refusal()
+                return self._refusal(sink, None)
         return None
+
+    def _refusal(self, sink: type[Sink], target: str | None) -> NotTried | None:
+        return None if sink.name in self._strict else self._breakers[sink].refusal(target)
 
     def write(
         self, ops: Mapping[type[Sink], Sequence[Op]], deadline: Deadline
@@ -68,7 +76,7 @@ class Fanout:
         def write_one(sink: type[Sink]) -> list[Outcome]:
             breakers = self._breakers[sink]
             refusals = {
-                target: breakers.refusal(target) for target in {o.target for o in ops[sink]}
+                target: self._refusal(sink, target) for target in {op.target for op in ops[sink]}
             }
             outcomes = [
                 Outcome(op, refusal) for op in ops[sink] if (refusal := refusals[op.target])

@@ -103,7 +103,13 @@ class Service:
 
     @cached_property
     def fanout(self) -> Fanout:
-        return Fanout(self.sinks, self.clock, at_once=self._at_once, state=self.state)
+        return Fanout(
+            self.sinks,
+            self.clock,
+            at_once=self._at_once,
+            state=self.state,
+            strict=self.config.strict_sinks,
+        )
 
     @cached_property
     def state(self) -> "StateTable | None":

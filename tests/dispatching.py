@@ -109,7 +109,7 @@ class Bench:
         }
         self.dispatcher = Dispatcher(
             Registry(models, "test"),
-            Fanout(sinks, SystemClock()),
+            Fanout(sinks, SystemClock(), strict=frozenset(strict)),
             self.queue,
             self.letters,
             strict=frozenset(strict),

@@ -148,9 +148,9 @@ def parked(body: str, receives: str, now_s: float) -> list[Row]:
     return [
         _of_key(
             Row(
-                id=digest("parked", str(message.since), str(message.tries), str(key.after)),
+                id=digest("parked", str(message.since_of(key)), str(message.tries), str(key.after)),
                 kind="parked",
-                first_at=iso(message.since),
+                first_at=iso(message.since_of(key)),
                 last_at=iso(now_s),
                 table=key.source.table,
                 keys=key.source.keys,

@@ -6,7 +6,7 @@ standard one, since it needs a delay for each message and no order.
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, isfinite
 from typing import Any, Final
@@ -20,6 +20,7 @@ from sync.ops import Source, keys_in
 SCHEMA: Final = 2  # 1 had no messages for every sink
 LONGEST_DELAY_S: Final = 900  # SQS's limit for one message
 LIFETIME_S: Final = 14 * 24 * 3600 - 3600  # SQS keeps a message for 14 days
+SAME_AGE_S: Final = 60.0
 MOST_KEYS: Final = 1_000  # in one message: what a worker does well within its time
 _MOST_MESSAGES: Final = 10  # in one SendMessageBatch
 _MOST_BYTES: Final = 250_000  # in either; SQS took 256 KB before it took 1 MiB
@@ -41,13 +42,21 @@ class Parked:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Keys of one sink (None: of every sink that their models feed); *tries* of a resync so far,
-    *since* the first parking (epoch seconds), which is that of each key."""
+    """Keys of one sink (None: of every sink that their models feed); *tries* of a resync so far."""
 
     sink: str | None
     keys: tuple[Parked, ...]
     tries: int
-    since: float
+    since: float  # the first parking (epoch seconds) of keys that don't say otherwise
+
+    @property
+    def youngest(self) -> float:
+        """When the key was parked that waits the shortest."""
+        return max((self.since_of(key) for key in self.keys), default=self.since)
+
+    def since_of(self, key: Parked) -> float:
+        """When *key*, which may be one of this message, was parked first."""
+        return self.since if key.since is None else key.since
 
     def body(self) -> str:
         return json.dumps(
@@ -56,28 +65,50 @@ class Message:
                 "sink": self.sink,
                 "tries": self.tries,
                 "since": self.since,
-                "keys": [
-                    {"table": key.source.table, "keys": key.source.keys, "after": key.after}
-                    for key in self.keys
-                ],
+                "keys": [self._entry(key) for key in self.keys],
             },
             separators=(",", ":"),
         )
 
+    def _entry(self, key: Parked) -> dict[str, Any]:
+        entry = {"table": key.source.table, "keys": key.source.keys, "after": key.after}
+        since = self.since_of(key)
+        return entry if since == self.since else {**entry, "since": since}
+
     @classmethod
     def read(cls, body: str) -> "Message":
-        """Raises RecordError for what is no such message, or one of a newer schema."""
+        """Each key with its age. Raises RecordError for what is no such message, or one of a newer
+        schema."""
         try:
             value = json.loads(body)
             if value["schema"] > SCHEMA:
                 raise RecordError(f"a message of schema {value['schema']!r:.20}; this is {SCHEMA}")
-            since, sink = float(value["since"]), value["sink"]
-            if not isfinite(since) or not isinstance(sink, str | None):
-                raise ValueError("it has no sink, or no time of parking")
+            since, sink = _moment(value["since"]), value["sink"]
+            if not isinstance(sink, str | None):
+                raise TypeError("a sink is a text")
             keys = tuple(_parked(key, since) for key in value["keys"])
             return cls(sink=sink, keys=keys, tries=int(value["tries"]), since=since)
         except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
             raise RecordError(f"not a message of parked keys: {error!r:.200}") from error
+
+
+def merged(messages: Sequence[Message]) -> Message:
+    """One message for all of *messages*, which are of one sink.
+
+    Of several copies of a key, which a long outage brings about, the one that has to wait longest
+    stands for all, with the age of the oldest.
+    """
+    keys: dict[Source, Parked] = {}
+    for message in messages:
+        for key in message.keys:
+            known = keys.get(key.source, key)
+            ages = [one.since for one in (known, key) if one.since is not None]
+            keys[key.source] = replace(
+                known, after=max(known.after, key.after), since=min(ages, default=None)
+            )
+    tries = max(message.tries for message in messages)
+    since = max(message.since for message in messages)
+    return Message(messages[0].sink, tuple(keys.values()), tries, since)
 
 
 def _parked(value: Any, since: float) -> Parked:
@@ -85,7 +116,16 @@ def _parked(value: Any, since: float) -> Parked:
     keys = keys_in(value["keys"])
     if keys is None or not isinstance(value["table"], str):
         raise ValueError("a key that no item can have")
-    return Parked(Source(value["table"], keys), int(value["after"]), since)
+    moment = _moment(value["since"]) if "since" in value else since
+    return Parked(Source(value["table"], keys), int(value["after"]), moment)
+
+
+def _moment(value: Any) -> float:
+    """Raises TypeError or ValueError."""
+    moment = float(value)
+    if not isfinite(moment):
+        raise ValueError("a moment is a finite number")
+    return moment
 
 
 class Parking:
@@ -109,29 +149,24 @@ class Parking:
         its age: it waits ever longer, and its two weeks end.
         """
         now = self._clock.time_ns() / 1e9
-        by_age: dict[float, list[Parked]] = {}
-        for key in keys:
-            by_age.setdefault(now if key.since is None else key.since, []).append(key)
-        yield from self._send(
-            [
-                Message(sink, part, 0, since)
-                for since, of_age in by_age.items()
-                for part in _parts(of_age)
-            ]
-        )
+        yield from self._send(Message(sink, (), 0, now), keys)
 
     def again(self, message: Message, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
         """Park what is left of *message* once more, for longer than the last time."""
-        tries = message.tries + 1
-        yield from self._send([replace(message, keys=part, tries=tries) for part in _parts(keys)])
+        yield from self._send(replace(message, keys=(), tries=message.tries + 1), keys)
 
     def expired(self, since: float) -> bool:
         """Whether what was parked at *since* is as old as SQS lets a message get: time for a person
         to look."""
         return self._clock.time_ns() / 1e9 - since > LIFETIME_S
 
-    def _send(self, messages: Sequence[Message]) -> Iterator[tuple[Parked, Retry]]:
-        bodies = [(message, message.body()) for message in messages]
+    def _send(self, like: Message, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
+        now = self._clock.time_ns() / 1e9
+        bodies = [
+            (message, message.body())
+            for group in _of_one_age(like, keys, now)
+            for message in (replace(like, keys=part) for part in _parts(group))
+        ]
         for batch in batches(
             bodies, most=_MOST_MESSAGES, most_bytes=_MOST_BYTES, size=lambda m: len(m[1])
         ):
@@ -157,9 +192,29 @@ class Parking:
         So a sink that is back after an outage is in line again within about a third of the time
         that it was away, and one that stays away is asked ever more rarely.
         """
-        waited_s = self._clock.time_ns() / 1e9 - message.since
+        waited_s = self._clock.time_ns() / 1e9 - message.youngest
         least = max(self._delay_s, waited_s / 4)
         return min(LONGEST_DELAY_S, ceil(least * random.uniform(1.0, 1.5)))  # noqa: S311 - no secret
+
+
+def _of_one_age(like: Message, keys: Iterable[Parked], now: float) -> Iterator[list[Parked]]:
+    """*keys* in groups whose oldest has waited for four times as long as its youngest, at most.
+
+    What has waited for a day need not be tried as often as what came just now.
+    """
+    group: list[Parked] = []
+    most_s = 0.0
+    for waited_s, _, key in sorted(
+        (now - like.since_of(key), n, key) for n, key in enumerate(keys)
+    ):
+        if group and waited_s > most_s:
+            yield group
+            group = []
+        if not group:
+            most_s = 4 * waited_s + SAME_AGE_S
+        group.append(key)
+    if group:
+        yield group
 
 
 def _parts(keys: Sequence[Parked]) -> Iterator[tuple[Parked, ...]]:

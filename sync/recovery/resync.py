@@ -34,6 +34,7 @@ from sync.recovery.parking import Parked
 from sync.registry import Registry
 from sync.sinks.base import Sink
 
+SLICE: Final = 100  # items in memory at once, of up to 400 KB each: one BatchGetItem
 ROUNDS: Final = 3  # of writing and verifying, before an item that keeps changing is left for later
 
 
@@ -86,14 +87,23 @@ class Resync:
         the same. Keys whose time has not come are Retry. Of keys of one item the one that has to
         wait longest stands for all.
         """
-        if (refusal := self._fanout.refusal(only)) is not None:
-            yield from (Settled(key, refusal) for key in keys)  # reading would be for nothing
-            return
         latest: dict[Source, Parked] = {}
         for key in keys:
             if key.source not in latest or key.after > latest[key.source].after:
                 latest[key.source] = key
         waiting = list(latest.values())
+        for at in range(0, len(waiting), SLICE):
+            yield from self._slice(waiting[at : at + SLICE], deadline, only)
+
+    def _slice(
+        self, waiting: list[Parked], deadline: Deadline, only: str | None
+    ) -> Iterator[Settled]:
+        refusal = self._fanout.refusal(only)
+        if refusal is None and not deadline.remaining():
+            refusal = NotTried("no time is left")
+        if refusal is not None:
+            yield from (Settled(key, refusal) for key in waiting)  # reading would be for nothing
+            return
         for number in range(ROUNDS):
             if not waiting:
                 return

@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sync import log
@@ -10,14 +11,36 @@ from sync.deadletters.letters import DeadLetter, DeadLetters
 from sync.deadline import Deadline
 from sync.errors import RecordError, Refused, RegistryError, Retry, SyncError, Unavailable
 from sync.log import logger
-from sync.recovery.parking import Message, Parked, Parking
+from sync.ops import Source
+from sync.recovery.parking import MOST_KEYS, Message, Parked, Parking, merged
 from sync.recovery.resync import Resync, Settled
 from sync.responses import BatchResponse, failures_of
 
 
+@dataclass(slots=True)
+class Group:
+    """Messages of one sink that are handled as one, and which of them name a key."""
+
+    messages: dict[str, Message] = field(default_factory=dict)  # by SQS's message id
+
+    @property
+    def size(self) -> int:
+        return sum(len(message.keys) for message in self.messages.values())
+
+    def naming(self, source: Source) -> Iterator[str]:
+        """The ids of the messages that name the item of *source*."""
+        for id_, message in self.messages.items():
+            if any(key.source == source for key in message.keys):
+                yield id_
+
+
 class ResyncWorker:
     """Handles messages of the resync queue. A message is done once each of its keys is in line,
-    parked anew, or quarantined; until then it comes again."""
+    parked anew, or quarantined; until then it comes again.
+
+    Small messages of one sink are handled as one: a long outage parks an item with each of its
+    changes, and copies that meet become one again.
+    """
 
     def __init__(self, resync: Resync, parking: Parking, dead_letters: DeadLetters) -> None:
         self._resync = resync
@@ -27,38 +50,37 @@ class ResyncWorker:
     def run(self, records: Sequence[Mapping[str, Any]], deadline: Deadline) -> BatchResponse:
         """Resync the keys of SQS *records*; reports the messages that are to come again."""
         counts: Counter[str] = Counter(messages=len(records))
-        failed = [
-            record["messageId"] for record in records if not self._handle(record, deadline, counts)
-        ]
+        failed: set[str] = set()
+        for group in _groups(records, failed):
+            failed.update(self._handle(group, deadline, counts))
         logger.info("resync", extra={**counts, "failed": len(failed)})
-        return failures_of(failed)
+        return failures_of([r["messageId"] for r in records if r["messageId"] in failed])
 
-    def _handle(self, record: Mapping[str, Any], deadline: Deadline, counts: Counter[str]) -> bool:
-        """Whether the message of *record* is done with."""
-        try:
-            message = Message.read(record["body"])
-        except RecordError as error:
-            # It comes again, and goes to the dead letters in the end, whole.
-            logger.error("unreadable message", extra={"id": record["messageId"]}, exc_info=error)
-            return False
+    def _handle(self, group: Group, deadline: Deadline, counts: Counter[str]) -> Iterator[str]:
+        """Resync the keys of *group*; yields the messages that are not done with."""
+        message = merged(list(group.messages.values()))
         left: list[Settled] = []
-        letters: list[DeadLetter] = []
+        letters: dict[str, tuple[DeadLetter, Source]] = {}
         for settled in self._resync.run(message.keys, deadline, only=message.sink):
-            if isinstance(settled.verdict, Retry):
+            verdict, since = settled.verdict, settled.key.since
+            if isinstance(verdict, Retry) and since is not None and self._parking.expired(since):
+                verdict = expired(verdict)
+            elif isinstance(verdict, Retry):
                 left.append(settled)
-            elif isinstance(settled.verdict, Refused | RecordError | RegistryError):
-                letters.append(letter(settled, settled.verdict, message.sink))
-            counts["settled"] += not isinstance(settled.verdict, Retry)
-        if left and self._parking.expired(message.since):
-            letters += [letter(settled, expired(settled.verdict), message.sink) for settled in left]
-            left = []
+                continue
+            counts["settled"] += not isinstance(verdict, Retry)
+            if isinstance(verdict, Refused | RecordError | RegistryError | Retry):
+                one = letter(settled, verdict, message.sink)
+                letters[one.id] = one, settled.key.source
         counts["left"] += len(left)
         counts["quarantined"] += len(letters)
-        return all(
-            [*self._publish(letters), *self._park(message, left)]  # both, whatever one says
-        )
+        for one, _ in self._dead_letters.publish([one for one, _ in letters.values()]):
+            yield from group.naming(letters[one.id][1])
+        for key in self._park(message, left):
+            yield from group.naming(key.source)
 
-    def _park(self, message: Message, left: Sequence[Settled]) -> Iterator[bool]:
+    def _park(self, message: Message, left: Sequence[Settled]) -> Iterator[Parked]:
+        """Park what is *left* once more; yields what could not be."""
         failures = [
             (settled.key.source, settled.verdict)
             for settled in left
@@ -67,11 +89,27 @@ class ResyncWorker:
         log.waiting(message.sink, failures, logging.ERROR)
         for key, error in self._parking.again(message, [settled.key for settled in left]):
             logger.error("could not be parked", extra=_about(key, message.sink), exc_info=error)
-            yield False
+            yield key
 
-    def _publish(self, letters: Sequence[DeadLetter]) -> Iterator[bool]:
-        for _ in self._dead_letters.publish(letters):
-            yield False
+
+def _groups(records: Sequence[Mapping[str, Any]], failed: set[str]) -> Iterator[Group]:
+    """The messages of *records*, those of one sink together as far as one message could hold their
+    keys. What can't be read is *failed*: it comes again, and goes to the dead letters in the end.
+    """
+    open_: dict[str | None, Group] = {}
+    for record in records:
+        try:
+            message = Message.read(record["body"])
+        except RecordError as error:
+            logger.error("unreadable message", extra={"id": record["messageId"]}, exc_info=error)
+            failed.add(record["messageId"])
+            continue
+        group = open_.setdefault(message.sink, Group())
+        if group.messages and group.size + len(message.keys) > MOST_KEYS:
+            yield group
+            group = open_[message.sink] = Group()
+        group.messages[record["messageId"]] = message
+    yield from open_.values()
 
 
 def letter(settled: Settled, error: SyncError, sink: str | None) -> DeadLetter:

@@ -197,6 +197,16 @@ def test_a_strict_sink_reports_instead_of_parking() -> None:
     assert bench.parked == []
 
 
+def test_a_strict_sink_is_tried_each_time() -> None:
+    """Lambda's three retries come at once: behind a breaker they would all be for nothing."""
+    sink = some("1")
+    bench = Bench(memory=sink, strict=["memory"])
+    record = thing(1)
+    for _ in range(4):
+        assert bench.run(record) == [number(record)]
+    assert len(sink.calls) == 4
+
+
 def test_a_strict_sink_parks_what_is_stale() -> None:
     """Its record would be stale again, and again."""
     bench = Bench(memory=Answering(lambda op: Done.STALE), strict=["memory"])

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from sync.errors import Misconfigured, RecordError, Throttled, Unavailable
 from sync.ops import Source
-from sync.recovery.parking import LIFETIME_S, LONGEST_DELAY_S, Message, Parked, Parking
+from sync.recovery.parking import (
+    LIFETIME_S,
+    LONGEST_DELAY_S,
+    SAME_AGE_S,
+    Message,
+    Parked,
+    Parking,
+    merged,
+)
 from tests.clocks import ManualClock
 from tests.records import CORE, core_keys
 
@@ -69,12 +77,35 @@ def test_a_key_that_was_parked_before_keeps_its_age() -> None:
     old, older = clock.now - 1_000, clock.now - 2_000
     keys = [key(1, since=old), key(2), key(3, since=older), key(4, since=old)]
     assert list(parking(sqs, clock=clock).park("memory", keys)) == []
-    names = {m.since: [k.source.keys["SK"]["S"] for k in m.keys] for m in sqs.messages}
-    assert names == {old: ["1", "4"], clock.now: ["2"], older: ["3"]}
-    delays = {m.since: e["DelaySeconds"] for m, e in zip(sqs.messages, sqs.entries, strict=True)}
-    assert delays[old] >= 250
-    assert delays[older] >= 500
-    assert delays[clock.now] <= 61
+    ages = {m.youngest: [k.source.keys["SK"]["S"] for k in m.keys] for m in sqs.messages}
+    assert ages == {clock.now: ["2"], old: ["1", "4", "3"]}
+    assert [k.since for k in sqs.messages[1].keys] == [old, old, older]
+    fresh, aged = (entry["DelaySeconds"] for entry in sqs.entries)
+    assert fresh <= 61
+    assert aged >= 250
+
+
+@given(st.lists(st.floats(0, LIFETIME_S), min_size=1, max_size=30))
+def test_keys_of_very_different_ages_do_not_share_a_message(ages: list[float]) -> None:
+    """What waits for a day is not tried as often as what came just now."""
+    sqs, clock = Sqs(), ManualClock()
+    keys = [key(n, since=clock.now - age) for n, age in enumerate(ages)]
+    assert list(parking(sqs, clock=clock).park("memory", keys)) == []
+    assert sorted(k.source.keys["SK"]["S"] for m in sqs.messages for k in m.keys) == sorted(
+        k.source.keys["SK"]["S"] for k in keys
+    )
+    for message in sqs.messages:
+        waited = [clock.now - (k.since or 0) for k in message.keys]
+        assert max(waited) <= 4 * min(waited) + SAME_AGE_S + 1e-6
+
+
+def test_copies_of_a_key_become_one() -> None:
+    """The longest wait, and the oldest age."""
+    one = Message("s", (key(1, after=5, since=3.0), key(2, since=1.0)), 2, 3.0)
+    two = Message("s", (key(1, after=4, since=2.0), key(3, since=9.0)), 7, 9.0)
+    both = merged([one, two])
+    assert set(both.keys) == {key(1, after=5, since=2.0), key(2, since=1.0), key(3, since=9.0)}
+    assert (both.sink, both.tries, both.since) == ("s", 7, 9.0)
 
 
 def test_keys_of_another_age_are_given_back_too() -> None:

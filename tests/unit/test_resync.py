@@ -9,7 +9,7 @@ import pytest
 
 from sync.deadletters.letters import DeadLetter
 from sync.deadline import Deadline
-from sync.errors import InvalidImage, Misconfigured, Refused, Retry, Unavailable
+from sync.errors import InvalidImage, Misconfigured, NotTried, Refused, Retry, Unavailable
 from sync.fanout import Fanout
 from sync.fields import Text
 from sync.items import Found, Items
@@ -245,11 +245,11 @@ class Queue(Parking):
         self.sent: list[Message] = []
         self.broken = False
 
-    def _send(self, messages: Sequence[Message]) -> Iterator[tuple[Parked, Retry]]:
+    def _send(self, like: Message, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
         if self.broken:
-            yield from ((k, Unavailable("down")) for m in messages for k in m.keys)
-        else:
-            self.sent += messages
+            yield from ((key, Unavailable("down")) for key in keys)
+        elif keys:
+            self.sent.append(replace(like, keys=tuple(keys)))
 
 
 class Letters:
@@ -364,3 +364,65 @@ def test_settled_names_the_op_that_failed() -> None:
     assert isinstance(settled, Settled)
     assert settled.op is not None
     assert (settled.op.id, settled.sink) == ("THING|1", Memory)
+
+
+def test_copies_that_meet_become_one() -> None:
+    """A long outage parks an item with each of its changes; they are not tried for ever apart."""
+    work = Work(Answering(Unavailable("503")))
+    now = work.clock.now
+    bodies = [Message("memory", (key(1, after=n), key(n)), 0, now).body() for n in range(2, 6)] + [
+        Message("plain", (key(1),), 0, now).body()
+    ]
+    assert work.bodies(*bodies) == []
+    (sent,) = work.queue.sent
+    assert sent.sink == "memory"
+    assert [k.source for k in sent.keys].count(key(1).source) == 1
+    assert len(sent.keys) == 5
+
+
+def test_a_message_comes_again_with_those_that_name_its_key() -> None:
+    """And with no others, where what is left can't be parked."""
+    work = Work(Answering(Unavailable("503")))
+    work.queue.broken = True
+    work.table.put(9, "nine")
+    now = work.clock.now
+    first, second = (Message("memory", (key(1), key(n)), 0, now).body() for n in (2, 3))
+    other = Message("plain", (key(9),), 0, now).body()
+    assert work.bodies(first, other, second) == ["m0", "m2"]
+
+
+def test_large_messages_stay_apart() -> None:
+    """What a worker does well within its time."""
+    work = Work(Answering(*[Unavailable("503")] * 20))
+    keys = [key(n) for n in range(1200)]
+    now = work.clock.now
+    bodies = [Message("memory", tuple(keys[at : at + 600]), 0, now).body() for at in (0, 600)]
+    assert work.bodies(*bodies) == []
+    assert [len(m.keys) for m in work.queue.sent] == [600, 600]
+
+
+def test_few_items_are_in_memory_at_once() -> None:
+    """A thousand of 400 KB would not fit."""
+    world = World()
+    reads: list[int] = []
+    read = world.table.read
+
+    def counted(sources: Sequence[Source], deadline: Deadline) -> dict[Source, Found]:
+        reads.append(len(sources))
+        return read(sources, deadline)
+
+    world.table.read = counted  # type: ignore[method-assign]
+    for n in range(250):
+        world.table.put(n, "x")
+    assert set(world.run(*(key(n) for n in range(250)))) == {Done.WRITTEN}
+    assert reads == [100, 100, 100, 100, 50, 50]
+
+
+def test_a_sink_that_is_down_is_not_read_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the first slice its breaker is open: the items of the others are left alone."""
+    world = World(Answering(*[Unavailable("503")] * 5))
+    monkeypatch.setattr("sync.recovery.resync.SLICE", 2)
+    assert [type(v) for v in world.run(*(key(n) for n in range(5)), only="memory")] == [
+        *[Unavailable] * 2,
+        *[NotTried] * 3,
+    ]
