@@ -45,8 +45,9 @@ def read_record(raw: Any) -> Record:
     if not isinstance(raw, dict) or not isinstance(body := raw.get("dynamodb"), dict):
         raise RecordError("the record has no 'dynamodb' object")
     name = raw.get("eventName")
-    if name not in EVENT_NAMES:
-        raise RecordError(f"unknown eventName {name!r}")
+    if not isinstance(name, str) or name not in EVENT_NAMES:
+        shown = repr(name[:80]) if isinstance(name, str) else f"of type {type(name).__name__}"
+        raise RecordError(f"unknown eventName {shown}")
     keys = body.get("Keys")
     if not isinstance(keys, dict) or not keys or not all(map(_is_attribute, keys.values())):
         raise RecordError("the record has no Keys, or malformed ones")
@@ -59,6 +60,8 @@ def read_record(raw: Any) -> Record:
         new = None
     elif not isinstance(new, dict):
         raise InvalidImage(f"{name} without a NewImage: the stream's view type must include it")
+    elif any(new.get(attribute) != value for attribute, value in keys.items()):
+        raise InvalidImage("the NewImage is of another item than the Keys")
     old = body.get("OldImage")
     return Record(
         event_name=name,

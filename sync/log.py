@@ -31,7 +31,11 @@ class JsonLines(logging.Formatter):
         line.update({k: v for k, v in vars(record).items() if k not in _STANDARD})
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)[-_LONGEST_TRACE:]
-        return json.dumps(line, default=str)
+        try:
+            return json.dumps(line, default=str)
+        except (RecursionError, TypeError, ValueError) as error:  # a line must not cost a record
+            told = {"level": record.levelname, "message": record.getMessage()}
+            return json.dumps({**told, "request_id": self.request_id, "unwritten": repr(error)})
 
 
 def waiting(sink: str | None, failures: Iterable[tuple["Source", Exception]], level: int) -> None:

@@ -248,8 +248,9 @@ def _records(event: Mapping[str, Any]) -> Sequence[Any]:
     return records
 
 
-def _source_of(record: Any) -> Any:
-    return record.get("eventSource") if isinstance(record, dict) else None
+def _source_of(record: Any) -> str | None:
+    source = record.get("eventSource") if isinstance(record, dict) else None
+    return source if isinstance(source, str) else None
 
 
 def _queue_of(records: Any) -> str:

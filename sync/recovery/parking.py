@@ -83,7 +83,7 @@ class Message:
             value = json.loads(body)
             if value["schema"] > SCHEMA:
                 raise RecordError(f"a message of schema {value['schema']!r:.20}; this is {SCHEMA}")
-            since, sink = _moment(value["since"]), value["sink"]
+            since, sink = moment(value["since"]), value["sink"]
             if not isinstance(sink, str | None):
                 raise TypeError("a sink is a text")
             keys = tuple(_parked(key, since) for key in value["keys"])
@@ -116,16 +116,16 @@ def _parked(value: Any, since: float) -> Parked:
     keys = keys_in(value["keys"])
     if keys is None or not isinstance(value["table"], str):
         raise ValueError("a key that no item can have")
-    moment = _moment(value["since"]) if "since" in value else since
-    return Parked(Source(value["table"], keys), int(value["after"]), moment)
+    parked_at = moment(value["since"]) if "since" in value else since
+    return Parked(Source(value["table"], keys), int(value["after"]), parked_at)
 
 
-def _moment(value: Any) -> float:
-    """Raises TypeError or ValueError."""
-    moment = float(value)
-    if not isfinite(moment):
+def moment(value: Any) -> float:
+    """*value* as epoch seconds. Raises TypeError, ValueError or OverflowError."""
+    seconds = float(value)
+    if not isfinite(seconds):
         raise ValueError("a moment is a finite number")
-    return moment
+    return seconds
 
 
 class Parking:

@@ -7,7 +7,8 @@ from typing import Any, Final, Self
 
 from sync.batches import batches
 from sync.errors import RecordError
-from sync.ops import Op, Source
+from sync.ops import Op, Source, keys_in
+from sync.recovery.parking import moment
 
 SCHEMA: Final = 1  # messages outlive deploys; a reader looks here first
 MAX_BYTES: Final = 250_000  # of a message; SQS took 256 KB before it took 1 MiB
@@ -68,12 +69,13 @@ class Action:
 
     @classmethod
     def read(cls, value: Mapping[str, Any]) -> Self:
-        """Raises KeyError, TypeError or ValueError."""
+        """Raises LookupError, TypeError, ValueError or OverflowError."""
         action, document, since = value["action"], value.get("document"), value.get("since")
         if action not in ("upsert", "delete") or (action == "delete" and document is not None):
             raise ValueError(f"no action: {action!r}")
         source = value["source"]
-        if not isinstance(source["keys"], dict) or not isinstance(document, str | None):
+        keys = keys_in(source["keys"])
+        if keys is None or not isinstance(document, str | None):
             raise TypeError("an action has keys, and a document that is text")
         return cls(
             action=action,
@@ -81,8 +83,8 @@ class Action:
             id=_text(value["id"]),
             document=None if document is None else document.encode(),
             version=int(value["version"]),
-            source=Source(_text(source["table"]), source["keys"]),
-            since=None if since is None else float(since),  # older releases tell of none
+            source=Source(_text(source["table"]), keys),
+            since=None if since is None else moment(since),  # older releases tell of none
         )
 
 
@@ -102,10 +104,10 @@ def read(body: str) -> Sequence[Action]:
     try:
         value = json.loads(body)
         if value["schema"] > SCHEMA:
-            raise RecordError(f"a message of schema {value['schema']}; this is {SCHEMA}")
+            raise RecordError(f"a message of schema {value['schema']!r:.20}; this is {SCHEMA}")
         return [Action.read(action) for action in value["actions"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise RecordError(f"not a message of Typesense actions: {error!r}") from error
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
+        raise RecordError(f"not a message of Typesense actions: {error!r:.200}") from error
 
 
 def _text(value: Any) -> str:
