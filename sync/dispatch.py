@@ -21,13 +21,14 @@ from sync.change import (
     table_of,
     version_of,
 )
+from sync.deadletters.brake import Brake
 from sync.deadletters.letters import DeadLetter, DeadLetters
 from sync.deadline import Deadline
-from sync.errors import RecordError, Refused, RegistryError, Retry, SyncError, Throttled
+from sync.errors import Held, RecordError, Refused, RegistryError, Retry, SyncError, Throttled
 from sync.fanout import Fanout
 from sync.ids import document_id
 from sync.log import logger
-from sync.ops import Done, Op, keys_in
+from sync.ops import Done, Op, Source, keys_in
 from sync.recovery.parking import Parked, Parking
 from sync.registry import Registry
 from sync.responses import BatchResponse, failures_of
@@ -46,13 +47,28 @@ class Work:
     op: Op
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A key that *sink* (None: every sink of its model) could not have yet, and why."""
+
+    sink: str | None
+    key: Parked
+    error: Retry
+    raw: Any  # its record
+
+    @property
+    def comes_again(self) -> bool:
+        """Whether Lambda's delivering its record again could mend it."""
+        return self.error is not STALE and not isinstance(self.error, Held)
+
+
 @dataclass(slots=True)
 class Batch:
     """What has to be answered for: filled on the way down, emptied by `respond`."""
 
     counts: Counter[str] = field(default_factory=Counter)
     letters: list[DeadLetter] = field(default_factory=list)  # can never succeed
-    waiting: list[tuple[Work, Retry]] = field(default_factory=list)  # may pass later
+    waiting: list[Waiting] = field(default_factory=list)  # may pass later
     failed: set[str] = field(default_factory=set)  # sequence numbers that are to come again
 
 
@@ -69,6 +85,7 @@ class Dispatcher:
         fanout: Fanout,
         parking: Parking,
         dead_letters: DeadLetters,
+        brake: Brake,
         *,
         strict: frozenset[str] = frozenset(),
     ) -> None:
@@ -76,6 +93,7 @@ class Dispatcher:
         self._fanout = fanout
         self._parking = parking
         self._dead_letters = dead_letters
+        self._brake = brake
         self._strict = strict
 
     def run(self, raws: Sequence[Any], deadline: Deadline) -> BatchResponse:
@@ -120,11 +138,13 @@ class Dispatcher:
         )
         try:
             planned = list(pattern.model.plan(change))
-        except SyncError:
+        except SyncError as error:
+            self._brake.read(pattern.model.__name__, error)
             raise
         except Exception:
             logger.exception("plan of %s failed", pattern.model.__name__, extra=_summary(record))
             raise
+        self._brake.read(pattern.model.__name__)
         counts["equal"] += change.equal
         return planned
 
@@ -143,47 +163,56 @@ class Dispatcher:
             if isinstance(result, Refused):
                 batch.letters.append(_refused(item, result))
             elif isinstance(result, Retry):
-                batch.waiting.append((item, result))
+                batch.waiting.append(_waiting(item, result))
             else:
                 batch.counts[result.value] += 1
                 if result is Done.STALE:  # what the sink holds may be late, not newer: look again
-                    batch.waiting.append((item, STALE))
+                    batch.waiting.append(_waiting(item, STALE))
 
     def _respond(self, batch: Batch) -> BatchResponse:
         """Park what waits, publish the letters, and report what is to come again."""
+        letters, held = self._brake.sift(batch.letters)
+        for one, error in held:
+            key = Parked(Source(one.table or "", one.keys or {}), one.version)
+            batch.waiting.append(Waiting(one.sink, key, error, one.raw))
         self._park(batch)
-        if batch.letters:
-            batch.counts["quarantined"] = len(batch.letters)
-            for letter, error in self._dead_letters.publish(batch.letters):
-                batch.failed.add(_sequence_number(letter, error))
+        if letters:
+            batch.counts["quarantined"] = len(letters)
+            for letter, cause in self._dead_letters.publish(letters):
+                batch.failed.add(_sequence_number(letter.raw, cause))
         batch.counts["retry"] = len(batch.failed)
         logger.info("batch", extra=dict(batch.counts))
         return failures_of(sorted(batch.failed, key=int))
 
     def _park(self, batch: Batch) -> None:
-        by_sink: dict[type[Sink], list[tuple[Work, Retry]]] = {}
-        for item, error in batch.waiting:
-            by_sink.setdefault(item.sink, []).append((item, error))
+        by_sink: dict[str | None, list[Waiting]] = {}
+        for one in batch.waiting:
+            by_sink.setdefault(one.sink, []).append(one)
         for sink, waiting in by_sink.items():
             for stale in (False, True):  # the one is an outage, the other a question of order
                 log.waiting(
-                    sink.name,
-                    [(i.op.source, error) for i, error in waiting if (error is STALE) is stale],
+                    sink,
+                    [(w.key.source, w.error) for w in waiting if (w.error is STALE) is stale],
                     logging.WARNING if stale else logging.ERROR,
                 )
-            if sink.name in self._strict:
-                again = [(item, error) for item, error in waiting if error is not STALE]
-                batch.failed.update(item.record.sequence_number for item, _ in again)
-                waiting = [(item, error) for item, error in waiting if error is STALE]
-            records = {Parked(item.op.source, item.op.version): item.record for item, _ in waiting}
-            batch.counts["parked"] += len(records)
-            for key, cause in self._parking.park(sink.name, list(records)):
+            if sink in self._strict:
+                again = [one for one in waiting if one.comes_again]
+                batch.failed.update(_sequence_number(one.raw, one.error) for one in again)
+                waiting = [one for one in waiting if not one.comes_again]
+            raws = {one.key: one.raw for one in waiting}
+            batch.counts["parked"] += len(raws)
+            for key, cause in self._parking.park(sink, list(raws)):
                 logger.error(
                     "not parked; the record will come again",
-                    extra={**_summary(records[key]), "sink": sink.name},
+                    extra={"table": key.source.table, "keys": key.source.keys, "sink": sink},
                     exc_info=cause,
                 )
-                batch.failed.add(records[key].sequence_number)
+                batch.failed.add(_sequence_number(raws[key], cause))
+
+
+def _waiting(item: Work, error: Retry) -> Waiting:
+    key = Parked(item.op.source, item.op.version)
+    return Waiting(item.sink.name, key, error, item.record.raw)
 
 
 def _unreadable(raw: Any, error: SyncError) -> DeadLetter:
@@ -210,10 +239,10 @@ def _refused(item: Work, error: Refused) -> DeadLetter:
     )
 
 
-def _sequence_number(letter: DeadLetter, error: Exception) -> str:
-    """What Lambda knows the letter's record by; without it the whole batch has to come again."""
+def _sequence_number(raw: Any, error: Exception) -> str:
+    """What Lambda knows the record by; without it the whole batch comes again, for *error*."""
     try:
-        return sequence_number(letter.raw)
+        return sequence_number(raw)
     except RecordError:
         raise error from None
 

@@ -12,6 +12,7 @@
         Unavailable     no answer, or one that says "not now" (5xx, timeout, refused connection)
           Unanswered    nobody knows what became of the request: it may yet take effect
           NotTried      nothing was sent: a breaker, a deadline or a version stood before it
+        Held            refused like most before it: parked, until the model or mapping is mended
         Misconfigured   it is about us, not about a document: credentials, a missing alias
           NotGiven      what only a person can give is not there yet: told as a thing to do
 
@@ -37,11 +38,15 @@ class RecordError(SyncError):
 
 
 class InvalidImage(RecordError):
-    """An image is malformed, or does not satisfy its model."""
+    """An image is malformed, or does not satisfy its *model*, where one has looked at it."""
+
+    model: str | None = None
 
 
 class ModelBug(RecordError):
-    """A model's plan raised what no plan should; the cause tells what."""
+    """The plan of *model* raised what no plan should; the cause tells what."""
+
+    model: str | None = None
 
 
 class Refused(SyncError):
@@ -74,6 +79,10 @@ class Unanswered(Unavailable):
 
 class NotTried(Unavailable):
     """Nothing was sent, so nothing can take effect later."""
+
+
+class Held(Retry):
+    """Refused, as most were before it: no dead letter each, see sync/deadletters/brake.py."""
 
 
 class Misconfigured(Retry):

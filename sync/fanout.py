@@ -1,6 +1,7 @@
 """Writing to several sinks at once, so that none waits for another, or long for a dead one."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 from sync.breaker import Breakers
 from sync.clock import Clock
@@ -29,11 +30,19 @@ def in_threads(write: Write, sinks: Iterable[type[Sink]]) -> Iterator[Written]:
         yield from ((sink, future.result()) for sink, future in running)
 
 
+class Watcher(Protocol):
+    """What learns from how writes go."""
+
+    def saw(self, sink: str, outcomes: Sequence[Outcome]) -> None: ...
+
+
 class Fanout:
     """The sinks of a service, with breakers for each. One for each warm container.
 
     *strict* names sinks without breakers: Lambda retries what they fail, three times and at once,
     and each of these has to be a real one.
+
+    *watchers* are told how each write went, in the thread of that sink.
 
     *state*, if given, is told how each sink is doing; a sink that has a queue under a name of its
     own, since what the queue has taken its destination has not.
@@ -47,11 +56,13 @@ class Fanout:
         at_once: AtOnce = in_threads,
         state: StateTable | None = None,
         strict: Collection[str] = (),
+        watchers: Sequence[Watcher] = (),
     ) -> None:
         self._sinks = sinks
         self._breakers = {sink: Breakers(clock) for sink in sinks}
         self._at_once = at_once
         self._strict = strict
+        self._watchers = watchers
         self._state = state
         self._noted = {kind: noted_as(kind, sink) for kind, sink in sinks.items()}
 
@@ -87,6 +98,8 @@ class Fanout:
                     told = f"{len(written)} outcomes for {len(wanted)} ops"
                     raise AssertionError(f"{sink.name}: {told}")
                 breakers.saw(written)
+                for watcher in self._watchers:
+                    watcher.saw(self._noted[sink], written)
                 if self._state is not None:
                     self._state.saw(self._noted[sink], written, breakers)
                 outcomes += written

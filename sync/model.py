@@ -65,7 +65,9 @@ class Model(BaseModel):
                 f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
                 for fault in error.errors(include_input=False, include_url=False)
             )
-            raise InvalidImage(f"not a valid {cls.__name__}: {faults}") from error
+            invalid = InvalidImage(f"not a valid {cls.__name__}: {faults}")
+            invalid.model = cls.__name__
+            raise invalid from error
 
     @classmethod
     def plan(cls, change: Change[Self]) -> Iterator[Planned]:

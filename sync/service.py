@@ -11,10 +11,12 @@ from sync.config import Config
 from sync.deadline import Deadline, LambdaContext
 from sync.errors import ConfigError, RecordError
 from sync.fanout import AtOnce, Fanout, in_threads
+from sync.metrics import Emit, Metrics, to_stdout
 from sync.sinks.base import Queued, Sink, Worker, has_queue
 
 if TYPE_CHECKING:
     from sync.deadletters.bodies import Bodies
+    from sync.deadletters.brake import Brake
     from sync.deadletters.consumer import DeadLetterConsumer
     from sync.deadletters.journal import TableJournal
     from sync.deadletters.letters import DeadLetters
@@ -46,6 +48,7 @@ class Service:
         *,
         sinks: Mapping[type[Sink], Sink] | None = None,
         at_once: AtOnce = in_threads,
+        emit: Emit = to_stdout,
     ) -> None:
         self.config = Config.from_env(env)
         log.configure(self.config.log_level)
@@ -54,11 +57,18 @@ class Service:
         self.clock = clock
         self._given = sinks or {}
         self._at_once = at_once
+        self.metrics = Metrics(self.config.stage, clock, emit)
         self._check()
 
     def handle(self, event: Any, context: LambdaContext) -> Any:
         """Hand *event* to the part for its shape. Raises RecordError for one of no known shape."""
         log.begin(context.aws_request_id)
+        try:
+            return self._handle(event, context)
+        finally:
+            self.metrics.flush()
+
+    def _handle(self, event: Any, context: LambdaContext) -> Any:
         if isinstance(event, dict) and "command" in event:
             from sync.commands import run
 
@@ -109,7 +119,14 @@ class Service:
             at_once=self._at_once,
             state=self.state,
             strict=self.config.strict_sinks,
+            watchers=(self.metrics, self.brake),
         )
+
+    @cached_property
+    def brake(self) -> "Brake":
+        from sync.deadletters.brake import Brake
+
+        return Brake(self.metrics)
 
     @cached_property
     def state(self) -> "StateTable | None":
@@ -123,7 +140,11 @@ class Service:
         from sync.recovery.parking import Parking
 
         return Parking(
-            self.config.resync_queue_url, self.clients, self.clock, delay_s=self.park_delay_s
+            self.config.resync_queue_url,
+            self.clients,
+            self.clock,
+            delay_s=self.park_delay_s,
+            metrics=self.metrics,
         )
 
     @cached_property
@@ -132,7 +153,11 @@ class Service:
 
         config = self.config
         return DeadLetters(
-            config.dead_letter_topic_arn, config.payload_bucket, self.clients, self.clock
+            config.dead_letter_topic_arn,
+            config.payload_bucket,
+            self.clients,
+            self.clock,
+            metrics=self.metrics,
         )
 
     @cached_property
@@ -144,6 +169,7 @@ class Service:
             self.fanout,
             self.parking,
             self.dead_letters,
+            self.brake,
             strict=self.config.strict_sinks,
         )
 
@@ -152,13 +178,13 @@ class Service:
         from sync.items import Items
         from sync.recovery.resync import Resync
 
-        return Resync(self.registry, self.fanout, Items(self.clients), self.clock)
+        return Resync(self.registry, self.fanout, Items(self.clients), self.clock, self.brake)
 
     @cached_property
     def resync_worker(self) -> "ResyncWorker":
         from sync.recovery.worker import ResyncWorker
 
-        return ResyncWorker(self.resync, self.parking, self.dead_letters)
+        return ResyncWorker(self.resync, self.parking, self.dead_letters, self.brake)
 
     @cached_property
     def queue_workers(self) -> Mapping[str, Worker]:
@@ -171,11 +197,16 @@ class Service:
             if has_queue(sink):
                 # Writing past the queue, or the worker would fill what it is to empty.
                 fanout = Fanout(
-                    {kind: sink.direct()}, self.clock, at_once=self._at_once, state=self.state
+                    {kind: sink.direct()},
+                    self.clock,
+                    at_once=self._at_once,
+                    state=self.state,
+                    watchers=(self.metrics, self.brake),
                 )
-                resync = Resync(self.registry, fanout, Items(self.clients), self.clock)
+                items = Items(self.clients)
+                resync = Resync(self.registry, fanout, items, self.clock, self.brake)
                 workers[queue_name(sink.queue_url)] = sink.worker(
-                    fanout, resync, self.parking, self.dead_letters
+                    fanout, resync, self.parking, self.dead_letters, self.brake
                 )
         return workers
 
@@ -200,6 +231,7 @@ class Service:
             self.dead_letter_table,
             self.bodies,
             self.clock,
+            self.metrics,
             wait_s=self.park_delay_s,
         )
 

@@ -16,10 +16,10 @@ from sync.log import logger
 from sync.moments import iso
 from sync.ops import Done, Outcome
 from sync.sinks.base import Sink, has_queue
+from sync.versions import SECOND
 
 EVERY_S: Final = 60.0
 _LONGEST: Final = 500  # characters
-_DIGITS: Final = 10**9  # a version's second stands before its last nine digits
 
 
 def noted_as(kind: type[Sink], sink: Sink) -> str:
@@ -63,7 +63,7 @@ class StateTable:
             self._note(
                 sink,
                 last_success_at={"S": iso(now_s)},
-                lag_s={"N": str(max(0, int(now_s) - min(written) // _DIGITS))},
+                lag_s={"N": str(max(0, int(now_s) - min(written) // SECOND))},
             )
 
     def read(self) -> dict[str, dict[str, Any]]:

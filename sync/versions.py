@@ -3,7 +3,7 @@
 Proved together with resync over every interleaving of a small history; each rule below is needed.
 """
 
-_DIGITS = 10**9  # nanoseconds in a second, and room for the sequence number's last nine digits
+SECOND = 10**9  # nanoseconds in a second, and room for the sequence number's last nine digits
 HIGHEST = 2**63 - 1  # OpenSearch keeps a version in a signed 64-bit long
 
 
@@ -14,4 +14,4 @@ def stream_version(created_s: int, sequence_number: int) -> int:
     order two writes of one second; the sequence number can, but has up to 40 digits where a
     version has 19. So: the second, then the sequence number's last nine digits.
     """
-    return created_s * _DIGITS + sequence_number % _DIGITS
+    return created_s * SECOND + sequence_number % SECOND

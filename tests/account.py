@@ -96,6 +96,7 @@ class Account:
     def __init__(self) -> None:
         self.clock = ManualClock(1_800_000_100.0)  # past the records of tests/records.py
         self.memory = Memory()
+        self.metrics: list[str] = []  # lines for CloudWatch
         self.typesense = Memory(versioned=False)
         self.boto = client
         self.images: Sink = DefaultImage(self.boto, CORE)
@@ -140,6 +141,7 @@ class Account:
                 DefaultImage: self.images,
             },
             at_once=one_by_one,
+            emit=self.metrics.append,
         )
 
     def call(self, command: str, **payload: Any) -> dict[str, Any]:
@@ -188,6 +190,16 @@ class Account:
         ):
             found += [message["Body"] for message in messages]
         return found
+
+    def handle(self, event: Any) -> Any:
+        """The answer of a function to *event*."""
+        return self.service.handle(event, Context())
+
+    def resync(self) -> Any:
+        """Hand its worker what is parked, whatever the delays."""
+        messages = self.parked
+        sqs_backends["123456789012"][REGION].queues["resync"]._messages.clear()
+        return self.consume(*(message.body() for message in messages), queue="resync")
 
     def work(self) -> Any:
         """Hand the worker of the Typesense queue what waits there; gives its last answer."""

@@ -1,4 +1,7 @@
-"""A clock that moves only when it is told to, or slept on."""
+"""A clock that moves only when it is told to, or slept on; and what counts by it."""
+
+from sync.deadletters.brake import Brake
+from sync.metrics import Metrics
 
 
 class ManualClock:
@@ -17,3 +20,8 @@ class ManualClock:
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
+
+
+def a_brake() -> Brake:
+    """One that nobody reads the counts of."""
+    return Brake(Metrics("test", ManualClock(), emit=len))

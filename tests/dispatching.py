@@ -18,6 +18,7 @@ from sync.recovery.parking import Parked, Parking
 from sync.registry import Registry
 from sync.sinks.base import Sink
 from sync.sinks.memory import Memory
+from tests.clocks import a_brake
 from tests.records import CORE, core_keys, stream_record
 
 
@@ -107,11 +108,13 @@ class Bench:
             Memory: memory or self.memory,
             Second: second or Second(),
         }
+        brake = a_brake()
         self.dispatcher = Dispatcher(
             Registry(models, "test"),
-            Fanout(sinks, SystemClock(), strict=frozenset(strict)),
+            Fanout(sinks, SystemClock(), strict=frozenset(strict), watchers=[brake]),
             self.queue,
             self.letters,
+            brake,
             strict=frozenset(strict),
         )
 

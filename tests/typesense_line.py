@@ -17,7 +17,7 @@ from sync.registry import Registry
 from sync.sinks.base import Sink
 from sync.sinks.typesense import Typesense
 from sync.sinks.typesense.worker import TypesenseWorker
-from tests.clocks import ManualClock
+from tests.clocks import ManualClock, a_brake
 from tests.fifo import URL, Fifo
 
 
@@ -74,7 +74,7 @@ class Line:
         fanout = Fanout({Typesense: direct}, self.clock)
         resync = Resync(Registry(models, "test"), fanout, self.table, self.clock)
         self.worker = TypesenseWorker(
-            fanout, resync, self.parking, self.letters, self.sink.come_again
+            fanout, resync, self.parking, self.letters, a_brake(), self.sink.come_again
         )
 
     def deadline(self, seconds: float = 60.0) -> Deadline:

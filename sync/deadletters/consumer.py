@@ -16,6 +16,7 @@ from sync.deadletters.table import DeadLetterTable
 from sync.deadline import Deadline
 from sync.errors import NotTried, RecordError, RegistryError, Retry
 from sync.log import logger
+from sync.metrics import Metrics
 from sync.registry import Registry
 from sync.responses import BatchResponse, failures_of
 from sync.sinks.base import Queued
@@ -44,6 +45,7 @@ class DeadLetterConsumer:
         table: DeadLetterTable,
         bodies: Bodies,
         clock: Clock,
+        metrics: Metrics,
         *,
         wait_s: float,
     ) -> None:
@@ -51,6 +53,7 @@ class DeadLetterConsumer:
         self._table = table
         self._bodies = bodies
         self._clock = clock
+        self._metrics = metrics
         self._wait_s = wait_s
 
     def run(
@@ -201,6 +204,7 @@ class DeadLetterConsumer:
         if not self._table.record(letter, known, deadline):
             return "known"
         logger.error("dead letter", extra=letter.summary())
+        self._metrics.count(None, "dead_letters")
         return "kept"
 
     def _model(self, row: Row) -> str | None:

@@ -14,6 +14,7 @@ from sync.deadletters.state import state_in
 from sync.deadletters.text import compact
 from sync.errors import Retry, Unavailable
 from sync.log import logger
+from sync.metrics import Metrics
 from sync.moments import iso
 from sync.ops import AttributeMap, identity
 
@@ -90,11 +91,20 @@ def folder(id_: str) -> str:
 class DeadLetters:
     """Publishes dead letters to *topic_arn*; bodies over 200 KB go to *bucket* first."""
 
-    def __init__(self, topic_arn: str, bucket: str, clients: Clients, clock: Clock) -> None:
+    def __init__(
+        self,
+        topic_arn: str,
+        bucket: str,
+        clients: Clients,
+        clock: Clock,
+        *,
+        metrics: Metrics | None = None,
+    ) -> None:
         self._topic_arn = topic_arn
         self._bucket = bucket
         self._clients = clients
         self._clock = clock
+        self._metrics = metrics
 
     def publish(self, letters: Iterable[DeadLetter]) -> Iterator[tuple[DeadLetter, Retry]]:
         """Log and publish *letters*; yield those that could not be published, with the reason."""
@@ -112,6 +122,8 @@ class DeadLetters:
         for letter in letters:
             envelope = letter.envelope(now_s)
             logger.error("quarantined", extra=envelope)
+            if self._metrics is not None:
+                self._metrics.count(letter.sink, "refused")
             try:
                 messages.append((letter, self._message(letter, envelope)))
             except Retry as error:

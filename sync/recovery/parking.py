@@ -15,6 +15,7 @@ from sync.aws import Clients, failures
 from sync.batches import batches
 from sync.clock import Clock
 from sync.errors import RecordError, Retry, Unavailable
+from sync.metrics import Metrics
 from sync.ops import Source, keys_in
 
 SCHEMA: Final = 2  # 1 had no messages for every sink
@@ -135,11 +136,20 @@ class Parking:
     answer was lost is over when the key is resynced.
     """
 
-    def __init__(self, queue_url: str, clients: Clients, clock: Clock, *, delay_s: float) -> None:
+    def __init__(
+        self,
+        queue_url: str,
+        clients: Clients,
+        clock: Clock,
+        *,
+        delay_s: float,
+        metrics: Metrics | None = None,
+    ) -> None:
         self._queue_url = queue_url
         self._clients = clients
         self._clock = clock
         self._delay_s = delay_s
+        self._metrics = metrics
 
     def park(self, sink: str | None, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
         """Park *keys* for *sink* (None: for every sink); yields those that could not be, with the
@@ -161,6 +171,8 @@ class Parking:
         return self._clock.time_ns() / 1e9 - since > LIFETIME_S
 
     def _send(self, like: Message, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
+        if self._metrics is not None:
+            self._metrics.count(like.sink, "parked", len(keys))
         now = self._clock.time_ns() / 1e9
         bodies = [
             (message, message.body())

@@ -14,6 +14,7 @@ from typing import Final
 
 from sync.change import Change, Planned
 from sync.clock import Clock
+from sync.deadletters.brake import Brake
 from sync.deadline import Deadline
 from sync.errors import (
     ModelBug,
@@ -71,8 +72,17 @@ class Settled:
 class Resync:
     """Writes outside the stream. Holds no state of a call."""
 
-    def __init__(self, registry: Registry, fanout: Fanout, items: Items, clock: Clock) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        fanout: Fanout,
+        items: Items,
+        clock: Clock,
+        brake: Brake | None = None,
+    ) -> None:
+        """*brake*, if given, is told what models take and refuse."""
         self._registry = registry
+        self._brake = brake
         self._fanout = fanout
         self._items = items
         self._clock = clock
@@ -195,7 +205,8 @@ class Resync:
         )
         try:
             planned = list(pattern.model.plan(change))
-        except SyncError:
+        except SyncError as error:
+            self._read(pattern.model.__name__, error)
             raise
         except Exception as error:
             # A batch of the stream is bisected until its bug is alone. Keys come from anywhere and
@@ -203,8 +214,16 @@ class Resync:
             name = pattern.model.__name__
             extra = {"table": source.table, "keys": source.keys}
             logger.exception("plan of %s failed", name, extra=extra)
-            raise ModelBug(f"the plan of {name} failed: {error!r}") from error
+            bug = ModelBug(f"the plan of {name} failed: {error!r}")
+            bug.model = name
+            self._read(name, bug)
+            raise bug from error
+        self._read(pattern.model.__name__)
         return [(sink, op) for sink, op in planned if only in (None, sink.name)]
+
+    def _read(self, model: str, error: Exception | None = None) -> None:
+        if self._brake is not None:
+            self._brake.read(model, error)
 
     def _outcomes(
         self,

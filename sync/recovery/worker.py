@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sync import log
+from sync.deadletters.brake import Brake
 from sync.deadletters.letters import DeadLetter, DeadLetters
 from sync.deadline import Deadline
 from sync.errors import RecordError, Refused, RegistryError, Retry, SyncError, Unavailable
@@ -42,10 +43,13 @@ class ResyncWorker:
     changes, and copies that meet become one again.
     """
 
-    def __init__(self, resync: Resync, parking: Parking, dead_letters: DeadLetters) -> None:
+    def __init__(
+        self, resync: Resync, parking: Parking, dead_letters: DeadLetters, brake: Brake
+    ) -> None:
         self._resync = resync
         self._parking = parking
         self._dead_letters = dead_letters
+        self._brake = brake
 
     def run(self, records: Sequence[Mapping[str, Any]], deadline: Deadline) -> BatchResponse:
         """Resync the keys of SQS *records*; reports the messages that are to come again."""
@@ -59,35 +63,35 @@ class ResyncWorker:
     def _handle(self, group: Group, deadline: Deadline, counts: Counter[str]) -> Iterator[str]:
         """Resync the keys of *group*; yields the messages that are not done with."""
         message = merged(list(group.messages.values()))
-        left: list[Settled] = []
-        letters: dict[str, tuple[DeadLetter, Source]] = {}
+        left: list[tuple[Parked, Retry]] = []
+        expiring: list[DeadLetter] = []
+        refused: list[DeadLetter] = []
+        keys: dict[str, Parked] = {}  # by the id of a letter
         for settled in self._resync.run(message.keys, deadline, only=message.sink):
-            verdict, since = settled.verdict, settled.key.since
-            if isinstance(verdict, Retry) and since is not None and self._parking.expired(since):
-                verdict = expired(verdict)
-            elif isinstance(verdict, Retry):
-                left.append(settled)
+            verdict, key = settled.verdict, settled.key
+            old = key.since is not None and self._parking.expired(key.since)
+            if isinstance(verdict, Retry) and not old:
+                left.append((key, verdict))
                 continue
             counts["settled"] += not isinstance(verdict, Retry)
             if isinstance(verdict, Refused | RecordError | RegistryError | Retry):
-                one = letter(settled, verdict, message.sink)
-                letters[one.id] = one, settled.key.source
+                error = expired(verdict) if isinstance(verdict, Retry) else verdict
+                one = letter(settled, error, message.sink)
+                (expiring if old else refused).append(one)
+                keys[one.id] = key
+        letters, held = self._brake.sift(refused)
+        left += [(keys[one.id], error) for one, error in held]
         counts["left"] += len(left)
-        counts["quarantined"] += len(letters)
-        for one, _ in self._dead_letters.publish([one for one, _ in letters.values()]):
-            yield from group.naming(letters[one.id][1])
+        counts["quarantined"] += len(letters) + len(expiring)
+        for one, _ in self._dead_letters.publish([*letters, *expiring]):
+            yield from group.naming(keys[one.id].source)
         for key in self._park(message, left):
             yield from group.naming(key.source)
 
-    def _park(self, message: Message, left: Sequence[Settled]) -> Iterator[Parked]:
+    def _park(self, message: Message, left: Sequence[tuple[Parked, Retry]]) -> Iterator[Parked]:
         """Park what is *left* once more; yields what could not be."""
-        failures = [
-            (settled.key.source, settled.verdict)
-            for settled in left
-            if isinstance(settled.verdict, Retry)
-        ]
-        log.waiting(message.sink, failures, logging.ERROR)
-        for key, error in self._parking.again(message, [settled.key for settled in left]):
+        log.waiting(message.sink, [(key.source, error) for key, error in left], logging.ERROR)
+        for key, error in self._parking.again(message, [key for key, _ in left]):
             logger.error("could not be parked", extra=_about(key, message.sink), exc_info=error)
             yield key
 

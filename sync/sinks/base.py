@@ -7,6 +7,7 @@ from sync.deadline import Deadline
 from sync.ops import Op, Outcome
 
 if TYPE_CHECKING:
+    from sync.deadletters.brake import Brake
     from sync.deadletters.letters import DeadLetters
     from sync.fanout import Fanout
     from sync.model import Model
@@ -82,7 +83,12 @@ class Queued(Protocol):
         ...
 
     def worker(
-        self, fanout: "Fanout", resync: "Resync", parking: "Parking", dead_letters: "DeadLetters"
+        self,
+        fanout: "Fanout",
+        resync: "Resync",
+        parking: "Parking",
+        dead_letters: "DeadLetters",
+        brake: "Brake",
     ) -> Worker:
         """What handles the queue's messages; *fanout* and *resync* write to `direct`."""
         ...

@@ -135,6 +135,7 @@ class World:
                 DefaultImage: DefaultImage(self.cloud, CORE),
             },
             at_once=one_by_one,
+            emit=len,
         )
 
     def handle(self, event: Any) -> Any:

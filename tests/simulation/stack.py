@@ -240,7 +240,7 @@ class Stack:
                 DefaultImage: DefaultImage(self.aws.client, CORE),
             }
             service = SimulatedService(
-                env, self.aws.client, clock, sinks=sinks, at_once=at_once(self.world)
+                env, self.aws.client, clock, sinks=sinks, at_once=at_once(self.world), emit=len
             )
             return service.handle
 

@@ -22,7 +22,7 @@ from sync.registry import Registry
 from sync.sinks.base import Sink
 from sync.sinks.memory import Memory
 from sync.versions import stream_version
-from tests.clocks import ManualClock
+from tests.clocks import ManualClock, a_brake
 from tests.records import CORE, core_keys
 
 
@@ -270,7 +270,8 @@ class Work(World):
         super().__init__(memory)
         self.queue = Queue(self.clock)
         self.letters = Letters()
-        self.worker = ResyncWorker(self.resync, self.queue, self.letters)  # type: ignore[arg-type]
+        letters: Any = self.letters
+        self.worker = ResyncWorker(self.resync, self.queue, letters, a_brake())
 
     def receive(self, *keys: Parked, since: float | None = None, tries: int = 0) -> list[str]:
         message = Message("memory", keys, tries, since or self.clock.now)

@@ -1,15 +1,14 @@
 """The parts of a transaction on contributions and counters."""
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from sync.ops import Op
 from sync.sinks.counters.rows import TOMBSTONE_S, Contribution, Counted, Counter, row_id
+from sync.versions import SECOND
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
-
-_DIGITS: Final = 10**9  # a version's second stands before its last nine digits
 
 
 def put(
@@ -25,7 +24,7 @@ def put(
     if counter:
         item["counter"] = {"S": counter.sort_key}
     else:
-        item["expires_at"] = {"N": str(op.version // _DIGITS + TOMBSTONE_S)}
+        item["expires_at"] = {"N": str(op.version // SECOND + TOMBSTONE_S)}
     if stored is None:
         return {
             "Put": {

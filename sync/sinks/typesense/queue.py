@@ -21,6 +21,7 @@ from sync.sinks.typesense.sink import TypesenseDirect
 from sync.waits import again_s
 
 if TYPE_CHECKING:
+    from sync.deadletters.brake import Brake
     from sync.deadletters.letters import DeadLetters
     from sync.fanout import Fanout
     from sync.model import Model
@@ -99,11 +100,16 @@ class Typesense:
         return self._direct()
 
     def worker(
-        self, fanout: "Fanout", resync: "Resync", parking: "Parking", dead_letters: "DeadLetters"
+        self,
+        fanout: "Fanout",
+        resync: "Resync",
+        parking: "Parking",
+        dead_letters: "DeadLetters",
+        brake: "Brake",
     ) -> Worker:
         from sync.sinks.typesense.worker import TypesenseWorker
 
-        return TypesenseWorker(fanout, resync, parking, dead_letters, self.come_again)
+        return TypesenseWorker(fanout, resync, parking, dead_letters, brake, self.come_again)
 
     def contents(self, body: str) -> Sequence[tuple[Op, str]]:
         return [(action.op(), action.text()) for action in read(body)]

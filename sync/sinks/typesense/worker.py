@@ -9,10 +9,11 @@ message is done with. Only what can't even be parked comes again, with all that 
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sync import log
+from sync.deadletters.brake import Brake
 from sync.deadletters.letters import DeadLetter, DeadLetters
 from sync.deadline import Deadline
 from sync.errors import RecordError, Refused, RegistryError, Retry
@@ -36,7 +37,7 @@ class Batch:
     counts: Counter[str] = field(default_factory=Counter)
     failed: set[int] = field(default_factory=set)  # messages that are to come again
     waiting: list[tuple[Parked, int, Retry]] = field(default_factory=list)  # may pass later
-    letters: list[tuple[DeadLetter, int]] = field(default_factory=list)  # can never succeed
+    letters: list[tuple[DeadLetter, int, Parked]] = field(default_factory=list)  # can never succeed
 
 
 class TypesenseWorker:
@@ -53,12 +54,14 @@ class TypesenseWorker:
         resync: Resync,
         parking: Parking,
         dead_letters: DeadLetters,
+        brake: Brake,
         come_again: ComeAgain,
     ) -> None:
         self._fanout = fanout
         self._resync = resync
         self._parking = parking
         self._dead_letters = dead_letters
+        self._brake = brake
         self._come_again = come_again
 
     def run(self, records: Sequence[Mapping[str, Any]], deadline: Deadline) -> BatchResponse:
@@ -87,12 +90,13 @@ class TypesenseWorker:
         for _, (op, result) in self._fanout.write({Typesense: ops}, deadline):
             n = messages[op.target, op.id]
             if isinstance(result, Refused):
-                batch.letters.append((_letter(op, result), n))
+                parked = Parked(op.source, op.version, op.since)
+                batch.letters.append((_letter(op, result), n, parked))
             elif isinstance(result, Retry):
+                parked = Parked(op.source, op.version, op.since)
                 if self._expired(op.since):
-                    batch.letters.append((_letter(op, expired(result)), n))
+                    batch.letters.append((_letter(op, expired(result)), n, parked))
                 else:
-                    parked = Parked(op.source, op.version, op.since)
                     batch.waiting.append((parked, n, result))
             else:
                 batch.counts[result.value] += 1
@@ -116,13 +120,14 @@ class TypesenseWorker:
         at_once = [Parked(source) for source in keys]
         for settled in self._resync.run(at_once, deadline, only=Typesense.name):
             key, verdict = keys[settled.key.source], settled.verdict
+            key = replace(key, after=max(key.after, settled.key.after))
             n = messages[key.source]
             if isinstance(verdict, Retry) and not self._expired(key.since):
                 batch.waiting.append((key, n, verdict))
             elif isinstance(verdict, Retry):
-                batch.letters.append((letter(settled, expired(verdict), Typesense.name), n))
+                batch.letters.append((letter(settled, expired(verdict), Typesense.name), n, key))
             elif isinstance(verdict, Refused | RecordError | RegistryError):
-                batch.letters.append((letter(settled, verdict, Typesense.name), n))
+                batch.letters.append((letter(settled, verdict, Typesense.name), n, key))
             else:
                 batch.counts["read"] += 1
 
@@ -130,12 +135,12 @@ class TypesenseWorker:
         return since is not None and self._parking.expired(since)
 
     def _publish(self, batch: Batch) -> None:
-        batch.counts["quarantined"] = len(batch.letters)
-        messages: dict[str, list[int]] = {}
-        for one, n in batch.letters:
-            messages.setdefault(one.id, []).append(n)
-        for one, _ in self._dead_letters.publish([one for one, _ in batch.letters]):
-            batch.failed.update(messages[one.id])
+        asked = {id(one): (n, key) for one, n, key in batch.letters}
+        letters, held = self._brake.sift([one for one, _, _ in batch.letters])
+        batch.waiting += [(asked[id(one)][1], asked[id(one)][0], error) for one, error in held]
+        batch.counts["quarantined"] = len(letters)
+        for one, _ in self._dead_letters.publish(letters):
+            batch.failed.add(asked[id(one)][0])
 
     def _park(self, batch: Batch) -> None:
         failures = [(key.source, error) for key, _, error in batch.waiting]

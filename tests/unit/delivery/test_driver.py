@@ -156,7 +156,9 @@ def test_a_destination_that_stays_unreachable_loses_the_document() -> None:
     stream, function, outbox = Stream(), Function(ERROR), Outbox(away=DESTINATION_TRIES)
     stream.put(record(1))
     stream.put(record(2))
-    with driver(stream, function, destination=outbox, maximum_retry_attempts=0) as one:
+    with driver(
+        stream, function, destination=outbox, batch_size=1, maximum_retry_attempts=0
+    ) as one:
         assert one.drain(LONG_S)
     assert outbox.sent == []
     assert (one.counts.errors, one.counts.lost, one.counts.delivered) == (3, 1, 1)

@@ -17,7 +17,7 @@ from sync.sinks.default_image import DefaultImage
 from sync.sinks.memory import Memory
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.typesense import Typesense
-from tests.clocks import ManualClock
+from tests.clocks import ManualClock, a_brake
 from tests.derived import Fault, Tables, no_fault, one_by_one, patient
 from tests.records import Image, stream_record
 from tests.unit.models.core import REGISTRY
@@ -85,6 +85,7 @@ class Stream:
             Fanout(sinks, ManualClock(), at_once=one_by_one),
             self.kept,  # type: ignore[arg-type] # all that is asked of either
             self.kept,  # type: ignore[arg-type]
+            a_brake(),
         )
         self._number = 0
 

@@ -23,7 +23,7 @@ from sync.recovery.parking import Parked
 from sync.recovery.resync import Resync
 from sync.registry import Registry
 from sync.sinks.memory import Memory
-from tests.clocks import ManualClock
+from tests.clocks import ManualClock, a_brake
 from tests.records import CORE, core_keys, stream_record
 from tests.unit.models.stream import Kept
 
@@ -88,7 +88,8 @@ class World:
         self._old_images = old_images
         registry = Registry([model], "test")
         fanout = Fanout({Skipping: self.sink}, self.clock)
-        self.dispatcher = Dispatcher(registry, fanout, self.kept, self.kept)  # type: ignore[arg-type]
+        kept: Any = self.kept
+        self.dispatcher = Dispatcher(registry, fanout, kept, kept, a_brake())
         self.resync = Resync(registry, fanout, self.table, self.clock)
 
     def apply(self, n: int, name: str | None, other: int) -> None:

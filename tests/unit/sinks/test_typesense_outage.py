@@ -19,6 +19,7 @@ from sync.sinks.typesense import Typesense
 from sync.sinks.typesense import worker as module
 from sync.sinks.typesense.messages import Action, read
 from sync.sinks.typesense.worker import TypesenseWorker
+from tests.clocks import a_brake
 from tests.records import core_keys
 from tests.typesense_line import Line
 from tests.unit.sinks.test_typesense_worker import Destination, Thing, op, source
@@ -54,11 +55,12 @@ class Round:
             Resync(registry, direct, line.table, line.clock),
             parking,
             line.letters,
+            a_brake(),
             line.sink.come_again,
         )
         queued = Fanout({Typesense: line.sink}, line.clock)
         self.resync_worker = ResyncWorker(
-            Resync(registry, queued, line.table, line.clock), parking, line.letters
+            Resync(registry, queued, line.table, line.clock), parking, line.letters, a_brake()
         )
 
     def put(self, id_: object, state: object) -> None:

@@ -334,7 +334,7 @@ def test_counting_one_bad_line_as_a_failed_batch_blocks_the_lane(
 
     def planted(self: Any, batch: module.Batch) -> None:
         refused(self, batch)
-        batch.failed.update(n for _, n in batch.letters)
+        batch.failed.update(n for _, n, _ in batch.letters)
 
     monkeypatch.setattr(module.TypesenseWorker, "_publish", planted)
     with pytest.raises(AssertionError):

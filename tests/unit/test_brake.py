@@ -1,0 +1,135 @@
+"""A deploy that refuses most of what comes parks it; single documents are dead letters."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.deadletters.brake import LEAST, Brake
+from sync.deadletters.letters import DeadLetter
+from sync.errors import Held, RecordError, Refused, Unavailable
+from sync.metrics import Metrics
+from sync.ops import Done, Op, Outcome, Source
+from sync.recovery.parking import LIFETIME_S
+from tests.account import Account
+from tests.clocks import ManualClock
+from tests.dispatching import Answering, Bench, number, thing
+from tests.records import PRODUCTS, core_keys, stream_record
+from tests.unit.test_commands import SOUND, failing
+
+OP = Op(Source("t", {"id": {"S": "1"}}), "things", "1", b"{}", 1)
+OTHER = replace(OP, target="other")
+NO = Refused("mapping conflict")
+
+
+def letter(sink: str = "memory", target: str = "things", error: Exception = NO) -> DeadLetter:
+    return DeadLetter({}, error, table="t", keys=OP.source.keys, sink=sink, target=target)
+
+
+def brake(lines: list[str] | None = None) -> Brake:
+    return Brake(Metrics("test", ManualClock(), emit=(lines if lines is not None else []).append))
+
+
+@given(st.lists(st.booleans(), max_size=400))
+def test_it_is_on_while_most_of_the_last_answers_were_refusals(answers: list[bool]) -> None:
+    """And at least twenty of them; those of other targets count for nothing."""
+    one = brake()
+    for refused in answers:
+        one.saw("memory", [Outcome(OP, NO if refused else Done.WRITTEN)])
+        one.saw("memory", [Outcome(OTHER, Done.WRITTEN)])
+    first = answers.index(True) if True in answers else len(answers)
+    last = answers[first:][-200:]
+    bad = sum(last)
+    kept, held = one.sift([letter(), letter(target="other"), letter(sink="second")])
+    on = bad >= LEAST and 2 * bad >= len(last)
+    assert (len(kept), len(held)) == ((2, 1) if on else (3, 0))
+
+
+def test_what_can_t_be_parked_is_a_letter_all_the_same() -> None:
+    """Without a key there is nothing to park; and a record that is none says nothing of a model."""
+    one = brake()
+    one.saw("memory", [Outcome(OP, NO)] * 100)
+    nameless = DeadLetter({}, NO, sink="memory", target="things")
+    late = letter(error=Unavailable("parked for 14 days"))
+    odd = DeadLetter({}, RecordError("no record"), table="t", keys=OP.source.keys)
+    kept, held = one.sift([nameless, late, odd, letter()])
+    assert kept == [nameless, late, odd]
+    ((_, reason),) = held
+    assert isinstance(reason, Held)
+
+
+def test_a_mapping_that_refuses_everything_leaves_few_letters() -> None:
+    """Its keys are parked; the shard moves on, and one line says so."""
+    bench = Bench(memory=Answering(lambda _: NO))
+    for at in range(0, 1000, 100):
+        assert bench.run(*(thing(n) for n in range(at, at + 100))) == []
+    assert bench.letters.kept == []
+    assert len(bench.parked) == 1000
+
+
+def test_a_model_that_refuses_everything_leaves_few_letters() -> None:
+    """Its keys are parked for every sink that it feeds; a trickle becomes letters first."""
+    bench = Bench()
+    for n in range(100):
+        wrong = stream_record(core_keys("THING", f"ID#{n}"), {"name": {"N": "5"}})
+        assert bench.run(wrong) == []
+    assert len(bench.letters.kept) == LEAST - 1
+    assert [sink for sink, _ in bench.parked] == ["None"] * (100 - LEAST + 1)
+
+
+def test_single_refusals_among_many_are_letters() -> None:
+    """However many there are in all."""
+    bench = Bench(memory=Answering(lambda op: NO if op.id.endswith("7") else Done.WRITTEN))
+    bench.run(*(thing(n) for n in range(1000)))
+    assert (len(bench.letters.kept), bench.parked) == (100, [])
+
+
+def test_a_strict_sink_parks_what_the_brake_holds() -> None:
+    """Lambda's retries would only refuse it again."""
+    bench = Bench(memory=Answering(lambda _: NO), strict=["memory"])
+    assert bench.run(*(thing(n) for n in range(100))) == []
+    assert len(bench.parked) == 100
+
+
+def test_what_the_brake_can_t_park_comes_again(monkeypatch: Any) -> None:
+    """Nothing is dropped because the queue is down."""
+    bench = Bench(memory=Answering(lambda _: NO))
+    bench.queue._broken = True
+    records = [thing(n) for n in range(100)]
+    assert bench.run(*records) == sorted(map(number, records), key=int)
+
+
+def test_what_was_parked_is_written_once_the_mapping_is_mended(account: Account) -> None:
+    """By the worker, which has a brake of its own; after two weeks they are letters."""
+    sink = failing(account, NO)
+    records = []
+    for n in range(60):
+        account.put(f"p{n}", **SOUND)
+        keys = {"productId": {"S": f"p{n}"}}
+        records.append(stream_record(keys, SOUND, table=PRODUCTS))
+    account.handle({"Records": records})
+    assert (account.letters(), len(account.parked)) == ([], 1)
+    account.clock.now += 60
+    account.resync()
+    assert (account.letters(), len(account.parked[-1].keys)) == ([], 60)
+    sink.error = None
+    account.clock.now += 60
+    account.resync()
+    assert account.document("p59")["name"] == "Kettle"
+    held = [json.loads(line).get("held") for line in account.metrics]
+    assert sum(filter(None, held)) == 120
+
+
+def test_the_brake_holds_nothing_for_more_than_two_weeks(account: Account) -> None:
+    """Then a person has to look at each."""
+    failing(account, NO)
+    records = []
+    for n in range(30):
+        account.put(f"p{n}", **SOUND)
+        records.append(stream_record({"productId": {"S": f"p{n}"}}, SOUND, table=PRODUCTS))
+    account.handle({"Records": records})
+    account.clock.now += LIFETIME_S + 1
+    account.resync()
+    assert len(account.letters()) == 30
