@@ -21,8 +21,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
-from uv import find_uv_bin
-
 from local import wheels
 from local.errors import LocalError
 from local.paths import ROOT
@@ -173,7 +171,7 @@ def _find_python(version: str) -> str | None:
     # uv gives up on the first shim of pyenv that fails; a shim runs a version when it is named.
     env = {**os.environ, "PYENV_VERSION": version, "UV_PYTHON_DOWNLOADS": "never"}
     found = subprocess.run(
-        [find_uv_bin(), "python", "find", "--no-project", "--system", version],
+        [wheels.uv(), "python", "find", "--no-project", "--system", version],
         env=env,
         capture_output=True,
         text=True,

@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -56,7 +56,7 @@ def scratch(name: str) -> Path:
         base.mkdir(parents=True, exist_ok=True)
     else:
         base = Path(tempfile.gettempdir())
-    with locked(base / f"{_PREFIX}lock"):
+    with _alone_in(base):
         for left in base.glob(f"{_PREFIX}*/{_HELD}"):
             with left.open("r") as held, suppress(BlockingIOError):
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -71,8 +71,14 @@ def scratch(name: str) -> Path:
 
 def discard(directory: Path) -> None:
     """Remove what `scratch` returned."""
-    shutil.rmtree(directory)
-    _held.pop(directory).close()
+    with _alone_in(directory.parent):  # or another's `scratch` may find it half gone
+        shutil.rmtree(directory)
+        _held.pop(directory).close()
+
+
+def _alone_in(base: Path) -> AbstractContextManager[None]:
+    """Nobody else makes or removes scratch directories in *base* meanwhile."""
+    return locked(base / f"{_PREFIX}lock")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
@@ -59,6 +60,8 @@ class Stack:
         self._logs = logs
         self._open = ExitStack()
         self._outputs: Mapping[str, str] = {}
+        self._clients: dict[str, Any] = {}
+        self._making = Lock()
 
     def __enter__(self) -> Self:
         try:
@@ -180,8 +183,13 @@ class Stack:
         )
 
     def client(self, service: Any) -> Any:
-        """A boto3 client for *service* of the emulator, which several threads may share."""
-        return self._session.client(service, endpoint_url=self.endpoint_url)
+        """The boto3 client for *service* of the emulator, which several threads may share."""
+        with self._making:  # a session may make one client at a time
+            if service not in self._clients:
+                self._clients[service] = self._session.client(
+                    service, endpoint_url=self.endpoint_url
+                )
+            return self._clients[service]
 
     def _describe(self) -> dict[str, Any]:
         return {

@@ -1,6 +1,8 @@
 """What the local stack installs is whole and pinned, what it finds fits, what it left is swept."""
 
+import fcntl
 import hashlib
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -183,6 +185,27 @@ os.kill(os.getpid(), 9)
     paths.discard(first)
     paths.discard(second)
     assert not first.exists()
+
+
+def test_who_makes_a_directory_never_meets_one_half_removed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Stacks come and go beside each other, and each sweeps what others left."""
+    alone: list[bool] = []
+    remove = shutil.rmtree
+
+    def watched(directory: Path) -> None:
+        with (directory.parent / "stream-sync-lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                alone.append(True)
+        remove(directory)
+
+    directory = paths.scratch("server")
+    monkeypatch.setattr(shutil, "rmtree", watched)
+    paths.discard(directory)
+    assert alone == [True]
 
 
 def test_roots_cache_is_where_its_servers_can_read(
