@@ -70,7 +70,7 @@ requirements: setup ## pin anew from requirements/*.in
 	@cd requirements && for f in uv emulator checkov dev; do \
 	  ../.venv/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header $$f.in -o $$f.txt; done
 	@.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -c requirements/dev.txt requirements/runtime.in -o requirements.txt
-	@cd requirements && for f in data java; do \
+	@cd requirements && for f in data java typesense; do \
 	  ../.venv/bin/uv pip compile -q --no-deps --universal --python-version 3.11 --generate-hashes --no-header $$f.in -o $$f.txt; done
 
 deploy: package ## to AWS, as STAGE (default dev), with PARAMS='--param=typesenseUrl=…'

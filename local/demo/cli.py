@@ -88,7 +88,10 @@ def _summary(figures: Figures, screen: Screen) -> None:
         [
             ("items for OpenSearch", f"{figures.table_items:,}"),
             ("documents in OpenSearch / mismatches", _pair(figures.documents, figures.mismatches)),
-            ("documents in Typesense / mismatches", _pair(*typesense.values())),
+            (
+                "documents in Typesense / mismatches",
+                _pair(*typesense.values()) if typesense else "left out",
+            ),
             ("counters / drift from a recount", _pair(*counters.values())),
             ("entities with images / wrong defaults", _pair(*images.values())),
             ("write to searchable, p50", f"{latency.get('p50', 0):,.0f} ms"),
@@ -115,7 +118,8 @@ def _leave_up(stack: LocalStack, screen: Screen) -> None:
     screen.step("Try next, in another terminal; Ctrl-C here takes everything down")
     screen.say(f"curl '{stack.opensearch_url}/products/_search?q=headset&pretty'")
     screen.say(f"curl '{stack.opensearch_url}/icao_aircraft/_search?q=model:concorde&pretty'")
-    screen.say(f"curl {key} '{registry}?q=blue+ridge&query_by=name'")
+    if not stack.left_out:
+        screen.say(f"curl {key} '{registry}?q=blue+ridge&query_by=name'")
     screen.say(f"search any of {aliases}; the AWS emulator answers at {stack.endpoint_url}")
     screen.say('eval "$(.venv/bin/python -m local env)"')
     screen.say(".venv/bin/python -m sync status             sinks, parked keys, dead letters")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typesense import Client
 
     from local.opensearch import OpenSearchServer
-    from local.typesense import TypesenseServer
+    from local.typesense_server import TypesenseServer
 
 Document = Mapping[str, Any]  # numbers as int and Decimal, exactly as stored
 

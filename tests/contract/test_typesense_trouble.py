@@ -13,7 +13,8 @@ from local.fault_proxy import (
     cut_before,
     hold,
 )
-from local.typesense import TypesenseServer
+from local.processes import free_port
+from local.typesense_server import TypesenseServer
 from sync.deadline import Deadline
 from sync.errors import Throttled, Unavailable
 from sync.ops import Done, Op
@@ -101,10 +102,8 @@ def test_a_refused_connection_is_tried_again_soon(
     subject: Subject, server: TypesenseServer
 ) -> None:
     """The request never left, so nothing is to be waited out."""
-    server.stop()
-    with direct_of(server, server.url) as sink:
+    with direct_of(server, f"http://127.0.0.1:{free_port()}") as sink:
         results, pauses = slept(sink, subject.put("1"), seconds=15)
-    server.start()
     assert [type(result) for result in results] == [Unavailable]
     assert "ConnectError" in str(results[0])
     assert len(pauses) == TRIES - 1
