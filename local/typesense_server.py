@@ -7,16 +7,18 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import typesense
+from typesense.exceptions import TypesenseClientError
 
 from local import paths, wheels
 from local.errors import LocalError
 from local.maven import Say
-from local.processes import Child, free_port, http_ok
+from local.processes import Child, free_port
 from local.server import Server
 
 VERSION = "0.24.1"  # the newest that is published as a package; it lacks what came since
@@ -143,6 +145,8 @@ class TypesenseServer(Server):
                 *(path, "--data-dir", data),
                 *("--api-address", "127.0.0.1", "--api-port", str(self.port)),
                 *("--peering-address", "127.0.0.1", "--peering-port", str(self._peering_port)),
+                # As for reading: else it may call itself healthy and refuse writes for 3 s more.
+                *("--healthy-write-lag", "1000"),
             ],
             name="Typesense",
             log=self.log,
@@ -158,4 +162,9 @@ class TypesenseServer(Server):
         )
 
     def _ready(self) -> bool:
-        return http_ok(f"{self.url}/health")
+        """Whether it has done again all that its log says; it answers before."""
+        with self.client() as client, suppress(httpx.HTTPError, TypesenseClientError):
+            healthy = client.operations.is_healthy()
+            told: dict[str, Any] = client.api_call.get("/stats.json", dict, as_json=True)
+            return healthy and told["pending_write_batches"] == 0
+        return False

@@ -18,7 +18,7 @@ from sync.ops import Done, Op, Source
 from sync.sinks.base import Sink
 from sync.sinks.memory import Memory
 from sync.sinks.opensearch import OpenSearch
-from tests.contract.typesense_sinks import direct_of, held, make_target
+from tests.contract.typesense_sinks import direct_of, held, is_write, make_target
 from tests.typesense_line import Line, Queued
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def typesense(request: pytest.FixtureRequest) -> Iterator[Subject]:
     server: TypesenseServer = request.getfixturevalue("typesense")
     client: Client = request.getfixturevalue("client")
     make_target(client, "contract")
-    with FaultProxy(server.url) as proxy, direct_of(server, proxy.url) as sink:
+    with FaultProxy(server.url, is_write) as proxy, direct_of(server, proxy.url) as sink:
         yield Subject(
             sink,
             "contract",

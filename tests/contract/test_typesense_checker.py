@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from typesense import Client
 
 from local.checker import Collections, Expectation, Ref, Unreadable, check_items, item_values
 from local.checker.http import ask
 from local.typesense_server import TypesenseServer
+from tests.contract.typesense_sinks import make_target
 
 REGISTERS = "AIRCRAFT#REGISTRY"
 MAKER = {"PK": {"S": "ICAO#MANUFACTURERS"}, "SK": {"S": "MFR#A"}, "name": {"S": "A"}}
@@ -15,11 +17,10 @@ MAKER_ID = "ICAO%23MANUFACTURERS|MFR%23A"
 
 
 @pytest.fixture
-def held(typesense: TypesenseServer) -> Collections:
+def held(typesense: TypesenseServer, client: Client) -> Collections:
     """The collections of the four aliases, empty; documents are stored as they come."""
     for alias in Expectation.of_typesense().aliases:
-        schema = b'{"name": "%b", "fields": [{"name": "PK", "type": "string", "optional": true}]}'
-        post(typesense, "/collections", schema % alias.encode())
+        make_target(client, alias, {"name": "PK", "type": "string", "optional": True})
     return Collections(typesense.url, typesense.api_key)
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from typesense import Client
 
-from local.fault_proxy import Fault, Forward, Reply, Request, rewrite
+from local.fault_proxy import Fault, FaultProxy, Forward, Reply, Request, rewrite
 from local.typesense_server import TypesenseServer
 from sync.sinks.typesense import TypesenseDirect
 from sync.sinks.typesense.client import Connection
@@ -45,6 +45,15 @@ def direct_of(
     finally:
         for connection in made:
             connection.close()
+
+
+def is_write(request: Request) -> bool:
+    """Whether it is about documents: not if it asks what is behind an alias."""
+    return "/documents" in request.path
+
+
+def writes(proxy: FaultProxy) -> list[Request]:
+    return [request for request in proxy.requests if is_write(request)]
 
 
 def ids_of(request: Request) -> list[str]:
