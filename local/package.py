@@ -272,14 +272,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(argv).target
     for name in TARGETS if chosen == "all" else [chosen]:
         start = time.monotonic()
-        try:
-            package = build(name)
-        except LocalError as error:
-            print(error, file=sys.stderr)
-            return 1
+        package = build(name)
         print(f"{package}  {time.monotonic() - start:.1f} s")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from sync.cli.front import run
+
+    sys.exit(run("local.package"))

@@ -16,15 +16,15 @@ import boto3
 
 from local import package
 from local.delivery.driver import take_over
-from local.deploy import Deployment
+from local.deploy import Deployment, check_node
 from local.emulator import Emulator
 from local.errors import LocalError
 from local.opensearch import OpenSearchServer
 from local.paths import ROOT, STATE
 from local.typesense_server import NotHere, TypesenseServer
 from sync.cli.calls import deployed
+from sync.cli.local_stack import DESCRIPTION, STAGE
 
-STAGE = "local"
 LOGS = STATE / "logs"
 TYPESENSE_ACTIONS = (  # what the service's API key has to allow
     "aliases:list",
@@ -36,7 +36,6 @@ TYPESENSE_ACTIONS = (  # what the service's API key has to allow
     "documents:delete",
     "documents:import",
 )
-DESCRIPTION = STATE / "stack.json"  # of the stack that is up, as `python -m local status` shows it
 
 Say = Callable[[str], None]
 
@@ -85,6 +84,7 @@ class Stack:
         self._open.close()
 
     def _start(self) -> None:
+        check_node()
         self._say("starting OpenSearch, Typesense and the AWS emulator, packaging the service")
         self.opensearch = OpenSearchServer(log=self._logs / "opensearch.log", say=self._say)
         self._open.callback(self.opensearch.close)
@@ -221,7 +221,7 @@ class Stack:
             "typesense_url": self.typesense_url,
             "typesense_api_key": self.typesense_api_key,
             "left_out": self.left_out,
-            "environment": self.environment,
+            "environment": self._emulator.environment({}),  # nothing of the user's own
             "outputs": dict(self._outputs),
         }
 
@@ -250,13 +250,3 @@ class only_one:  # noqa: N801 - used as a function
         DESCRIPTION.unlink(missing_ok=True)  # all is down now
         self._file.truncate(0)
         self._file.close()
-
-
-def running() -> dict[str, Any] | None:
-    """The description of the stack of this clone that is up; None if there is none."""
-    try:
-        description: dict[str, Any] = json.loads(DESCRIPTION.read_text())
-        os.kill(description["pid"], 0)
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return description

@@ -44,4 +44,7 @@ def run(what: str, *argv: str | Path) -> None:
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         printed = (done.stderr or done.stdout).strip()
-        raise LocalError(f"{what} could not be installed (exit code {done.returncode}): {printed}")
+        raise LocalError(
+            f"{what} could not be installed (exit code {done.returncode}; are network and room "
+            f"on the disk there?): {printed}"
+        )

@@ -12,6 +12,7 @@ from jgo.maven import Artifact, PythonResolver
 from requests import ConnectionError as NoConnection
 
 from local import java, maven, paths, typesense_server
+from local.deploy import check_node
 from local.errors import LocalError
 from local.java import Java
 
@@ -80,6 +81,22 @@ def test_a_demanded_java_that_does_not_fit_is_refused_by_name(tmp_path: Path) ->
     make_java(tmp_path / "jvm" / "fits", "21")
     with pytest.raises(LocalError, match=f"OPENSEARCH_JAVA_HOME={old} is no Java 21 to 25"):
         java.find({"OPENSEARCH_JAVA_HOME": str(old)})
+
+
+@pytest.mark.parametrize(
+    ("says", "why"),
+    [
+        (None, "Node 20 or newer is needed, and there is none: .*'node'"),
+        ("v18.20.4", "Node 20 or newer is needed, and `node` is v18.20.4"),
+        ("", "Node 20 or newer is needed, and `node` is none"),
+    ],
+)
+def test_a_node_that_does_not_do_is_told(tmp_path: Path, says: str | None, why: str) -> None:
+    """Before anything is downloaded."""
+    if says is not None:
+        make_server(tmp_path / "node", f"echo {says}")
+    with pytest.raises(LocalError, match=why):
+        check_node({"PATH": str(tmp_path)})
 
 
 def make_server(path: Path, program: str) -> Path:

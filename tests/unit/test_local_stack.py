@@ -1,12 +1,17 @@
 """The local stack's object, before anything is started."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Event, Lock
 from typing import Any
 
 import pytest
 
+from local.emulator import Emulator
+from local.opensearch import OpenSearchServer
 from local.stack import Stack
+from local.typesense_server import TypesenseServer
 
 
 class Session:
@@ -27,6 +32,21 @@ class Session:
         self.made.append(service)
         self._busy.release()
         return object()
+
+
+def test_the_description_holds_nothing_of_the_user_s(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It lies in a file, which others can read."""
+    monkeypatch.setenv("GITHUB_TOKEN", "hunter2")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    stack = Stack(logs=tmp_path)
+    monkeypatch.setattr(stack, "_emulator", Emulator(), raising=False)
+    monkeypatch.setattr(stack, "opensearch", OpenSearchServer(), raising=False)
+    monkeypatch.setattr(stack, "typesense", TypesenseServer(), raising=False)
+    described = stack._describe()
+    assert described["environment"]["AWS_ENDPOINT_URL"] == described["endpoint_url"]
+    assert "hunter2" not in json.dumps(described)
 
 
 def test_clients_are_made_one_at_a_time_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
