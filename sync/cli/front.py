@@ -4,6 +4,7 @@ Nothing but the standard library: it has to work where nothing else is installed
 """
 
 import errno
+import socket
 import sys
 import tempfile
 import traceback
@@ -25,9 +26,14 @@ _OURS: Final = frozenset(["sync", "local", "handler"])
 # Packages whose errors are about servers and networks, not about whoever called them.
 _NETWORK: Final = frozenset(["botocore", "httpcore", "httpx", "requests", "typesense", "urllib3"])
 _DAMAGED: Final = (zipfile.BadZipFile, zlib.error, EOFError)
+_NO_ANSWER: Final = "is the network there, and are the servers up?"
+_IN_THE_WAY: Final = "something else is in the way there, move it"
 _ADVICE: Final = {
     errno.ENOSPC: "free some room, and run it again",
     errno.EDQUOT: "free some room, and run it again",
+    errno.EEXIST: _IN_THE_WAY,
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.EISDIR: _IN_THE_WAY,
     errno.EACCES: "get leave, or choose another place: STREAM_SYNC_CACHE is for downloads",
     errno.EPERM: "it belongs to somebody else, who has to do this",
     errno.EROFS: "choose another place: STREAM_SYNC_CACHE is for downloads",
@@ -35,8 +41,14 @@ _ADVICE: Final = {
     errno.EMFILE: "allow more open files: ulimit -n 4096",
     errno.ENOENT: "`git status` shows whether a file of the clone is gone, `make setup` installs "
     "what it needs",
+    **dict.fromkeys(
+        (
+            *(errno.ECONNREFUSED, errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE),
+            *(errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ETIMEDOUT),
+        ),
+        _NO_ANSWER,
+    ),
 }
-_NO_ANSWER: Final = "is the network there, and are the servers up?"
 
 
 class Told(Exception):
@@ -114,4 +126,5 @@ def _sentence(error: Exception) -> str | None:
         return None
     what = error.strerror or str(error) or type(error).__name__
     where = f" ({error.filename})" if error.filename else ""
-    return f"{what}{where}: {_ADVICE.get(error.errno or 0, _NO_ANSWER)}"
+    unknown = _NO_ANSWER if isinstance(error, socket.gaierror | TimeoutError) else "see to that"
+    return f"{what}{where}: {_ADVICE.get(error.errno or 0, unknown)}"

@@ -70,6 +70,9 @@ def test_what_is_told_on_purpose_is_told_as_it_is(
         (of_system(errno.EROFS, "/stone"), "Read-only file system (/stone): choose another place"),
         (of_system(errno.ENOENT, "gone.txt"), "No such file or directory (gone.txt): `git status`"),
         (of_system(errno.EADDRINUSE), "Address already in use: whatever else listens there"),
+        (of_system(errno.EISDIR, "/d"), "Is a directory (/d): something else is in the way there"),
+        (of_system(errno.EIO, "/dev/x"), "Input/output error (/dev/x): see to that"),
+        (TimeoutError("timed out"), "timed out: is the network there"),
         (of_system(errno.ENETUNREACH), "Network is unreachable: is the network there"),
         (NoConnection("no route to host"), "no route to host; is the network there"),
         (httpx.ConnectError("refused"), "refused; is the network there, and are the servers up?"),
@@ -121,7 +124,7 @@ def test_a_log_that_cannot_be_written_is_written_elsewhere(
     [
         *(["-m", module, *more] for module, *more in (
             ("local", "status"), ("local.demo", "--once"), ("sync", "status"))),
-        ["-m", "local.package", "host"],
+        ["-m", "local.package", "arm64"],
     ],
     ids=lambda argv: argv[1],
 )  # fmt: skip

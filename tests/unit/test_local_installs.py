@@ -137,7 +137,7 @@ def test_where_no_typesense_runs_is_told_before_anything_is_downloaded(
     monkeypatch.setattr("platform.system", lambda: "Darwin")
     monkeypatch.setattr("platform.machine", lambda: "arm64")
     with pytest.raises(
-        typesense_server.NotHere, match="runs on Linux x86_64, and this is Darwin arm64; TYPESENSE"
+        typesense_server.NotHere, match="runs on Linux x86_64, and this is Darwin arm64; name one"
     ):
         typesense_server.program(print, {})
 
@@ -279,6 +279,16 @@ def test_who_makes_a_directory_never_meets_one_half_removed(
     monkeypatch.setattr(shutil, "rmtree", watched)
     paths.discard(directory)
     assert alone == [True]
+
+
+def test_a_cache_that_cannot_be_made_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With the variable that names another."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("STREAM_SYNC_CACHE", str(tmp_path / "file"))
+    with pytest.raises(LocalError, match=r"file can't be where .* \(File exists\): .*STREAM_SYNC"):
+        paths.cache()
 
 
 def test_roots_cache_is_where_its_servers_can_read(
