@@ -212,6 +212,15 @@ def test_an_import_is_read_line_by_line() -> None:
     assert isinstance(results[1], Refused)
 
 
+@pytest.mark.parametrize("own", ["", '"id":"1",'], ids=["0.24", "30"])
+def test_a_failed_line_is_read_without_the_document_in_it(own: str) -> None:
+    """Newer servers give its id too; all of them the document, which has no place in a log."""
+    line = f'{{"code":400,"document":"{{\\"t\\":\\"secret\\"}}","error":"no",{own}"success":false}}'
+    (result,) = read_import(line, [op(b"{}", "1")])
+    assert isinstance(result, Refused)
+    assert str(result) == "400 no"
+
+
 @pytest.mark.parametrize(
     "answer",
     [
