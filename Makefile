@@ -14,7 +14,7 @@ help: ## this list
 setup: .venv/.done node_modules/.done ## install what the rest needs (every target does it itself)
 
 .venv/.done: requirements/uv.txt requirements/dev.txt requirements/data.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || \
 	  { echo "stream-sync needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another with PYTHON=…"; exit 1; }
 	@echo "installing Python packages into .venv"
 	@$(RUN) -m pip --version > /dev/null 2>&1 || { rm -rf .venv && $(PYTHON) -m venv .venv; }
@@ -23,10 +23,10 @@ setup: .venv/.done node_modules/.done ## install what the rest needs (every targ
 	@touch $@
 
 node_modules/.done: package-lock.json package.json
-	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' || \
-	  { echo "stream-sync needs Node 20 or newer"; exit 1; }
+	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' 2> /dev/null || \
+	  { echo "stream-sync needs Node 20 or newer; node is $$(node --version 2>&1)"; exit 1; }
 	@echo "installing Node packages into node_modules"
-	@npm ci --silent
+	@npm ci --loglevel=error > /dev/null
 	@touch $@
 
 demo: setup ## the whole service on this machine, fed and searched; ONCE=1 stops after it
@@ -70,7 +70,7 @@ requirements: setup ## pin anew from requirements/*.in
 	@cd requirements && for f in uv emulator checkov dev; do \
 	  ../.venv/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header $$f.in -o $$f.txt; done
 	@.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -c requirements/dev.txt requirements/runtime.in -o requirements.txt
-	@cd requirements && for f in data java; do \
+	@cd requirements && for f in data java typesense; do \
 	  ../.venv/bin/uv pip compile -q --no-deps --universal --python-version 3.11 --generate-hashes --no-header $$f.in -o $$f.txt; done
 
 deploy: package ## to AWS, as STAGE (default dev), with PARAMS='--param=typesenseUrl=…'

@@ -1,1 +1,3 @@
-"""The stack on one machine: an AWS emulator and a real OpenSearch, on loopback, without Docker."""
+"""The stack on one machine: an AWS emulator and real search servers, without Docker."""
+
+import sync  # noqa: F401 - which says so where this Python is too old

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int, str], None]
 """Takes how many resources are done, of how many, and which was the last."""
 
+_NODE = 20
 _OSLS = ROOT / "node_modules" / ".bin" / "osls"
 SETTINGS = {
     # ms that osls waits for an answer; 120 s unless told otherwise, and admin may take 300.
@@ -34,6 +35,18 @@ SETTINGS = {
 _DONE = re.compile(r"_COMPLETE - (?!AWS::CloudFormation::Stack )\S+ - (?P<name>\S+)$")
 _POLL_MS = "250"  # of an emulator, which has no rate limit; osls asks AWS every 5 s
 _TAIL_LINES = 15
+
+
+def check_node(env: Mapping[str, str] = os.environ) -> None:
+    """Raises LocalError where the PATH has no Node that osls runs on."""
+    try:
+        told = subprocess.run(
+            ["node", "--version"], env=env, capture_output=True, text=True, check=False
+        ).stdout.strip()
+    except OSError as error:
+        raise LocalError(f"Node {_NODE} or newer is needed, and there is none: {error}") from error
+    if not (found := re.match(r"v(\d+)\.", told)) or int(found[1]) < _NODE:
+        raise LocalError(f"Node {_NODE} or newer is needed, and `node` is {told or 'none'}")
 
 
 def _no_progress(_done: int, _total: int, _resource: str) -> None:
@@ -118,7 +131,7 @@ class Deployment:
     def _osls(self, command: str, *args: str, total: int = 0) -> str:
         """Run osls and return what it prints; progress hears of its resources, *total* in all."""
         if not _OSLS.exists():
-            raise LocalError("osls is not installed: run `npm ci`")
+            raise LocalError("osls is not installed: run `make setup`")
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with (
             _alone(command),

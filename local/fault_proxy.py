@@ -100,9 +100,13 @@ class Rule:
 
 @dataclass
 class FaultProxy:
-    """Forwards to *upstream* (a base URL, which may be set anew) what no rule catches."""
+    """Forwards to *upstream* (a base URL, which may be set anew) what no rule catches.
+
+    *concerned*: which requests rules are about that don't say.
+    """
 
     upstream: str
+    concerned: Callable[[Request], bool] = lambda _: True
     requests: list[Request] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
     bugs: list[BaseException] = field(default_factory=list)  # raised by faults; shown at the end
@@ -122,10 +126,10 @@ class FaultProxy:
         fault: Fault,
         *,
         times: int | None = 1,
-        about: Callable[[Request], bool] = lambda _: True,
+        about: Callable[[Request], bool] | None = None,
     ) -> Rule:
         """Let *fault* answer; of several rules that fit, the first made does."""
-        rule = Rule(fault, times, about)
+        rule = Rule(fault, times, about or self.concerned)
         with self._lock:
             self.rules.append(rule)
         return rule

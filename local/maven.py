@@ -57,7 +57,9 @@ def download(artifact: Artifact, directory: Path, say: Say) -> Path:
                 raise LocalError("it is not the file pinned by sha512")
         except (RequestException, RuntimeError, LocalError) as error:
             if attempt == _TRIES:
-                raise LocalError(f"{artifact} could not be downloaded: {error}") from error
+                raise LocalError(
+                    f"{artifact} could not be downloaded (is the network there?): {error}"
+                ) from error
             say(f"{artifact} could not be downloaded, trying again: {error}")
         else:
             return path

@@ -21,8 +21,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
-from uv import find_uv_bin
-
 from local import wheels
 from local.errors import LocalError
 from local.paths import ROOT
@@ -173,7 +171,7 @@ def _find_python(version: str) -> str | None:
     # uv gives up on the first shim of pyenv that fails; a shim runs a version when it is named.
     env = {**os.environ, "PYENV_VERSION": version, "UV_PYTHON_DOWNLOADS": "never"}
     found = subprocess.run(
-        [find_uv_bin(), "python", "find", "--no-project", "--system", version],
+        [wheels.uv(), "python", "find", "--no-project", "--system", version],
         env=env,
         capture_output=True,
         text=True,
@@ -274,14 +272,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(argv).target
     for name in TARGETS if chosen == "all" else [chosen]:
         start = time.monotonic()
-        try:
-            package = build(name)
-        except LocalError as error:
-            print(error, file=sys.stderr)
-            return 1
+        package = build(name)
         print(f"{package}  {time.monotonic() - start:.1f} s")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from sync.cli.front import run
+
+    sys.exit(run("local.package"))

@@ -5,9 +5,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+from local.errors import LocalError
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".local"  # logs and results of this clone; safe to delete when the stack is down
@@ -34,15 +36,21 @@ def cache() -> Path:
     """The directory for downloads: $STREAM_SYNC_CACHE, else ~/.cache/stream-sync.
 
     For root, whose servers run as nobody, it is opened to all; where a parent such as /root bars
-    the way, /var/cache/stream-sync serves instead.
+    the way, /var/cache/stream-sync serves instead. Raises LocalError where it can't be made.
     """
     chosen = os.environ.get("STREAM_SYNC_CACHE")
     directory = Path(chosen).resolve() if chosen else Path.home() / ".cache" / "stream-sync"
     if not reachable(directory.parent):
         directory = _ROOTS_CACHE
-    directory.mkdir(parents=True, exist_ok=True)
-    if server_user() is not None:
-        directory.chmod(0o755)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if server_user() is not None:
+            directory.chmod(0o755)
+    except OSError as error:
+        raise LocalError(
+            f"{directory} can't be where downloads go ({error.strerror}): name another directory "
+            "in STREAM_SYNC_CACHE"
+        ) from error
     return directory
 
 
@@ -56,7 +64,7 @@ def scratch(name: str) -> Path:
         base.mkdir(parents=True, exist_ok=True)
     else:
         base = Path(tempfile.gettempdir())
-    with locked(base / f"{_PREFIX}lock"):
+    with _alone_in(base):
         for left in base.glob(f"{_PREFIX}*/{_HELD}"):
             with left.open("r") as held, suppress(BlockingIOError):
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -71,8 +79,14 @@ def scratch(name: str) -> Path:
 
 def discard(directory: Path) -> None:
     """Remove what `scratch` returned."""
-    shutil.rmtree(directory)
-    _held.pop(directory).close()
+    with _alone_in(directory.parent):  # or another's `scratch` may find it half gone
+        shutil.rmtree(directory)
+        _held.pop(directory).close()
+
+
+def _alone_in(base: Path) -> AbstractContextManager[None]:
+    """Nobody else makes or removes scratch directories in *base* meanwhile."""
+    return locked(base / f"{_PREFIX}lock")
 
 
 @contextmanager

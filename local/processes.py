@@ -16,6 +16,7 @@ from signal import Signals
 from types import TracebackType
 from typing import Self
 
+from local import paths
 from local.errors import LocalError
 
 _GUARD = Path(__file__).with_name("guard.py")
@@ -77,7 +78,7 @@ class Child:
             answer = json.loads(answers.readline() or '{"error": "its guard did not start"}')
         if "error" in answer:
             child.stop()
-            raise LocalError(f"{name} can't be run: {answer['error']}{child.tail()}")
+            raise LocalError(f"{name} can't be run: {answer['error']}{child.tail()}\n{_damaged()}")
         child.pid = answer["pid"]
         return child
 
@@ -123,7 +124,7 @@ class Child:
         raise LocalError(f"{self.name} ended before it was ready ({cause}). {self._evidence()}")
 
     def _evidence(self) -> str:
-        return f"The end of {self.log}:{self.tail() or ' (empty)'}"
+        return f"The end of {self.log}:{self.tail() or ' (empty)'}\n{_damaged()}"
 
     def __enter__(self) -> Self:
         return self
@@ -135,6 +136,11 @@ class Child:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def _damaged() -> str:
+    """What to do where a full disk, or a Python that has moved, is why."""
+    return f"Should what was downloaded be damaged, delete {paths.cache()}: all of it comes anew."
 
 
 def free_port() -> int:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,15 +16,15 @@ import boto3
 
 from local import package
 from local.delivery.driver import take_over
-from local.deploy import Deployment
+from local.deploy import Deployment, check_node
 from local.emulator import Emulator
 from local.errors import LocalError
 from local.opensearch import OpenSearchServer
 from local.paths import ROOT, STATE
-from local.typesense.process import TypesenseProcess
+from local.typesense_server import NotHere, TypesenseServer
 from sync.cli.calls import deployed
+from sync.cli.local_stack import DESCRIPTION, STAGE
 
-STAGE = "local"
 LOGS = STATE / "logs"
 TYPESENSE_ACTIONS = (  # what the service's API key has to allow
     "aliases:list",
@@ -35,7 +36,6 @@ TYPESENSE_ACTIONS = (  # what the service's API key has to allow
     "documents:delete",
     "documents:import",
 )
-DESCRIPTION = STATE / "stack.json"  # of the stack that is up, as `python -m local status` shows it
 
 Say = Callable[[str], None]
 
@@ -45,7 +45,7 @@ class Stack:
 
     *say* takes a line for each step. *root* holds the sources that are deployed. *alone* refuses
     to run beside another stack of this clone; tests do run beside it. Raises LocalError when a
-    part can't start, naming it.
+    part can't start, naming it; save for Typesense where none runs here, which is left out.
     """
 
     aliases = ("icao_aircraft", "icao_manufacturers", "products")
@@ -59,6 +59,9 @@ class Stack:
         self._logs = logs
         self._open = ExitStack()
         self._outputs: Mapping[str, str] = {}
+        self.left_out: dict[str, str] = {}  # sinks that this machine has no server for, and why
+        self._clients: dict[str, Any] = {}
+        self._making = Lock()
 
     def __enter__(self) -> Self:
         try:
@@ -81,13 +84,15 @@ class Stack:
         self._open.close()
 
     def _start(self) -> None:
+        check_node()
         self._say("starting OpenSearch, Typesense and the AWS emulator, packaging the service")
         self.opensearch = OpenSearchServer(log=self._logs / "opensearch.log", say=self._say)
         self._open.callback(self.opensearch.close)
-        self.typesense = TypesenseProcess(log=self._logs / "typesense.log")
+        self.typesense = TypesenseServer(log=self._logs / "typesense.log", say=self._say)
         self._open.callback(self.typesense.close)
-        with ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(3) as pool:
             search = pool.submit(self.opensearch.start)
+            collections = pool.submit(self.typesense.start)
             packaged = pool.submit(package.build, "host", root=self._root, say=self._say)
             self._emulator = self._open.enter_context(
                 Emulator(
@@ -96,7 +101,6 @@ class Stack:
                     say=self._say,
                 )
             )
-            self.typesense.start()
             env = {**self.environment, "ARTIFACT": str(packaged.result().path)}
             self._say("deploying")
             self.deployment = Deployment(
@@ -106,9 +110,16 @@ class Stack:
                 log=self._logs / "deploy.log",
             )
             self._outputs = self.deployment.deploy()
-            self.give_typesense_key()
+            try:
+                collections.result()
+            except NotHere as why:
+                self._leave_out_typesense(str(why))
+            else:
+                self.give_typesense_key()
             search.result()
         for made in self.deployment.invoke("admin", {"command": "mappings apply"})["targets"]:
+            if made["sink"] in self.left_out:
+                continue
             if "error" in made:
                 raise LocalError(f"{made['sink']} alias {made['target']}: {made['error']}")
             self._say(f"{made['result']} {made['sink']} alias {made['target']}")
@@ -141,6 +152,20 @@ class Stack:
             SecretId=self._outputs["TypesenseApiKeyArn"],
             SecretString=self.typesense.create_key("of the functions", TYPESENSE_ACTIONS),
         )
+
+    def _leave_out_typesense(self, why: str) -> None:
+        self._say(f"Typesense is left out: {why}")
+        self.left_out["typesense"] = why
+        self.let_typesense_work(False)
+
+    def let_typesense_work(self, enabled: bool) -> None:
+        """Whether the queue of what is for Typesense is worked off; else all stays there."""
+        functions = self.client("lambda")
+        name = f"stream-sync-{STAGE}-typesense"
+        for mapping in functions.list_event_source_mappings(FunctionName=name)[
+            "EventSourceMappings"
+        ]:
+            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -180,8 +205,13 @@ class Stack:
         )
 
     def client(self, service: Any) -> Any:
-        """A boto3 client for *service* of the emulator, which several threads may share."""
-        return self._session.client(service, endpoint_url=self.endpoint_url)
+        """The boto3 client for *service* of the emulator, which several threads may share."""
+        with self._making:  # a session may make one client at a time
+            if service not in self._clients:
+                self._clients[service] = self._session.client(
+                    service, endpoint_url=self.endpoint_url
+                )
+            return self._clients[service]
 
     def _describe(self) -> dict[str, Any]:
         return {
@@ -190,7 +220,8 @@ class Stack:
             "opensearch_url": self.opensearch_url,
             "typesense_url": self.typesense_url,
             "typesense_api_key": self.typesense_api_key,
-            "environment": self.environment,
+            "left_out": self.left_out,
+            "environment": self._emulator.environment({}),  # nothing of the user's own
             "outputs": dict(self._outputs),
         }
 
@@ -219,13 +250,3 @@ class only_one:  # noqa: N801 - used as a function
         DESCRIPTION.unlink(missing_ok=True)  # all is down now
         self._file.truncate(0)
         self._file.close()
-
-
-def running() -> dict[str, Any] | None:
-    """The description of the stack of this clone that is up; None if there is none."""
-    try:
-        description: dict[str, Any] = json.loads(DESCRIPTION.read_text())
-        os.kill(description["pid"], 0)
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return description

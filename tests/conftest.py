@@ -8,12 +8,14 @@ from hypothesis import HealthCheck, settings
 
 from local.dynamodb_local import DynamoDbLocal
 from local.opensearch import OpenSearchServer
+from local.typesense_server import NotHere, TypesenseServer
 
 # How fast a busy machine is says nothing about the code.
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("here")
 
-SERVERS = ("stack", "opensearch", "dynamodb_local")  # fixtures that each worker starts for itself
+# Fixtures that each worker starts for itself.
+SERVERS = ("stack", "opensearch", "dynamodb_local", "typesense")
 LONG = (
     *("stack", "opensearch"),
     "tests/properties/test_attributes.py",
@@ -63,3 +65,14 @@ def dynamodb_local() -> Iterator[DynamoDbLocal]:
     """A running DynamoDB, shared by the session: give its tables names of your own."""
     with DynamoDbLocal() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def typesense_server() -> Iterator[TypesenseServer]:
+    """A running Typesense, shared by the session. Skips, and says why, where none runs."""
+    server = TypesenseServer()
+    try:
+        with server:
+            yield server
+    except NotHere as why:
+        pytest.skip(str(why))

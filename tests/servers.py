@@ -1,17 +1,32 @@
-"""What tests of processes share: knowing, without polling, who is there and who is gone."""
+"""What tests of servers and other processes share."""
 
 import socket
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
+from local.typesense_server import TypesenseServer
+
 _PATIENCE_S = 30  # until a test that waits in vain fails
 
 
-class Switchboard:
-    """Processes connect and say `NAME PID`; the kernel hangs up for them when they end.
+def emptied(server: TypesenseServer) -> TypesenseServer:
+    """*server*, running, without an alias, a collection or a key."""
+    with server.start().client() as client:
+        for alias in client.aliases.retrieve()["aliases"]:
+            client.aliases[alias["name"]].delete()
+        for collection in client.collections.retrieve():
+            client.collections[collection["name"]].delete()
+        for key in client.keys.retrieve()["keys"]:
+            client.keys[key["id"]].delete()
+    return server
 
-    When the switchboard is closed those still connected read end of file, and should end.
+
+class Switchboard:
+    """Who is there and who is gone, known without polling.
+
+    Processes connect and say `NAME PID`; the kernel hangs up for them when they end. When the
+    switchboard is closed those still connected read end of file, and should end.
     """
 
     def __init__(self) -> None:

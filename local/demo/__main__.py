@@ -1,7 +1,6 @@
 import sys
 
-from local.demo.cli import main
-from local.stack import Stack
+from sync.cli.front import run
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], lambda say: Stack(say=say)))
+    sys.exit(run("local.demo.cli"))

@@ -24,7 +24,7 @@ _PAUSE_S: Final = 0.5  # each look takes a part of a second from what is waited 
 
 
 def until_agreed(scene: Scene, *, typesense: bool = True, quiet_s: float = QUIET_S) -> None:
-    """Return once counters and default images are right, and Typesense unless it is left out.
+    """Return once counters and default images are right, and Typesense, unless it is away.
 
     Meant for moments at which nobody writes. Raises Failed, with some of what differs, after
     *quiet_s* without progress.
@@ -38,7 +38,7 @@ def until_agreed(scene: Scene, *, typesense: bool = True, quiet_s: float = QUIET
         derived = scene.tables.derived()
         differ[:] = check_counters([*items, *(("core", row) for row in derived)]).drift
         differ.extend(_misplaced(scene.fleet.images, derived))
-        if typesense:
+        if typesense and scene.with_typesense:
             report = check_items(items, scene.collections, expectation)
             differ.extend(f"{ref} in Typesense: missing" for ref in report.missing)
             differ.extend(f"{ref} in Typesense: of no item" for ref in report.extra)

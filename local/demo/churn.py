@@ -25,8 +25,11 @@ def run(scene: Scene) -> None:
     churn = Churn(scene)
     typesense = scene.stack.typesense
     churn.make(BEFORE)
-    typesense.stop()
-    scene.screen.say(f"Typesense stopped after {BEFORE} changes; they go on")
+    if scene.with_typesense:
+        typesense.stop()
+        scene.screen.say(f"Typesense stopped after {BEFORE} changes; they go on")
+    else:
+        scene.screen.say("Typesense is left out on this machine")
     churn.make(MEANWHILE)
     until_documents(scene.documents, churn.products.items())
     until_agreed(scene, typesense=False)
@@ -34,12 +37,14 @@ def run(scene: Scene) -> None:
         f"{MEANWHILE} changes later OpenSearch, counters and default images are right without it"
     )
     scene.screen.say(f"{scene.desk.parked()} messages of parked keys")
-    typesense.start()
-    scene.screen.say(f"Typesense started again; {AFTER} more changes")
+    if scene.with_typesense:
+        typesense.start()
+        scene.screen.say(
+            f"Typesense started again; {AFTER} more changes. It catches up during the next step"
+        )
     churn.make(AFTER)
     made = ", ".join(f"{count} {what}" for what, count in churn.made.most_common())
     scene.screen.say(f"all in all: {made}")
-    scene.screen.say("it catches up during the next step")
 
 
 class Churn:

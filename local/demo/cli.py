@@ -21,6 +21,7 @@ from local.demo.stack import LocalStack
 from local.demo.story import tell
 from local.errors import LocalError
 from local.paths import STATE
+from local.stack import Stack
 
 RESULT: Final = STATE / "demo.json"
 _LOGS: Final = STATE / "logs"
@@ -29,7 +30,10 @@ _INTERRUPTED: Final = 130  # what a shell reports after Ctrl-C
 OpenStack = Callable[[Callable[[str], None]], AbstractContextManager[LocalStack]]
 
 
-def main(arguments: Sequence[str], open_stack: OpenStack) -> int:
+def main(
+    arguments: Sequence[str] | None = None,
+    open_stack: OpenStack = lambda say: Stack(say=say),
+) -> int:
     """The demo's exit code: 0 only if every expectation came true.
 
     *open_stack* takes what shows a line of its progress.
@@ -88,7 +92,10 @@ def _summary(figures: Figures, screen: Screen) -> None:
         [
             ("items for OpenSearch", f"{figures.table_items:,}"),
             ("documents in OpenSearch / mismatches", _pair(figures.documents, figures.mismatches)),
-            ("documents in Typesense / mismatches", _pair(*typesense.values())),
+            (
+                "documents in Typesense / mismatches",
+                _pair(*typesense.values()) if typesense else "left out",
+            ),
             ("counters / drift from a recount", _pair(*counters.values())),
             ("entities with images / wrong defaults", _pair(*images.values())),
             ("write to searchable, p50", f"{latency.get('p50', 0):,.0f} ms"),
@@ -115,11 +122,11 @@ def _leave_up(stack: LocalStack, screen: Screen) -> None:
     screen.step("Try next, in another terminal; Ctrl-C here takes everything down")
     screen.say(f"curl '{stack.opensearch_url}/products/_search?q=headset&pretty'")
     screen.say(f"curl '{stack.opensearch_url}/icao_aircraft/_search?q=model:concorde&pretty'")
-    screen.say(f"curl {key} '{registry}?q=blue+ridge&query_by=name'")
+    if not stack.left_out:
+        screen.say(f"curl {key} '{registry}?q=blue+ridge&query_by=name'")
     screen.say(f"search any of {aliases}; the AWS emulator answers at {stack.endpoint_url}")
-    screen.say('eval "$(.venv/bin/python -m local env)"')
-    screen.say(".venv/bin/python -m sync status             sinks, parked keys, dead letters")
-    screen.say(".venv/bin/python -m sync dlq list --status replayed")
+    screen.say(".venv/bin/python -m sync status --stage local      sinks, parked keys, letters")
+    screen.say(".venv/bin/python -m sync dlq list --status replayed --stage local")
     screen.say("less .local/dead-letters.jsonl    what the poison became")
     screen.say("make logs                         what the functions and servers say")
     screen.say("make down                         the same as Ctrl-C here")

@@ -27,6 +27,11 @@ class LocalStack(Protocol):
     def typesense(self) -> Server: ...
 
     @property
+    def left_out(self) -> Mapping[str, str]:
+        """Sinks that there is no server for on this machine, and why."""
+        ...
+
+    @property
     def typesense_url(self) -> str: ...
 
     @property

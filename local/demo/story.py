@@ -25,7 +25,8 @@ def clean(scene: Scene) -> None:
     if found := scene.tables.clear():
         scene.screen.say(f"{found:,} items of an earlier run deleted")
     until_counts(scene.documents, dict.fromkeys(scene.stack.aliases, 0))
-    until_counts(scene.collections, dict.fromkeys(scene.collected.aliases, 0))
+    if scene.with_typesense:
+        until_counts(scene.collections, dict.fromkeys(scene.collected.aliases, 0))
     until_agreed(scene)
     scene.desk.clear("of an earlier run")
 
@@ -57,16 +58,16 @@ def load(scene: Scene) -> None:
     with scene.screen.progress("in OpenSearch", searchable.total()) as advance:
         until_counts(scene.documents, searchable, advance)
     searchable_s = time.monotonic() - began
-    with scene.screen.progress("in Typesense", collected.total()) as advance:
-        until_counts(scene.collections, collected, advance)
-    collected_s = time.monotonic() - began
+    shown = f"{searchable.total():,} documents in OpenSearch after {searchable_s:.1f} s"
+    if scene.with_typesense:
+        with scene.screen.progress("in Typesense", collected.total()) as advance:
+            until_counts(scene.collections, collected, advance)
+        collected_s = time.monotonic() - began
+        shown += f", {collected.total():,} in Typesense after {collected_s:.1f} s"
     until_agreed(scene)
     in_sync_s = time.monotonic() - began
     scene.figures.records_per_s = round(len(items) / in_sync_s, 1)
-    scene.screen.say(
-        f"{searchable.total():,} documents in OpenSearch after {searchable_s:.1f} s, "
-        f"{collected.total():,} in Typesense after {collected_s:.1f} s"
-    )
+    scene.screen.say(shown)
     scene.screen.good(
         f"{len(items):,} items written in {written_s:.1f} s, every sink in step after "
         f"{in_sync_s:.1f} s: {scene.figures.records_per_s:,.0f} records/s"
@@ -161,5 +162,7 @@ STEPS: Final[tuple[tuple[str, Callable[[Scene], None]], ...]] = (
 def tell(scene: Scene) -> None:
     """Every step in order. Raises Failed, or another LocalError, at the first that fails."""
     for title, step in STEPS:
+        if step is typesense.search and not scene.with_typesense:
+            continue
         scene.screen.step(title)
         step(scene)

@@ -7,9 +7,9 @@ from typesense import Client
 
 from local.fault_proxy import FaultProxy
 from local.opensearch import OpenSearchServer
-from local.typesense import TypesenseServer
+from local.typesense_server import TypesenseServer
 from tests.contract.sinks import SINKS, Subject
-from tests.contract.typesense_clients import client_of
+from tests.servers import emptied
 
 
 @pytest.fixture(params=SINKS)
@@ -33,14 +33,13 @@ def index(subject: Subject, opensearch: OpenSearchServer) -> str:
 
 
 @pytest.fixture
-def typesense() -> Iterator[TypesenseServer]:
-    """A Typesense stand-in of one's own: it starts in milliseconds."""
-    with TypesenseServer() as server:
-        yield server
+def typesense(typesense_server: TypesenseServer) -> TypesenseServer:
+    """A running, empty Typesense. A test that stops it needn't start it again."""
+    return emptied(typesense_server)
 
 
 @pytest.fixture
 def client(typesense: TypesenseServer) -> Iterator[Client]:
     """The official client, with the key to everything."""
-    with client_of(typesense.url, typesense.api_key) as made:
+    with typesense.client() as made:
         yield made

@@ -18,14 +18,14 @@ from sync.ops import Done, Op, Source
 from sync.sinks.base import Sink
 from sync.sinks.memory import Memory
 from sync.sinks.opensearch import OpenSearch
-from tests.contract.typesense_sinks import direct_of, held, make_target
+from tests.contract.typesense_sinks import direct_of, held, is_write, make_target
 from tests.typesense_line import Line, Queued
 
 if TYPE_CHECKING:
     from typesense import Client
 
     from local.opensearch import OpenSearchServer
-    from local.typesense import TypesenseServer
+    from local.typesense_server import TypesenseServer
 
 Document = Mapping[str, Any]  # numbers as int and Decimal, exactly as stored
 
@@ -135,7 +135,7 @@ def typesense(request: pytest.FixtureRequest) -> Iterator[Subject]:
     server: TypesenseServer = request.getfixturevalue("typesense")
     client: Client = request.getfixturevalue("client")
     make_target(client, "contract")
-    with FaultProxy(server.url) as proxy, direct_of(server, proxy.url) as sink:
+    with FaultProxy(server.url, is_write) as proxy, direct_of(server, proxy.url) as sink:
         yield Subject(
             sink,
             "contract",

@@ -9,7 +9,6 @@ from local.fault_proxy import (
     FaultProxy,
     cut_before,
 )
-from local.typesense import TypesenseServer
 from sync.errors import Misconfigured, Refused, Unavailable
 from sync.fields import Keyword, Number, Object, Text, Timestamp
 from sync.model import Model
@@ -22,11 +21,6 @@ from tests.contract.typesense_sinks import held
 pytestmark = pytest.mark.parametrize("subject", ["typesense"], indirect=True)
 
 WRITTEN = Done.WRITTEN
-
-
-@pytest.fixture
-def server(typesense: TypesenseServer) -> TypesenseServer:
-    return typesense
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typesense import Client
 
-from local.typesense import TypesenseServer
+from local.typesense_server import TypesenseServer
 from sync import models
 from sync.change import read_record
 from sync.errors import Refused
@@ -62,7 +62,7 @@ class Whole:
 
     def break_off(self, trouble: str) -> None:
         if trouble == "down":
-            self.server.stop()
+            self.server.stop(grace_s=0)
         else:
             self.key = "wrong"
 

@@ -10,7 +10,6 @@ from local.fault_proxy import (
     cut_after,
     cut_before,
 )
-from local.typesense import TypesenseServer
 from sync.errors import Refused
 from sync.sinks.typesense import TypesenseDirect
 from tests.contract.sinks import Subject
@@ -20,11 +19,6 @@ pytestmark = pytest.mark.parametrize("subject", ["typesense"], indirect=True)
 
 FORBIDDEN = b'{"message": "Forbidden - a valid `x-typesense-api-key` header must be sent."}'
 NOT_READY = b'{"message": "Not Ready or Lagging"}'
-
-
-@pytest.fixture
-def server(typesense: TypesenseServer) -> TypesenseServer:
-    return typesense
 
 
 @pytest.fixture
@@ -39,16 +33,16 @@ def line(sink: TypesenseDirect) -> Line:
 
 
 def test_an_outage_leaves_nothing_in_the_queue_and_nothing_lost(
-    subject: Subject, line: Line, server: TypesenseServer
+    subject: Subject, line: Line, proxy: FaultProxy
 ) -> None:
     """Typesense is down for the whole run: each key is parked, and resynced when it is back."""
     ops = {f"{n}": subject.put(f"{n}", b'{"number":%d}' % n, version=n) for n in range(100)}
-    server.stop()
+    proxy.fail(cut_before, times=None)
     for start in range(0, 100, 10):
         line.send(*list(ops.values())[start : start + 10])
         line.pump(rounds=10)
         assert not line.fifo.waiting
-    server.start()
+    proxy.heal()
     assert len(line.parking.keys) == 100
     line.clock.now += 600  # past the breaker
     line.send(*ops.values())  # what resync does

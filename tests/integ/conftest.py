@@ -10,6 +10,7 @@ import pytest
 from local.deploy import Deployment
 from local.paths import STATE
 from local.stack import Stack
+from local.typesense_server import TypesenseServer
 from tests.integ.stages import URL
 
 pytest.register_assert_rewrite("tests.integ.template")  # promises say why they are broken
@@ -38,3 +39,11 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         return folder / "cloudformation-template-update-stack.json"
 
     return package
+
+
+@pytest.fixture(scope="session")
+def collected(stack: Stack) -> TypesenseServer:
+    """The stack's Typesense. Skips, and says why, where none runs."""
+    if "typesense" in stack.left_out:
+        pytest.skip(stack.left_out["typesense"])
+    return stack.typesense

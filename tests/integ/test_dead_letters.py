@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from local.stack import Stack
+from local.typesense_server import TypesenseServer
 from sync.ops import Source
 from sync.recovery.parking import Message, Parked
 from tests.integ.test_stack import _empty as _empty  # each test leaves the stack as it found it
@@ -128,7 +129,9 @@ def test_a_parked_message_that_is_never_handled_becomes_rows(stack: Stack) -> No
     assert document(stack, "parked")["price"] == 1
 
 
-def test_actions_that_are_never_handled_become_rows(stack: Stack) -> None:
+def test_actions_that_are_never_handled_become_rows(
+    stack: Stack, collected: TypesenseServer
+) -> None:
     """By way of the Typesense queue's own dead-letter queue, which has to be a FIFO queue too."""
     keys = {"PK": {"S": "AIRCRAFT#REGISTRY#FAA"}, "SK": {"S": "DETAIL#N1"}}
     item = {**keys, "registration": {"S": "N1"}, "n_number": {"S": "1"}}
@@ -138,7 +141,7 @@ def test_actions_that_are_never_handled_become_rows(stack: Stack) -> None:
     assert (row["kind"], row["sink"], row["keys"]) == ("queued", "typesense", keys)
     until("the last requests to be over", lambda: replayed(stack))
     quiet(stack)
-    with stack.typesense.client() as client:
+    with collected.client() as client:
         assert client.collections["registry"].retrieve()["num_documents"] == 1
 
 

@@ -15,8 +15,9 @@ from local.deploy import Deployment
 from local.emulator import Emulator
 from local.errors import LocalError
 from local.opensearch import OpenSearchServer
-from local.typesense import TypesenseServer
+from local.typesense_server import TypesenseServer
 from tests.integ.waiting import until
+from tests.servers import emptied
 
 INDEXES = ["icao_aircraft-v1", "icao_manufacturers-v1", "products-v1"]
 
@@ -61,9 +62,8 @@ class Account:
 
 
 @pytest.fixture(scope="module")
-def typesense() -> Iterator[TypesenseServer]:
-    with TypesenseServer() as server:
-        yield server
+def typesense(typesense_server: TypesenseServer) -> TypesenseServer:
+    return emptied(typesense_server)
 
 
 @pytest.fixture(scope="module")

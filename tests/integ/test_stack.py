@@ -1,6 +1,7 @@
 """The deployed service as its users meet it: items are written, documents are found."""
 
 import json
+import os
 import subprocess
 import sys
 import urllib.error
@@ -161,8 +162,21 @@ def test_up_and_down_leave_nothing_behind() -> None:
         )
         return json.loads(done.stdout)
 
+    def asked() -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "sync", "status", "--stage", "local"],
+            env={"PATH": os.defpath, "AWS_PROFILE": "the user's own"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stderr
+
     for _ in range(2):
+        assert (status := asked())[0] == 2
+        assert "error: no local stack is up: `make up` starts one" in status[1]
         found = local("up")
+        assert asked() == (0, "")  # without a word of where it is
         with urllib.request.urlopen(found["opensearch_url"]) as answer:
             assert json.load(answer)["version"]["number"] == "3.6.0"
         assert local("up")["pid"] == found["pid"]

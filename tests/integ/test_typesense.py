@@ -15,6 +15,7 @@ from local.checker import (
     read_tables,
 )
 from local.stack import Stack
+from local.typesense_server import TypesenseServer
 from tests.integ.test_stack import document
 from tests.integ.test_stack import put as put_product
 from tests.integ.waiting import delivered, open_letters, parked, queued, quiet, until
@@ -25,9 +26,9 @@ DERIVED = ("ICAO#MATCHER", "DEFAULT_IMAGES#")
 
 
 @pytest.fixture(scope="module")
-def typesense(stack: Stack) -> Iterator[Client]:
+def typesense(collected: TypesenseServer) -> Iterator[Client]:
     """The official client, as an administrator."""
-    with stack.typesense.client() as client:
+    with collected.client() as client:
         yield client
 
 
@@ -197,3 +198,19 @@ def test_an_outage_of_typesense_delays_nobody_else(stack: Stack, typesense: Clie
     quiet(stack)
     assert names(typesense) == ["SMITH MEANWHILE", "SMITH MEANWHILE"]
     all_equal(stack)
+
+
+def test_without_typesense_all_else_goes_on(stack: Stack, typesense: Client) -> None:
+    """As where none runs: what is for it waits on its queue, and nothing is parked or lost."""
+    stack.let_typesense_work(False)
+    try:
+        aircraft(stack, 1, "SMITH LATER")
+        put_product(stack, "meanwhile", name={"S": "x"}, price={"N": "1"})
+        delivered(stack)
+        assert document(stack, "meanwhile")
+        assert queued(stack)
+        assert not parked(stack)
+        assert names(typesense) == []
+    finally:
+        stack.let_typesense_work(True)
+    until("the aircraft to be found", lambda: names(typesense) == ["SMITH LATER"])

@@ -33,7 +33,9 @@ def parked(stack: Stack) -> int:
 
 
 def queued(stack: Stack) -> int:
-    """Messages on their way to Typesense, whatever their state."""
+    """Messages on their way to Typesense, whatever their state; none where it is left out."""
+    if stack.left_out:
+        return 0
     answer = stack.client("sqs").get_queue_attributes(
         QueueUrl=stack.typesense_queue_url, AttributeNames=["All"]
     )["Attributes"]

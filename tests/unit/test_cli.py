@@ -11,9 +11,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
-from sync.__main__ import main
+from sync.cli import front
 from sync.cli.calls import deployed, pages
 from sync.cli.keys import parse_key
+from sync.cli.main import main
 from sync.cli.screen import Progress, Screen
 from sync.errors import ConfigError, SyncError
 from tests.account import Account
@@ -31,12 +32,11 @@ def sync(account: Account, capsys: pytest.CaptureFixture[str]) -> Sync:
 
     def run(*arguments: str) -> tuple[int, str]:
         capsys.readouterr()
-        code = main(
-            arguments,
-            lambda payload: account.call(
-                payload["command"], **{k: v for k, v in payload.items() if k != "command"}
-            ),
-        )
+
+        def carry_out(payload: Mapping[str, Any]) -> dict[str, Any]:
+            return account.call(**payload)
+
+        code = front.call(lambda: main(arguments, carry_out))
         return code, capsys.readouterr().out
 
     return run

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sync.__main__ import main
+from sync.cli.main import main
 from sync.errors import ConfigError, Misconfigured
 from tests.account import CONTRIBUTIONS, Account
 from tests.records import CORE, core_keys

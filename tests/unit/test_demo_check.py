@@ -75,6 +75,15 @@ def test_what_is_equal_leaves_good_figures() -> None:
     assert figures.default_images == {"entities": 1, "invalid": 0}
 
 
+def test_a_sink_without_a_server_is_not_compared() -> None:
+    """Nor asked anything."""
+    scene = scene_of(items())
+    scene.figures.left_out["typesense"] = "none runs here"
+    scene.collections = cast(Any, None)
+    scene.check()
+    assert scene.figures.typesense is None
+
+
 def _lose(server: str) -> Callable[[Scene], Any]:
     return lambda scene: getattr(scene, server).documents.popitem()
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from sync import __main__ as cli
 from sync import models
+from sync.cli import main as cli
 from sync.commands import COMMANDS
 from sync.deadletters.table import KEPT_S
 from sync.sinks.counters.rows import TOMBSTONE_S

@@ -1,6 +1,8 @@
 """What the local stack installs is whole and pinned, what it finds fits, what it left is swept."""
 
+import fcntl
 import hashlib
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +11,8 @@ import pytest
 from jgo.maven import Artifact, PythonResolver
 from requests import ConnectionError as NoConnection
 
-from local import java, maven, paths
+from local import java, maven, paths, typesense_server
+from local.deploy import check_node
 from local.errors import LocalError
 from local.java import Java
 
@@ -78,6 +81,78 @@ def test_a_demanded_java_that_does_not_fit_is_refused_by_name(tmp_path: Path) ->
     make_java(tmp_path / "jvm" / "fits", "21")
     with pytest.raises(LocalError, match=f"OPENSEARCH_JAVA_HOME={old} is no Java 21 to 25"):
         java.find({"OPENSEARCH_JAVA_HOME": str(old)})
+
+
+@pytest.mark.parametrize(
+    ("says", "why"),
+    [
+        (None, "Node 20 or newer is needed, and there is none: .*'node'"),
+        ("v18.20.4", "Node 20 or newer is needed, and `node` is v18.20.4"),
+        ("", "Node 20 or newer is needed, and `node` is none"),
+    ],
+)
+def test_a_node_that_does_not_do_is_told(tmp_path: Path, says: str | None, why: str) -> None:
+    """Before anything is downloaded."""
+    if says is not None:
+        make_server(tmp_path / "node", f"echo {says}")
+    with pytest.raises(LocalError, match=why):
+        check_node({"PATH": str(tmp_path)})
+
+
+def make_server(path: Path, program: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{program}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_a_typesense_of_the_user_s_own_is_taken(tmp_path: Path) -> None:
+    """Newer, or for another platform; nothing is downloaded then."""
+    named = make_server(tmp_path / "typesense", "echo 'options: --data-dir'; exit 1")
+    assert typesense_server.program(print, {"TYPESENSE_SERVER": str(named)}) == named
+
+
+@pytest.mark.parametrize(
+    ("program", "why"),
+    [
+        (None, "No such file"),
+        ("echo 'GLIBC_2.99 not found' >&2; exit 1", "exit code 1 and says 'GLIBC_2.99 not found'"),
+    ],
+)
+def test_a_demanded_typesense_that_does_not_run_is_refused(
+    tmp_path: Path, program: str | None, why: str
+) -> None:
+    """Like a demanded Java: a mistake to be told of, nothing to go on without."""
+    named = tmp_path / "typesense"
+    if program:
+        make_server(named, program)
+    with pytest.raises(LocalError, match=f"TYPESENSE_SERVER={named} can't be run: .*{why}") as told:
+        typesense_server.program(print, {"TYPESENSE_SERVER": str(named)})
+    assert not isinstance(told.value, typesense_server.NotHere)
+
+
+def test_where_no_typesense_runs_is_told_before_anything_is_downloaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The rest of the stack goes without it."""
+    monkeypatch.setattr("platform.system", lambda: "Darwin")
+    monkeypatch.setattr("platform.machine", lambda: "arm64")
+    with pytest.raises(
+        typesense_server.NotHere, match="runs on Linux x86_64, and this is Darwin arm64; name one"
+    ):
+        typesense_server.program(print, {})
+
+
+def test_a_packaged_typesense_that_does_not_run_here_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A Linux without its libraries, or a cache that nothing may be run from."""
+    path = make_server(tmp_path / "typesense", "exit 127")
+    path.chmod(0o644)
+    monkeypatch.setattr(typesense_server, "install", lambda _: path)
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    with pytest.raises(typesense_server.NotHere, match="does not run on this machine .*denied"):
+        typesense_server.program(print, {})
 
 
 def test_a_broken_download_is_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -183,6 +258,37 @@ os.kill(os.getpid(), 9)
     paths.discard(first)
     paths.discard(second)
     assert not first.exists()
+
+
+def test_who_makes_a_directory_never_meets_one_half_removed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Stacks come and go beside each other, and each sweeps what others left."""
+    alone: list[bool] = []
+    remove = shutil.rmtree
+
+    def watched(directory: Path) -> None:
+        with (directory.parent / "stream-sync-lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                alone.append(True)
+        remove(directory)
+
+    directory = paths.scratch("server")
+    monkeypatch.setattr(shutil, "rmtree", watched)
+    paths.discard(directory)
+    assert alone == [True]
+
+
+def test_a_cache_that_cannot_be_made_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With the variable that names another."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("STREAM_SYNC_CACHE", str(tmp_path / "file"))
+    with pytest.raises(LocalError, match=r"file can't be where .* \(File exists\): .*STREAM_SYNC"):
+        paths.cache()
 
 
 def test_roots_cache_is_where_its_servers_can_read(

@@ -18,10 +18,9 @@ def prepare(client: "Client", alias: str, schema: Mapping[str, Any]) -> str:
     index meanwhile: raises Misconfigured, naming the fields; documents then need a new collection.
     Nothing is ever deleted.
     """
-    names = {each["alias"]: each for each in _aliases(client)}
-    if alias not in names:
+    collection = targets(client).get(alias)
+    if collection is None:
         return _create(client, alias, schema)
-    collection = names[alias]["collection"]
     added = missing(alias, collection, client.collections[collection].retrieve(), schema)
     if not added:
         return "unchanged"
@@ -58,9 +57,10 @@ def _differs(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     )
 
 
-def _aliases(client: "Client") -> list[dict[str, str]]:
+def targets(client: "Client") -> dict[str, str]:
+    """The collection behind each alias."""
     listed = client.aliases.retrieve()["aliases"]
-    return [{"alias": each["name"], "collection": each["collection_name"]} for each in listed]
+    return {each["name"]: each["collection_name"] for each in listed}
 
 
 def _create(client: "Client", alias: str, schema: Mapping[str, Any]) -> str:

@@ -8,6 +8,10 @@ from sync.fields import Field, Kind, fields
 from sync.model import Model
 from sync.sinks.typesense.documents import EXACT
 
+# A map of unknown fields is stored and not searched: what becomes of a field that no schema
+# declares. Of one that is declared, indexed or not, Typesense takes each inner field's type from
+# the first document that has it, and refuses later ones: 1.5 after 1 (seen with 0.24.1).
+_UNDECLARED: Final = "object"
 _TYPES: Final[dict[Kind, dict[str, Any]]] = {
     "text": {"type": "string"},
     "keyword": {"type": "string", "facet": True},
@@ -18,9 +22,7 @@ _TYPES: Final[dict[Kind, dict[str, Any]]] = {
     # The text as the item has it, so that a document says what its item says. Moments of one zone
     # and precision sort right; others nearly.
     "timestamp": {"type": "string", "sort": True},
-    # Stored, not searched: an indexed object takes each unknown field's type from the first
-    # document that has it, and refuses later ones, 1 before 1.5.
-    "object": {"type": "object", "index": False},
+    "object": {"type": _UNDECLARED},
 }
 _OWN: Final = ("id", EXACT)
 
@@ -44,7 +46,8 @@ def collection(models: Iterable[type[Model]]) -> dict[str, Any]:
     for found in owned.values():
         for name in declared.keys() - {field["name"] for field in found}:
             declared[name]["optional"] = True  # this model's documents don't have it
-    return {"enable_nested_fields": True, "fields": list(declared.values())}
+    listed = [f for f in declared.values() if f["type"].removesuffix("[]") != _UNDECLARED]
+    return {"enable_nested_fields": True, "fields": listed}
 
 
 def _declared(

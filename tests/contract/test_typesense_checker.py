@@ -1,13 +1,15 @@
 """The checker reads Typesense by itself: what a document stands for, and where it differs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from typesense import Client
 
 from local.checker import Collections, Expectation, Ref, Unreadable, check_items, item_values
 from local.checker.http import ask
-from local.typesense.server import TypesenseServer
+from local.typesense_server import TypesenseServer
+from tests.contract.typesense_sinks import make_target
 
 REGISTERS = "AIRCRAFT#REGISTRY"
 MAKER = {"PK": {"S": "ICAO#MANUFACTURERS"}, "SK": {"S": "MFR#A"}, "name": {"S": "A"}}
@@ -15,22 +17,15 @@ MAKER_ID = "ICAO%23MANUFACTURERS|MFR%23A"
 
 
 @pytest.fixture
-def typesense() -> Iterator[TypesenseServer]:
-    with TypesenseServer(api_key="key") as server:
-        yield server
-
-
-@pytest.fixture
-def held(typesense: TypesenseServer) -> Collections:
+def held(typesense: TypesenseServer, client: Client) -> Collections:
     """The collections of the four aliases, empty; documents are stored as they come."""
     for alias in Expectation.of_typesense().aliases:
-        schema = b'{"name": "%b", "fields": [{"name": "PK", "type": "string", "optional": true}]}'
-        post(typesense, "/collections", schema % alias.encode())
-    return Collections(typesense.url, "key")
+        make_target(client, alias, {"name": "PK", "type": "string", "optional": True})
+    return Collections(typesense.url, typesense.api_key)
 
 
 def post(typesense: TypesenseServer, path: str, body: bytes) -> None:
-    ask(typesense.url, "POST", path, body=body, headers={"X-TYPESENSE-API-KEY": "key"})
+    ask(typesense.url, "POST", path, body=body, headers={"X-TYPESENSE-API-KEY": typesense.api_key})
 
 
 def holds(typesense: TypesenseServer, alias: str, *documents: str) -> None:

@@ -1,0 +1,65 @@
+"""What the service's API key has to allow, no less and no more."""
+
+import json
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+from typesense import Client
+
+from local.stack import TYPESENSE_ACTIONS
+from local.typesense_server import TypesenseServer
+from sync.errors import Retry
+from sync.fields import Keyword
+from sync.model import Model
+from sync.ops import Done, Op
+from sync.sinks.typesense import TypesenseDirect
+from sync.sinks.typesense.schema import collection
+from tests.contract.sinks import SOURCE, patient
+from tests.contract.typesense_sinks import direct_of
+
+
+class Plane(Model):
+    name: Keyword
+
+
+class PlaneWithEngines(Plane):
+    engines: int
+
+
+def allowed(server: TypesenseServer, *actions: str) -> AbstractContextManager[TypesenseDirect]:
+    """A sink whose key may do *actions*."""
+    return direct_of(server, server.url, key=server.create_key("of a test", actions))
+
+
+def everything(sink: TypesenseDirect) -> list[Any]:
+    """What became of each thing that the service does with a Typesense."""
+
+    def written(id_: str, body: bytes | None) -> Any:
+        ((_, result),) = sink.write([Op(SOURCE, "planes", id_, body, 1)], patient())
+        return result
+
+    def prepared(model: type[Model]) -> Any:
+        try:
+            return sink.prepare("planes", json.loads(json.dumps(collection([model]))))
+        except Retry as error:
+            return error
+
+    made = [prepared(Plane), prepared(PlaneWithEngines), prepared(PlaneWithEngines)]
+    puts = [written(id_, b'{"name":"a","engines":2}') for id_ in ("1", "..")]
+    return [*made, *puts, *(written(id_, None) for id_ in ("1", "..", "absent"))]
+
+
+def test_the_actions_that_are_told_suffice(typesense: TypesenseServer, client: Client) -> None:
+    """To make collections and aliases, to extend them, to write and to delete."""
+    with allowed(typesense, *TYPESENSE_ACTIONS) as sink:
+        assert everything(sink) == ["created", "extended", "unchanged", *[Done.WRITTEN] * 5]
+    assert client.collections["planes"].documents.export() == ""
+
+
+@pytest.mark.parametrize("action", TYPESENSE_ACTIONS)
+def test_none_of_them_is_for_nothing(typesense: TypesenseServer, action: str) -> None:
+    """Without it something is forbidden, and told so."""
+    with allowed(typesense, *(set(TYPESENSE_ACTIONS) - {action})) as sink:
+        told = [str(result) for result in everything(sink) if isinstance(result, Retry)]
+    assert any(text.startswith("401 Forbidden") for text in told)
