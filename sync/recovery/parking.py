@@ -8,7 +8,7 @@ import json
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, isfinite
+from math import ceil
 from typing import Any, Final
 
 from sync.aws import Clients, failures
@@ -20,6 +20,7 @@ from sync.ops import Source, keys_in
 
 SCHEMA: Final = 2  # 1 had no messages for every sink
 LONGEST_DELAY_S: Final = 900  # SQS's limit for one message
+YEAR_10000_S: Final = 253_402_300_800
 LIFETIME_S: Final = 14 * 24 * 3600 - 3600  # SQS keeps a message for 14 days
 SAME_AGE_S: Final = 60.0
 MOST_KEYS: Final = 1_000  # in one message: what a worker does well within its time
@@ -124,8 +125,10 @@ def _parked(value: Any, since: float) -> Parked:
 def moment(value: Any) -> float:
     """*value* as epoch seconds. Raises TypeError, ValueError or OverflowError."""
     seconds = float(value)
-    if not isfinite(seconds):
-        raise ValueError("a moment is a finite number")
+    if (
+        not 0 <= seconds < YEAR_10000_S
+    ):  # what an ISO 8601 text can tell; neither is infinite or NaN
+        raise ValueError("no moment that a date could tell")
     return seconds
 
 

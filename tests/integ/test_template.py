@@ -127,6 +127,8 @@ def test_the_local_stage_differs_by_its_parameters_alone(
         "Outputs.OpenSearchEndpoint.Value.Fn::Sub",
         "Conditions.OverTls.Fn::Equals.0",
         "Dashboard.Properties.DashboardBody.Fn::Sub.1.stage",
+        "DeadLettersAlarm.Properties.Dimensions.0.Value",
+        "HeldAlarm.Properties.Dimensions.0.Value",
     }
 
 

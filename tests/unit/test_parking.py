@@ -189,6 +189,10 @@ def test_parking_again_keeps_the_first_time_and_counts() -> None:
         "{}",
         json.dumps({"schema": 3, "sink": "s", "tries": 0, "since": 0, "keys": []}),
         json.dumps({"schema": 1, "sink": "s", "tries": 0, "since": 0, "keys": [{"table": "t"}]}),
+        *(
+            json.dumps({"schema": 1, "sink": "s", "tries": 0, "since": since, "keys": []})
+            for since in (-1, 67_768_036_191_676_796, float("inf"), float("nan"))
+        ),
     ],
 )
 def test_what_is_no_message_is_refused(body: str) -> None:

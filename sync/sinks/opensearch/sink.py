@@ -105,10 +105,11 @@ class OpenSearch:
         lines of the last try is not down.
         """
         retry = 0
+        sent: dict[int, Retry] = {}  # by a line's id(): the error of the last request it was in
         while waiting:
             tried = len(waiting)
             failed: list[tuple[Line, Retry]] = []
-            for line, result in self._try(waiting, deadline):
+            for line, result in self._try(waiting, deadline, sent):
                 if isinstance(result, Retry):
                     failed.append((line, result))
                 else:
@@ -118,7 +119,7 @@ class OpenSearch:
             if waiting and (
                 retry == TRIES
                 or not deadline.pause(full_jitter(retry))
-                or _timeout_s(self.timeout_s, deadline) < MARGIN_S  # its error would hide these
+                or _timeout_s(self.timeout_s, deadline) < MARGIN_S
             ):
                 for line, error in failed:
                     if error.of_target or len(failed) == tried:
@@ -126,12 +127,17 @@ class OpenSearch:
                     yield Outcome(line.op, error)
                 return
 
-    def _try(self, lines: list[Line], deadline: Deadline) -> Iterator[tuple[Line, Result]]:
+    def _try(
+        self, lines: list[Line], deadline: Deadline, sent: dict[int, Retry]
+    ) -> Iterator[tuple[Line, Result]]:
         """Send *lines*, in halves where a request is rejected; another failure ends the try.
 
         So is a request that nobody answered: one document may be what takes the server too long,
         and its neighbours need not wait for it. A server that answers none of MOST_UNANSWERED
         requests is down.
+
+        What was in a request that failed is noted in *sent*, and never called not tried afterwards:
+        that request may take effect yet.
         """
         groups = deque([lines])  # first in, first out: both halves come before quarters
         unanswered = 0
@@ -141,7 +147,11 @@ class OpenSearch:
                 results = self._send(group, deadline)
             except Rejected:
                 groups += _halves(group)
+            except NotTried as error:
+                yield from ((line, sent.get(id(line), error)) for line in chain(group, *groups))
+                return
             except Retry as error:
+                sent.update((id(line), error) for line in group)
                 unanswered += 1
                 if isinstance(error, Unanswered) and unanswered < MOST_UNANSWERED:
                     if len(group) > 1:
@@ -149,7 +159,7 @@ class OpenSearch:
                     else:
                         yield group[0], error
                     continue
-                yield from ((line, error) for line in chain(group, *groups))
+                yield from ((line, sent.get(id(line), error)) for line in chain(group, *groups))
                 return
             else:
                 unanswered = 0

@@ -1,10 +1,13 @@
 """Logs and alarms."""
 
 import inspect
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from sync.clock import SystemClock
 from sync.commands import status
+from sync.metrics import NAMESPACE, Metrics
 from sync.sinks.counters import Counters
 from tests.integ.template.reading import (
     Planted,
@@ -47,7 +50,8 @@ def trouble_raises_an_alarm(template: Template) -> None:
         ("IteratorAge", "StreamLambdaFunction", "Maximum", "1 of 1 x 60 s > 900000"),
         (lost, "StreamLambdaFunction", "Sum", "1 of 1 x 60 s > 0"),
         (lost, "AdminLambdaFunction", "Sum", "1 of 1 x 60 s > 0"),
-        ("Invocations", "DeadlettersLambdaFunction", "Sum", "1 of 1 x 60 s > 0"),
+        ("dead_letters", "prod", "Sum", "1 of 1 x 60 s > 0"),
+        ("held", "prod", "Sum", "1 of 1 x 60 s > 0"),
         (
             "ApproximateAgeOfOldestMessage",
             "TypesenseQueue.QueueName",
@@ -209,6 +213,22 @@ def whatever_counts_raises_an_alarm_when_a_counter_is_wrong(template: Template) 
         ]
 
 
+def what_the_functions_count_is_what_alarms_watch(template: Template) -> None:
+    lines: list[str] = []
+    metrics = Metrics("prod", SystemClock(), lines.append)
+    metrics.count(None, "dead_letters")
+    metrics.count(None, "held")
+    metrics.flush()
+    (line,) = map(json.loads, lines)
+    (written,) = line["_aws"]["CloudWatchMetrics"]
+    watched = [told for told in plain(template).values() if told["Namespace"] == NAMESPACE]
+    assert {told["MetricName"] for told in watched} == {m["Name"] for m in written["Metrics"]}
+    for told in watched:
+        assert told["Namespace"] == written["Namespace"]
+        dimensions = {each["Name"]: each["Value"] for each in told["Dimensions"]}
+        assert dimensions == {name: line[name] for (name,) in written["Dimensions"]}
+
+
 def alarms_can_be_published(template: Template) -> None:
     # CloudWatch publishes as itself, and has no way to the key that AWS manages for SNS.
     assert "KmsMasterKeyId" not in properties(template, "AlarmTopic")
@@ -254,6 +274,10 @@ PLANTED: Planted = {
     whatever_counts_raises_an_alarm_when_a_counter_is_wrong: (
         ("ResyncDrift", "Properties", "FilterPattern"),
         '"a counter holds less"',
+    ),
+    what_the_functions_count_is_what_alarms_watch: (
+        ("HeldAlarm", "Properties", "Dimensions"),
+        [{"Name": "stage", "Value": "dev"}],
     ),
     alarms_can_be_published: (("AlarmTopic", "Properties", "KmsMasterKeyId"), "alias/aws/sns"),
 }
