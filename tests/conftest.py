@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 from local.dynamodb_local import DynamoDbLocal
 from local.opensearch import OpenSearchServer
 from local.typesense_server import NotHere, TypesenseServer
+from sync.log import logger
 
 # How fast a busy machine is says nothing about the code.
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -24,6 +25,7 @@ LONG = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say what `--dist loadgroup` keeps on one worker: a file, or all files that share a server.
 
@@ -48,6 +50,14 @@ def fixtures(item: pytest.Item) -> set[str]:
         return set()
     subject = item.callspec.params.get("subject") if hasattr(item, "callspec") else None
     return {*item.fixturenames, str(subject)}
+
+
+@pytest.fixture(autouse=True)
+def _same_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a service sets when it is made is gone after the test."""
+    for name in ("propagate", "level", "handlers"):
+        value = getattr(logger, name)
+        monkeypatch.setattr(logger, name, list(value) if name == "handlers" else value)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from local.errors import LocalError
 from local.opensearch import OpenSearchServer
 from local.typesense_server import TypesenseServer
 from tests.integ.waiting import until
+from tests.lengths import alone
 from tests.servers import emptied
 
 INDEXES = ["icao_aircraft-v1", "icao_manufacturers-v1", "products-v1"]
@@ -284,6 +285,8 @@ def test_a_function_that_raises_is_an_error_that_says_why(deployed: Deployment) 
         deployed.invoke("admin", {"command": "dance"})
 
 
+@pytest.mark.soak
+@alone("every test of this file deploys")
 def test_all_of_it_works_twice_in_a_row(environment: dict[str, str], tmp_path: Path) -> None:
     """Deployed, changed in nothing, invoked and removed, and then all over again."""
     told: list[tuple[int, int, str]] = []

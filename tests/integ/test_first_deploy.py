@@ -10,6 +10,7 @@ import pytest
 from local.deploy import Deployment
 from local.emulator import Emulator
 from local.errors import LocalError
+from tests.lengths import alone
 
 # The emulator has no metric math, so a stage that says it speaks TLS fails there, at its alarms.
 FAILING = {"scheme": "https"}
@@ -24,7 +25,10 @@ def tables(emulator: Emulator) -> list[str]:
 
 @pytest.mark.parametrize(
     ("policy", "left"),
-    [("RetainExceptOnCreate", False), ("Retain", True)],  # ours, and what it was
+    [
+        ("RetainExceptOnCreate", False),  # ours
+        pytest.param("Retain", True, marks=[pytest.mark.soak, alone("it shows what ours mends")]),
+    ],
 )
 def test_a_first_deployment_that_failed_can_be_tried_again(
     policy: str, left: bool, tmp_path: Path

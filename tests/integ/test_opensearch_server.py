@@ -11,6 +11,7 @@ from local import java, paths
 from local.errors import LocalError
 from local.opensearch import OpenSearchServer
 from local.processes import http_ok
+from tests.lengths import alone
 
 
 def call(method: str, url: str, body: object = None) -> Any:
@@ -48,6 +49,8 @@ def test_documents_survive_a_crash_on_the_same_port(opensearch: OpenSearchServer
     assert call("GET", f"{url}/survivors/_doc/1")["_source"] == {"name": "one"}
 
 
+@pytest.mark.soak
+@alone("where there is no Java, all tests run on it")
 def test_it_runs_on_the_bundled_java_and_keeps_given_data(kept: Path) -> None:
     """With no system Java the wheel's runtime creates indexes; *data* outlives the server."""
     server = OpenSearchServer(data=kept / "data", log=kept / "log", runtime=java.bundled(print))

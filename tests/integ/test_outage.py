@@ -17,6 +17,7 @@ from local.checker import Documents, Expectation, check
 from local.paths import ROOT, STATE
 from local.stack import Stack
 from tests.integ.waiting import delivered, open_letters, quiet, until
+from tests.lengths import alone
 
 ITEMS, WRITES, OUTAGE_S, KILLS = 4_000, 20_000, 60.0, 10
 AUDIT_TABLE = "stream-sync-local-audit"
@@ -162,6 +163,8 @@ def _workers(stack: Stack) -> list[int]:
     return found
 
 
+@pytest.mark.soak
+@alone("test_stack.py has a shorter outage, and the simulation many")
 @pytest.mark.skipif(not Path("/proc").exists(), reason="finds the function's processes in /proc")
 def test_an_outage_amid_writes_delays_no_other_sink_and_loses_nothing(audited: Stack) -> None:
     """While OpenSearch is down the other sink gets everything; when it is back, both are equal."""

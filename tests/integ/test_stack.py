@@ -17,6 +17,7 @@ from local.errors import LocalError
 from local.stack import Stack
 from sync.ids import document_id
 from tests.integ.waiting import delivered, open_letters, parked, quiet, until
+from tests.lengths import alone
 
 
 @pytest.fixture(autouse=True)
@@ -150,6 +151,8 @@ def test_an_unknown_command_is_an_error_that_names_those_there_are(stack: Stack)
         stack.deployment.invoke("admin", {"command": "nope"})
 
 
+@pytest.mark.soak
+@alone("the demo starts and stops the same stack")
 def test_up_and_down_leave_nothing_behind() -> None:
     """Twice in a row, and beside the stack of the tests."""
 

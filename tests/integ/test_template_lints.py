@@ -13,12 +13,18 @@ from tests.integ.stages import URL, VPC
 from tests.integ.template import accepted
 from tests.integ.template.linting import checkov, parliament
 from tests.integ.template.reading import Template
+from tests.lengths import alone
+
+OTHERS = [pytest.mark.soak, alone("each resource of this one is in that with a VPC")]
 
 
 @pytest.mark.parametrize(
     ("stage", "params"),
-    [("prod", {}), ("prod", VPC), ("dev", {})],
-    ids=["production", "vpc", "trial"],
+    [
+        pytest.param("prod", VPC, id="vpc"),  # with all there is
+        pytest.param("prod", {}, id="production", marks=OTHERS),
+        pytest.param("dev", {}, id="trial", marks=OTHERS),
+    ],
 )
 def test_cfn_lint_finds_nothing(
     stage: str, params: Mapping[str, str], compiled: Callable[..., Path]

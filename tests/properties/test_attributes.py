@@ -1,14 +1,17 @@
 """The attribute codec at length; tests/unit has the short run and the single cases."""
 
+import pytest
 from hypothesis import given, settings
 
 from tests.images import LAWS, Image, images
+from tests.lengths import cases
 
-CASES = 100_000
+CASES = cases(10_000, 100_000)
 
 
+@pytest.mark.soak
 def test_every_image_is_read_as_boto3_does_and_written_exactly() -> None:
-    """The codec's laws hold for each of 100,000 images."""
+    """The codec's laws hold for each of very many images."""
     cases = 0
 
     @settings(max_examples=CASES, deadline=None, database=None)

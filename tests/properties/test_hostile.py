@@ -1,10 +1,6 @@
-"""Whatever arrives between sound events: no sound one is lost, none raises, and each is told of.
-
-HOSTILE sets how many events of each kind are tried.
-"""
+"""Whatever arrives between sound events: no sound one is lost, none raises, and each is told of."""
 
 import json
-import os
 from typing import Any
 
 import pytest
@@ -12,10 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sync.deadletters.text import compact
+from tests.lengths import cases
 from tests.properties.hostile import World, altered, messages, product, records
 
+pytestmark = pytest.mark.soak
 MANY = settings(
-    max_examples=int(os.environ.get("HOSTILE", "1000")),
+    max_examples=cases(100, 2000),
     suppress_health_check=list(HealthCheck),
     deadline=None,
 )

@@ -98,7 +98,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, help="run this one alone")
     parser.add_argument("--trace", action="store_true", help="print the history of --seed")
+    parser.add_argument(
+        "--planted", action="store_true", help="find the seeds that catch planted bugs anew"
+    )
     given = parser.parse_args(arguments)
+    if given.planted:
+        return find_planted()
     if given.seed is not None:
         report = simulate(given.seed, trace=given.trace)
         print(*(report.trace or []), sep="\n")
@@ -112,6 +117,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(tell(report))
     print(f"{total}, {time.perf_counter() - began:.0f} s")
     return int(bool(total.failures))
+
+
+def find_planted() -> int:
+    """Search for a seed that catches each planted bug; 1 where one is not caught."""
+    from tests.simulation.planted import search
+
+    missed = 0
+    for name, seed in search():
+        print(f"{name:36} {'not caught' if seed is None else seed}", flush=True)
+        missed += seed is None
+    return int(missed > 0)
 
 
 def progress() -> Callable[[Total], object]:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 from unittest import mock
 
@@ -19,6 +20,7 @@ from sync.recovery.parking import Parked, Parking
 from sync.recovery.resync import Resync
 from sync.recovery.worker import ResyncWorker
 from sync.sinks.opensearch import answers, sink
+from tests.simulation.planted_letters import LETTER_BUGS
 from tests.simulation.planted_sinks import SINK_BUGS
 from tests.simulation.run import Report, simulate
 from tests.simulation.scenario import draw
@@ -83,7 +85,7 @@ def stale_is_the_end_for_the_stream() -> Planted:
 
     def forget(self: Any, work: Any, batch: Any, deadline: Any) -> None:
         write(self, work, batch, deadline)
-        batch.waiting[:] = [one for one in batch.waiting if one[1] is not dispatch.STALE]
+        batch.waiting[:] = [one for one in batch.waiting if one.error is not dispatch.STALE]
 
     return mock.patch.object(dispatch.Dispatcher, "_write", forget)
 
@@ -265,8 +267,18 @@ BUGS: Final[Mapping[Callable[[], Planted], str]] = {
     parked_anew_is_forgotten: "mixed",
     eventually_consistent: "race",
     **SINK_BUGS,
+    **LETTER_BUGS,
 }
-"""Each with the kind of scenario that it shows in soonest: among 1,000 seeds, those are run."""
+"""Each with the kind of scenario that it shows in soonest."""
+
+SEARCHED: Final = range(1, 5001)
+KNOWN: Final = Path(__file__).with_name("planted.json")
+
+
+def known() -> dict[str, int]:
+    """The seed that caught each bug last."""
+    seeds: dict[str, int] = json.loads(KNOWN.read_text())
+    return seeds
 
 
 def caught(bug: Callable[[], Planted], seeds: Iterable[int]) -> Report | None:
@@ -277,3 +289,14 @@ def caught(bug: Callable[[], Planted], seeds: Iterable[int]) -> Report | None:
             if draw(seed).kind == kind and (report := simulate(seed)).failure:
                 return report
     return None
+
+
+def search(bugs: Iterable[Callable[[], Planted]] = tuple(BUGS)) -> Iterator[tuple[str, int | None]]:
+    """The first seed that catches each of *bugs*; they are kept for the tests."""
+    seeds = {}
+    for bug in bugs:
+        report = caught(bug, SEARCHED)
+        if report is not None:
+            seeds[bug.__name__] = report.seed
+        yield bug.__name__, seeds.get(bug.__name__)
+    KNOWN.write_text(json.dumps(seeds, indent=1) + "\n")

@@ -196,9 +196,11 @@ class Simulation:
                 stack.command({"command": "dlq replay", "all": True}, lambda _answer: None)
         elif incident == "recover":
             stack.command({"command": "recover"}, lambda _answer: None)
-        elif incident == "resync":
+        elif incident.startswith("resync"):
             table = random.choice(stack.tables).name
             sink = random.choice((None, *CAST_SINKS))
+            if incident == "resync typesense":
+                table, sink = stack.core.name, "typesense"
             stack.command({"command": "resync", "table": table, "sink": sink}, lambda _: None)
         elif incident == "show":  # a large one, if there is one: its body is in the bucket
             rows = sorted(stack.rows(), key=lambda row: (row["payload"] is None, row["id"]))

@@ -49,6 +49,8 @@ KINDS: Final = {
     "late lanes": 5,  # … as do those on Typesense's queue and on Typesense
     "lanes": 9,  # Typesense fails, and few lanes have to keep order all the same
     "contended": 8,  # many are at few counters
+    "by hand": 5,  # a person resyncs over and over, beside a healthy stream, and calls die
+    "replays": 4,  # … or replays, while effects on the sink without versions come late
     "pointers": 8,  # images come and go, and what is done about them comes late
 }
 AT_FIRST: Final = {  # what befalls the first writes
@@ -62,11 +64,15 @@ CLOCKS: Final = {  # by how much machines' clocks are off, where a kind depends 
     "slow clocks": (-150.0, -100.0, -60.0),
     "fast clock": (150.0, 0.0, 0.0),
 }
+BEFALLEN: Final = ("mixed", "late", "lanes", "contended", "pointers")
+BY_HAND: Final = {"by hand": (1.0, "resync typesense"), "replays": (7.0, "replay")}
+"""How often a person does what, where that is all that befalls."""
 SINKS: Final = ("opensearch.bulk", "plain.write")
 LATE_KINDS: Final[
     dict[str, dict[str, tuple[Fault, ...]]]
 ] = {  # what comes late where nothing else goes wrong
     "late plain": {"plain.write": (Fault.TIMEOUT_LATE,)},
+    "replays": {"plain.write": (Fault.TIMEOUT_LATE,)},
     "late lanes": {
         aws.FIFO_SITE: (Fault.TIMEOUT_LATE,),
         typesense.IMPORT: (Fault.TIMEOUT_LATE, Fault.CUT_LATE),
@@ -89,6 +95,7 @@ PARTLY: Final = {  # … and in those of other kinds, if not documents alone
     "calm": tuple(MIXED),
     "late lanes": (("registry",), ("registry", "images")),
     "lanes": (("registry",), ("registry", "images")),
+    "by hand": (("registry",),),
     "contended": (("links",), ("images", "links")),
     "pointers": (("few images",),),
 }
@@ -120,18 +127,18 @@ def draw(seed: int) -> Scenario:
     random = Random(f"scenario {seed}")
     kind = random.choices(tuple(KINDS), tuple(KINDS.values()))[0]
     span = random.choice((5.0, 60.0, 60.0, 300.0, 300.0, 1500.0))
-    if kind in AT_FIRST:
+    if kind in AT_FIRST or kind in BY_HAND:
         span = 120.0
     elif kind == "pointers":
         span = random.choice((60.0, 300.0))
     cast = _cast(random, kind)
-    retries = random.choice((3, 3, 3, -1))
+    retries = 3 if kind == "replays" else random.choice((3, 3, 3, -1))
     skew = random.choice((0.0, 2.0, 2.0, 60.0, 150.0))
     clocks = tuple(random.uniform(-skew, skew) for _ in range(6))
     clocks = CLOCKS.get(kind, clocks)
     ends = span + random.choice((1.0, 30.0, 120.0, 600.0))
     very_late = kind in ("late", "slow clocks") or random.random() < 0.3
-    late_plain = kind == "late plain"
+    late_plain = kind in ("late plain", "replays")
     outages = _outages(random, span) if kind == "mixed" else ()
     ends = max([ends, *(outage.ends - START_NS / SECOND for outage in outages)])
     trouble = Trouble(
@@ -158,6 +165,10 @@ def draw(seed: int) -> Scenario:
     if kind == "lanes" and random.random() < 0.5:  # lanes fill, and parked keys come back to them
         down = START_NS / SECOND, START_NS / SECOND + random.choice((30.0, 90.0))
         trouble.outages = (Outage("typesense", *down, random.choice(DOWN)),)
+    if kind == "by hand":
+        dying = random.choice((Fault.CRASH_BEFORE, Fault.THROTTLED))
+        trouble.rates, trouble.slow = {"dynamodb.batch_get_item": 0.3}, 0.3
+        trouble.kinds = {"dynamodb.batch_get_item": (dying,)}
     if kind == "pointers":
         trouble.kinds = {"dynamodb.transact_write_items": LATEST}
         trouble.latest_s = random.choice((20.0, 60.0))
@@ -190,9 +201,7 @@ def draw(seed: int) -> Scenario:
         lanes=random.choice((1, 2, 32)),
         view=random.choice(("NEW_AND_OLD_IMAGES", "NEW_AND_OLD_IMAGES", "NEW_IMAGE")),
         duplicates=duplicates,
-        incidents=tuple(_incidents(random, ends, few=kind != "mixed"))
-        if kind in ("mixed", "late", "lanes", "contended", "pointers")
-        else (),
+        incidents=tuple(_incidents(random, kind, ends)),
         concurrency=random.choice((2, 3, 8)),
         state=random.random() < 0.3,
         old_message=not kind.startswith("late ") and random.random() < 0.05,
@@ -249,13 +258,18 @@ def _outages(random: Random, span: float) -> tuple[Outage, ...]:
     return tuple(found)
 
 
-def _incidents(random: Random, ends: float, *, few: bool) -> list[tuple[float, str]]:
+def _incidents(random: Random, kind: str, ends: float) -> list[tuple[float, str]]:
+    if kind in BY_HAND:
+        every, what = BY_HAND[kind]
+        return [(every * n + random.random(), what) for n in range(int(ends / every))]
+    if kind not in BEFALLEN:
+        return []
     kinds = {
         "kill": 6, "recycle": 3, "split": 2, "replace poller": 2, "rewind": 2, "restart": 2,
         "alias": 2, "block": 2, "key": 2, "replay": 3, "replay twice": 2, "show": 24,
         "recover": 3, "resync": 3,
     }  # fmt: skip
-    count = random.choice((0, 0, 4) if few else (0, 4, 8, 16))
+    count = random.choice((0, 4, 8, 16) if kind == "mixed" else (0, 0, 4))
     chosen = random.choices(tuple(kinds), tuple(kinds.values()), k=count)
     most = min(ends, 2000.0)
     return [(random.uniform(0, most), kind) for kind in chosen]
@@ -273,7 +287,11 @@ def _writes(
         again = {"race": (40, 65), "fast clock": (66, 90)}.get(kind, (0, 30))
         bursts = [0.0, 0.0, 5.0, *(random.uniform(*again) for _ in range(AGAIN[kind]))]
         spots = random.sample(spots[:-3], 3) + spots[-3:]
-    poisoned = {"mixed": random.choice((0.0, 0.05, 0.12)), "lanes": random.choice((0.03, 0.2))}
+    poisoned = {
+        "mixed": random.choice((0.0, 0.05, 0.12)),
+        "lanes": random.choice((0.03, 0.2)),
+        "replays": 0.1,
+    }
     huge = random.choice((0.0, 0.0, 0.02)) if kind in ("mixed", "lanes") else 0.0
     few = random.random() < 0.3  # values that come again, so that states do too
     writes: list[Write] = []

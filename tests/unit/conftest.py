@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 
-from sync.log import logger
 from tests.account import Account
 from tests.derived import Tables, in_process
 
@@ -15,9 +14,6 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    for name in ("propagate", "level"):  # which a service sets when it is made
-        monkeypatch.setattr(logger, name, getattr(logger, name))
-    monkeypatch.setattr(logger, "handlers", list(logger.handlers))
     with mock_aws():
         yield Account()
 
