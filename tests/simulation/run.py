@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 from unittest import mock
+from uuid import UUID
 
+from sync.deadletters import journal
 from sync.log import logger
 from sync.ops import Source
 from sync.recovery.parking import Message, Parked
@@ -75,7 +77,10 @@ def _settings(seed: int, scenario: Scenario) -> Iterator[None]:
     global_random.seed(seed)
     Article.mended = False
     try:
-        with mock.patch.object(queue, "LANES", scenario.lanes):
+        with (
+            mock.patch.object(queue, "LANES", scenario.lanes),
+            mock.patch.object(journal, "uuid4", lambda: UUID(int=global_random.getrandbits(128))),
+        ):
             yield
     finally:
         Article.mended = False
