@@ -7,6 +7,7 @@ from moto import mock_aws
 
 from sync.log import logger
 from tests.account import Account
+from tests.asked import unknown
 from tests.derived import Tables, in_process
 
 
@@ -19,7 +20,9 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         monkeypatch.setattr(logger, name, getattr(logger, name))
     monkeypatch.setattr(logger, "handlers", list(logger.handlers))
     with mock_aws():
-        yield Account()
+        account = Account()
+        yield account
+    assert unknown(account.asked.asks) == []
 
 
 @pytest.fixture(scope="module")

@@ -166,7 +166,7 @@ def the_admin_role_may_do_what_the_admin_function_does(template: Template) -> No
             (f"s3:{action}", "${PayloadBucket.Arn}/letters/*")
             for action in ("DeleteObject", "GetObject", "PutObject")
         ),
-        ("s3:ListBucket", "*PayloadBucket.Arn"),  # under letters/ alone
+        ("s3:ListBucket", "PayloadBucket.Arn"),
         ("dynamodb:Query", "CoreTable.Arn"),
         ("dynamodb:Scan", "ContributionsTable.Arn"),
         *DERIVING,
