@@ -2,8 +2,9 @@
 
 Tests that know which function calls note here what its clients are asked: `scenario.py`, in which
 each function does all it ever does, every history of the simulation, and whatever unit tests do to
-a service in an account. `golden.json` is what the scenario asks, and `tests/integ/test_roles.py`
-proves the roles by it. A function that asks for anything else fails the test in which it does.
+a service in an account. `golden.json` is what the scenario asks, no more and no less
+(`tests/unit/test_asked.py`), and `tests/integ/test_roles.py` proves the roles by it. A function
+that asks for anything else fails the test in which it does, on whatever worker that runs.
 `python -m tests.asked` records the scenario anew.
 """
 
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 import botocore.session
 from botocore import xform_name
@@ -38,8 +40,8 @@ PARTS: Final = {
 # Rows that the service derives, by their partition keys; those of the application are one kind.
 DERIVED: Final = ("DEFAULT_IMAGES#", "IMAGES#", "ICAO#MATCHER")
 FOLDERS: Final = ("letters/", "aws/lambda/")
-# The requests that each method of the OpenSearch sink's client sends, x being an alias; a contract
-# test sees to it that a real server gets these and no others.
+# The requests that each method of the OpenSearch sink's client sends, x being an alias. In the
+# contract tests a real server gets these and no others, and each of them.
 OPENSEARCH: Final[Mapping[str, frozenset[tuple[str, str]]]] = {
     "bulk": frozenset([("POST", "/_bulk")]),
     "prepare": frozenset(
@@ -254,6 +256,18 @@ def requests(method: str) -> Iterator[Said]:
     """What IAM is asked when *method* of the OpenSearch sink's client is called."""
     for verb, path in OPENSEARCH[method]:
         yield f"es:ESHttp{verb.capitalize()}", f"domain{path}", ""
+
+
+def to_opensearch(verb: str, path: str) -> tuple[str, str]:
+    """A request as it stands in `OPENSEARCH`."""
+    return verb, "/".join(map(_name, unquote(urlsplit(path).path).split("/")))
+
+
+def _name(part: str) -> str:
+    """x for an alias, x-vx for its indexes; the API's own words as they are."""
+    if not part or part.startswith("_"):
+        return part
+    return "x-vx" if re.fullmatch(r".+-v(\d+|\*)", part) else "x"
 
 
 def invoked_by(event: Any) -> str | None:

@@ -1,45 +1,37 @@
-// What IAM decides. Reads {account, roles: {name: [{name, policy}]}, questions: [{role, action,
-// resource, context}]} from stdin, and writes for each question {allowed, by: [{policy, statement,
-// actions, resources, values}]}, the allowing statements and what in them matched, or {error}.
+// What IAM decides. Reads {account, roles: {name: [statement]}, questions: [[role, action, resource,
+// context]]} from stdin, and writes for each question whether it is allowed, or why there is no answer.
 import { text } from 'node:stream/consumers'
+import { createValidatedPolicy, validateIdentityPolicy } from '@cloud-copilot/iam-policy'
 import { runSimulation } from '@cloud-copilot/iam-simulate'
-
-const matching = (explained, what) =>
-  [explained ?? []].flat().filter((each) => each.matches).map((each) => each[what])
 
 const { account, roles, questions } = JSON.parse(await text(process.stdin))
 
-async function decide({ role, action, resource, context }) {
-  const decided = await runSimulation(
+// Validated once, not for every question; one that is not valid answers with its errors.
+const policies = new Map(
+  Object.entries(roles).map(([name, Statement]) => [
+    name,
+    createValidatedPolicy({ Version: '2012-10-17', Statement }, validateIdentityPolicy)
+  ])
+)
+
+async function decide([role, action, resource, context]) {
+  const { resultType, errors, result, overallResult } = await runSimulation(
     {
       request: {
-        principal: `arn:aws:iam::${account}:role/${role}`,
+        principal: `arn:aws:iam::${account}:role/role`,
         action,
         resource: { resource, accountId: account },
         contextVariables: context
       },
-      identityPolicies: roles[role],
+      identityPolicies: [{ name: 'policy', policy: policies.get(role) }],
       serviceControlPolicies: [],
       resourceControlPolicies: []
     },
     {}
   )
-  if (decided.resultType !== 'single') {
-    return { error: decided.errors ? JSON.stringify(decided.errors) : decided.resultType }
-  }
-  if (decided.result.ignoredContextKeys.length) {
-    return { error: `${action} knows no ${decided.result.ignoredContextKeys}` }
-  }
-  return {
-    allowed: decided.overallResult === 'Allowed',
-    by: decided.result.analysis.identityAnalysis.allowStatements.map(({ policyId, explain }) => ({
-      policy: policyId,
-      statement: explain.identifier,
-      actions: matching(explain.actions, 'action'),
-      resources: matching(explain.resources, 'resource'),
-      values: (explain.conditions ?? []).flatMap(({ values }) => matching(values, 'value'))
-    }))
-  }
+  if (resultType !== 'single') return errors ? JSON.stringify(errors) : resultType
+  const unknown = result.ignoredContextKeys // a condition on these would not be asked
+  return unknown.length ? `${action} knows no ${unknown}` : overallResult === 'Allowed'
 }
 
 const decisions = []
