@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from local.paths import ROOT
 from tests.asked import Ask, recorded
+from tests.integ.permissions.documented import documented, granted
 from tests.integ.permissions.faults import ACCEPTED, Faults, faults
-from tests.integ.permissions.lambdas import FUNCTIONS, UNKNOWN, own
+from tests.integ.permissions.lambdas import UNKNOWN, own
 from tests.integ.permissions.planted import PLANTED, planted
 from tests.integ.permissions.simulator import decide, roles
 from tests.integ.stages import URL, VPC
 from tests.integ.template.reading import Template
 
-ASKS = frozenset([*recorded(), *own()])
+SECURITY = ROOT / "docs" / "security.md"
+FUNCTIONS = ("stream", "resync", "typesense", "deadletters", "admin")
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +29,15 @@ def template(compiled: Callable[..., Path]) -> Template:
 
 
 @pytest.fixture(scope="module")
-def found(template: Template) -> dict[str, Faults]:
-    return {function: faults(template, function, ASKS) for function in FUNCTIONS}
+def asks(template: Template) -> frozenset[Ask]:
+    """All that functions ask, and Lambda in their name."""
+    return frozenset([*recorded(), *own(template)])
+
+
+@pytest.fixture(scope="module")
+def found(template: Template, asks: frozenset[Ask]) -> dict[str, Faults]:
+    assert roles(template).keys() == set(FUNCTIONS)
+    return {function: faults(template, function, asks) for function in FUNCTIONS}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -39,11 +49,11 @@ def test_a_role_allows_what_its_function_asks_and_nothing_else(
 
 
 @pytest.mark.parametrize("bug", PLANTED)
-def test_a_planted_bug_is_told(bug: str, template: Template) -> None:
+def test_a_planted_bug_is_told(bug: str, template: Template, asks: frozenset[Ask]) -> None:
     """For what it is."""
     broken = copy.deepcopy(template)
     planted(broken, PLANTED[bug])
-    told = faults(broken, PLANTED[bug].function, ASKS).told()
+    told = faults(broken, PLANTED[bug].function, asks).told()
     for said in PLANTED[bug].said:
         assert any(each.startswith(said) for each in told), (said, told)
 
@@ -58,15 +68,19 @@ def test_a_planted_bug_is_told(bug: str, template: Template) -> None:
     ],
     ids=lambda ask: f"{ask.function} {ask.action}",
 )
-def test_what_nobody_asks_any_more_is_told(ask: Ask, template: Template) -> None:
+def test_what_nobody_asks_any_more_is_told(
+    ask: Ask, template: Template, asks: frozenset[Ask]
+) -> None:
     """A call that is not recorded leaves something in a role that nobody needs."""
-    told = faults(template, ask.function, ASKS - {ask}).needless
+    told = faults(template, ask.function, asks - {ask}).needless
     assert [each for each in told if each.startswith(f"{ask.action} on ")]
 
 
-def test_nothing_is_needed_but_by_a_function_s_own_calls(template: Template) -> None:
+def test_nothing_is_needed_but_by_a_function_s_own_calls(
+    template: Template, asks: frozenset[Ask]
+) -> None:
     """If it asked nothing, all that its role says would be needless."""
-    others = [ask for ask in ASKS if ask.function != "typesense"]
+    others = [ask for ask in asks if ask.function != "typesense"]
     needless = faults(template, "typesense", others).needless
     assert {each.split(" ")[0] for each in needless} == {
         action for statement in roles(template)["typesense"] for action in statement["Action"]
@@ -91,3 +105,23 @@ def test_what_is_not_asked_can_t_be(template: Template) -> None:
         if any(UNKNOWN & set(statement["Action"]) for statement in role)
     ]
     assert with_it == ["stream"]
+
+
+def test_docs_security_says_what_roles_allow(template: Template) -> None:
+    """Each row of its table, and nothing that stands in none."""
+    assert documented(SECURITY.read_text()) == granted(template)
+
+
+@pytest.mark.parametrize(
+    ("row", "wrong"),
+    [
+        ("| typesense, admin | `secretsmanager:", "| admin | `secretsmanager:"),
+        ("`CoreTable` where `IMAGES#*` |", "`CoreTable` |"),
+        ("`dynamodb:Scan` | `StateTable`", "`dynamodb:Scan`, `dynamodb:Query` | `StateTable`"),
+    ],
+)
+def test_a_row_that_is_wrong_is_told(row: str, wrong: str, template: Template) -> None:
+    """A function, a condition, or an action that differs."""
+    page = SECURITY.read_text()
+    assert page.count(row) == 1
+    assert documented(page.replace(row, wrong)) != granted(template)

@@ -59,6 +59,12 @@ PLANTED: Final[Mapping[str, Planted]] = {
         lambda s: _of(s, "s3:PutObject")["Resource"].pop(),
         ("denied: stream s3:PutObject bucket/aws/lambda/x",),
     ),
+    "what Lambda needs is missing": Planted(
+        "resync",
+        "ResyncRole",
+        lambda s: _of(s, "sqs:ReceiveMessage")["Action"].remove("sqs:DeleteMessage"),
+        ("denied: resync sqs:DeleteMessage queue/resync",),
+    ),
     "a resource is too narrow": Planted(
         "resync",
         "ResyncRole",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.asked import Ask
+from tests.integ.permissions.lambdas import short
 from tests.integ.template.policies import ACCOUNT, arn, bucket_name, policies
 from tests.integ.template.reading import Template, functions, listed, properties, shown
 
@@ -24,7 +25,7 @@ def roles(template: Template) -> dict[str, Role]:
         assert {each["Effect"] for each in document["Statement"]} == {"Allow"}, role
         found.setdefault(role, []).extend(_plain(each) for each in document["Statement"])
     return {
-        function["FunctionName"].rpartition("-")[2]: found[shown(function["Role"]).split(".")[0]]
+        short(function["FunctionName"]): found[shown(function["Role"]).split(".")[0]]
         for function in functions(template).values()
     }
 
