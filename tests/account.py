@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import boto3
 from moto.sqs.models import sqs_backends
 
-from sync.commands import run
-from sync.deadline import Deadline
+from sync.deadline import LambdaContext
 from sync.recovery.parking import Message as ParkedMessage
 from sync.service import Service
 from sync.sinks.base import Sink
@@ -19,6 +19,7 @@ from sync.sinks.memory import Memory
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.typesense import Typesense
 from tests import settings
+from tests.asked import Asked, invoked_by
 from tests.clocks import ManualClock
 from tests.derived import one_by_one
 from tests.records import CORE, PRODUCTS
@@ -87,6 +88,20 @@ def client(service: str) -> Any:
     return boto3.client(service, REGION)  # type: ignore[call-overload] # any service
 
 
+ACTING: Final[ContextVar[str | None]] = ContextVar("ACTING", default=None)  # a function's name
+
+
+class Invoked(Service):
+    """The service, which says while it handles an event whose event that is."""
+
+    def handle(self, event: Any, context: LambdaContext) -> Any:
+        before = ACTING.set(invoked_by(event))
+        try:
+            return super().handle(event, context)
+        finally:
+            ACTING.reset(before)
+
+
 class Account:
     """Tables, queues and bucket; make one within `moto.mock_aws()`.
 
@@ -99,7 +114,9 @@ class Account:
         self.metrics: list[str] = []  # lines for CloudWatch
         self.typesense = Memory(versioned=False)
         self.boto = client
-        self.images: Sink = DefaultImage(self.boto, CORE)
+        self.asked = Asked()
+        self.clients = self.asked.clients(client, ACTING.get)
+        self.images: Sink = DefaultImage(self.clients, CORE)
         self.dynamodb = self.boto("dynamodb")
         for name, *keys in (
             (CORE, "PK", "SK"),
@@ -125,19 +142,19 @@ class Account:
 
     def fresh(self, **env: str) -> Service:
         """A service as of a cold start."""
-        return Service(
+        return Invoked(
             {**ENV, **env},
-            self.boto,
+            self.clients,
             self.clock,
             sinks={
                 OpenSearch: self.memory,
                 Typesense: Typesense(
                     TYPESENSE_QUEUE,
-                    self.boto,
+                    self.clients,
                     lambda: self.typesense,
                     dead_letter_queue_url=TYPESENSE_LETTERS,
                 ),
-                Counters: Counters(self.boto, contributions=CONTRIBUTIONS, counters=CORE),
+                Counters: Counters(self.clients, contributions=CONTRIBUTIONS, counters=CORE),
                 DefaultImage: self.images,
             },
             at_once=one_by_one,
@@ -146,8 +163,7 @@ class Account:
 
     def call(self, command: str, **payload: Any) -> dict[str, Any]:
         """The answer to a command, which stands the way to JSON and back."""
-        deadline = Deadline(290, clock=self.clock.monotonic, sleep=self.clock.sleep)
-        answer = run({"command": command, **payload}, self.service, deadline)
+        answer = self.service.handle({"command": command, **payload}, Context())
         plain: dict[str, Any] = json.loads(json.dumps(answer))
         return plain
 

@@ -18,6 +18,7 @@ from sync.ops import Done, Op, Source
 from sync.sinks.base import Sink
 from sync.sinks.memory import Memory
 from sync.sinks.opensearch import OpenSearch
+from tests.asked import OPENSEARCH, to_opensearch
 from tests.contract.typesense_sinks import direct_of, held, is_write, make_target
 from tests.typesense_line import Line, Queued
 
@@ -128,6 +129,8 @@ def opensearch(request: pytest.FixtureRequest) -> Iterator[Subject]:
             refuses=b'{"number":"not a number"}',
             proxy=proxy,
         )
+        sent = {to_opensearch(request.method, request.path) for request in proxy.requests}
+        assert sent <= set().union(*OPENSEARCH.values())  # by these the roles are proved
 
 
 @contextmanager

@@ -223,7 +223,10 @@ def test_a_role_allows_what_its_function_does(
     outputs = deployed.outputs()
     stream = Account(environment, "stream-sync-local-stream")
     stream.client("sns").publish(TopicArn=outputs["DeadLetterTopicArn"], Message="{}")
-    stream.client("s3").put_object(Bucket=outputs["PayloadBucket"], Key="large", Body=b"{}")
+    bucket = outputs["PayloadBucket"]
+    for key in ("letters/row/large", "aws/lambda/uuid/given-up"):  # its own, and Lambda's
+        stream.client("s3").put_object(Bucket=bucket, Key=key, Body=b"{}")
+    stream.client("s3").list_objects_v2(Bucket=bucket)
     entry: Any = {"Id": "1", "MessageBody": "{}", "DelaySeconds": 900}
     stream.client("sqs").send_message_batch(QueueUrl=outputs["ResyncQueueUrl"], Entries=[entry])
     worker = Account(environment, "stream-sync-local-typesense")
@@ -238,7 +241,16 @@ FORBIDDEN: dict[str, tuple[str, str, dict[str, Any]]] = {
         {"TableName": "stream-sync-local-products", "Item": {"productId": {"S": "p"}}},
     ),
     "raise an alarm": ("sns", "publish", {"TopicArn": "{AlarmTopicArn}", "Message": "!"}),
-    "read a payload": ("s3", "get_object", {"Bucket": "{PayloadBucket}", "Key": "large"}),
+    "read a payload": (
+        "s3",
+        "get_object",
+        {"Bucket": "{PayloadBucket}", "Key": "letters/row/large"},
+    ),
+    "write elsewhere in the bucket": (
+        "s3",
+        "put_object",
+        {"Bucket": "{PayloadBucket}", "Key": "large", "Body": b"{}"},
+    ),
     "read dead letters": ("sqs", "receive_message", {"QueueUrl": "{DeadLetterQueueUrl}"}),
     "read parked keys": ("sqs", "receive_message", {"QueueUrl": "{ResyncQueueUrl}"}),
     "read the key of Typesense": (

@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 
+from tests.asked import Ask
 from tests.simulation.run import Report, simulate
 
 CHUNK = 25
@@ -25,6 +26,7 @@ class Total:
     failures: list[Report] = field(default_factory=list)
     fewest_writes: int = 10**9
     fewest_keys: int = 10**9
+    asked: set[Ask] = field(default_factory=set)
 
     def __str__(self) -> str:
         return (
@@ -38,6 +40,7 @@ class Total:
         self.fired.update(report.fired)
         self.fewest_writes = min(self.fewest_writes, report.writes)
         self.fewest_keys = min(self.fewest_keys, report.keys)
+        self.asked |= report.asked
         if report.failure:
             self.failures.append(report)
 

@@ -15,6 +15,7 @@ from sync.log import logger
 from sync.ops import Source
 from sync.recovery.parking import Message, Parked
 from sync.sinks.typesense import queue
+from tests.asked import Ask
 from tests.simulation import derived, invariants
 from tests.simulation.models import Article, is_valid, kind_of
 from tests.simulation.scenario import Scenario, draw
@@ -44,6 +45,7 @@ class Report:
     keys: int
     steps: int
     trace: list[str] | None
+    asked: frozenset[Ask]  # of AWS, by the functions
 
 
 def simulate(seed: int, *, trace: bool = False) -> Report:
@@ -66,6 +68,7 @@ def simulate(seed: int, *, trace: bool = False) -> Report:
         len({str(write.keys) for write in run.scenario.writes}),
         world.steps,
         world.trace,
+        frozenset(run.stack.asked.asks),
     )
 
 

@@ -15,6 +15,7 @@ from sync.sinks.counters import Counters
 from sync.sinks.default_image import DefaultImage
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.typesense import Typesense, TypesenseDirect
+from tests.asked import Asked
 from tests.simulation import opensearch, typesense
 from tests.simulation.aws import Aws
 from tests.simulation.calls import Calls
@@ -57,6 +58,7 @@ class Stack:
     def __init__(self, world: World, scenario: Scenario) -> None:
         self.world = world
         self.calls = Calls(world, scenario.trouble)
+        self.asked = Asked()
         self.opensearch = opensearch.Server(self.calls, ALIASES, gc_deletes_s=scenario.gc_deletes_s)
         self.typesense = typesense.Server(self.calls, COLLECTIONS)
         self.store = Store(self.calls, late=scenario.late_plain)
@@ -224,23 +226,25 @@ class Stack:
             "STATE_TABLE": self.state.name if scenario.state else "",
         }
 
+        function = name.replace("-", "")  # as serverless.yml calls it
+        clients = self.asked.clients(self.aws.client, lambda: function)
+        search = self.asked.opensearch(self.opensearch, lambda: function)
+
         def start(clock: MachineClock) -> Callable[[Any, Any], Any]:
             sinks: Mapping[type[Sink], Sink] = {
-                OpenSearch: OpenSearch(lambda: self.opensearch),
+                OpenSearch: OpenSearch(lambda: search),
                 Plain: Plain(self.store),
                 Typesense: Typesense(
                     self.typesense_queue.url,
-                    self.aws.client,
+                    clients,
                     lambda: TypesenseDirect(lambda: self.typesense, typesense.TIMEOUT_S),
                     dead_letter_queue_url=self.typesense_letter_queue.url,
                 ),
-                Counters: Counters(
-                    self.aws.client, contributions=self.contributions.name, counters=CORE
-                ),
-                DefaultImage: DefaultImage(self.aws.client, CORE),
+                Counters: Counters(clients, contributions=self.contributions.name, counters=CORE),
+                DefaultImage: DefaultImage(clients, CORE),
             }
             service = SimulatedService(
-                env, self.aws.client, clock, sinks=sinks, at_once=at_once(self.world), emit=len
+                env, clients, clock, sinks=sinks, at_once=at_once(self.world), emit=len
             )
             return service.handle
 

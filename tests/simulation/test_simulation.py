@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.asked import unknown
 from tests.simulation.cli import progress, run_many, table, tell
 from tests.simulation.run import simulate
 from tests.simulation.scenario import KINDS, draw
@@ -20,6 +21,7 @@ def test_every_sink_equals_the_table_whatever_fails(capsys: pytest.CaptureFixtur
         total = run_many(range(1, SEEDS + 1), 2, progress())
         print(f"\n{table(total.fired)}\n{total}")
     assert [tell(report) for report in total.failures] == []
+    assert unknown(total.asked) == []
     assert total.fewest_writes >= 50
     assert total.fewest_keys >= 5
     if SEEDS >= FULL:

@@ -6,6 +6,7 @@ import pytest
 from moto import mock_aws
 
 from tests.account import Account
+from tests.asked import unknown
 from tests.derived import Tables, in_process
 
 
@@ -15,7 +16,9 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         monkeypatch.setenv(name, "test")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
-        yield Account()
+        account = Account()
+        yield account
+    assert unknown(account.asked.asks) == []
 
 
 @pytest.fixture(scope="module")

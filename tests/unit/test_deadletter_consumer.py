@@ -107,17 +107,17 @@ def test_a_late_letter_does_not_open_its_discarded_row(late: int, account: Accou
 
 def test_a_body_that_is_in_s3_already_stays_there(account: Account) -> None:
     """The row points to it, and show fetches it."""
-    record = poison()
-    account.boto("s3").put_object(Bucket=BUCKET, Key="k", Body=json.dumps(record).encode())
+    record, key = poison(), "letters/row/one.json"
+    account.boto("s3").put_object(Bucket=BUCKET, Key=key, Body=json.dumps(record).encode())
     message = letter(record)
     del message["record"]
-    account.consume({**message, "payload": {"bucket": BUCKET, "key": "k", "bytes": 9}})
+    account.consume({**message, "payload": {"bucket": BUCKET, "key": key, "bytes": 9}})
     (row,) = account.rows()
     assert account.call("dlq show", id=row["id"])["body"] == record
-    account.boto("s3").delete_object(Bucket=BUCKET, Key="k")
+    account.boto("s3").delete_object(Bucket=BUCKET, Key=key)
     shown = account.call("dlq show", id=row["id"])
     assert shown["body"] is None
-    assert "k" in shown["body_error"]
+    assert f"{key} is gone" in shown["body_error"]
 
 
 def test_a_large_body_goes_to_s3(account: Account) -> None:

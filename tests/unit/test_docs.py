@@ -202,14 +202,6 @@ def test_what_is_kept_is_told_with_its_time() -> None:
     assert (TOMBSTONE_S, rows["contributions"][:6]) == (7 * 86_400, "a week")
 
 
-def test_every_function_s_rights_are_told() -> None:
-    """In docs/security.md, by its name in serverless.yml."""
-    template = (ROOT / "serverless.yml").read_text().partition("\nfunctions:\n")[2]
-    functions = re.findall(r"^  (\w+):$", template.partition("\nresources:\n")[0], re.MULTILINE)
-    security = (ROOT / "docs" / "security.md").read_text()
-    assert functions == re.findall(r"^\| `(\w+)` \|", security, re.MULTILINE)
-
-
 def test_every_command_is_documented() -> None:
     """As `python -m sync …`."""
     said = [" ".join(words) for words in commands(parser())]

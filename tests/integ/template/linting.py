@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from local import paths, wheels
-from tests.integ.template.reading import Template, listed, of_type
+from tests.integ.template.policies import policies
+from tests.integ.template.reading import Template
 
 _REQUIREMENTS = paths.ROOT / "requirements" / "checkov.txt"
-_REGION_ACCOUNT = "eu-west-1:123456789012"
 
 
 def install_checkov() -> Path:
@@ -56,11 +55,8 @@ def checkov(template: Path) -> set[tuple[str, str]]:
 
 def parliament(template: Template, folder: Path) -> Iterator[tuple[str, str, set[str]]]:
     """What is wrong, in which policy of which role, and with which actions."""
-    for name, role in of_type(template, "IAM::Role").items():
-        for policy in role["Properties"]["Policies"]:
-            policy = policy["Fn::If"][1] if "Fn::If" in policy else policy
-            document = _with_arns(template, policy["PolicyDocument"])
-            (folder / f"{name} {policy['PolicyName']}.json").write_text(json.dumps(document))
+    for role, name, document in policies(template):
+        (folder / f"{role} {name}.json").write_text(json.dumps(document))
     done = subprocess.run(
         [
             Path(sys.executable).with_name("parliament"),
@@ -80,53 +76,3 @@ def parliament(template: Template, folder: Path) -> Iterator[tuple[str, str, set
 def _actions(detail: Any) -> Iterator[str]:
     for told in detail if isinstance(detail, list) else [detail]:
         yield told["action"] if isinstance(told, dict) else str(told)
-
-
-def _with_arns(template: Template, document: dict[str, Any]) -> dict[str, Any]:
-    """*document* as IAM is given it."""
-    return {
-        **document,
-        "Statement": [
-            {**s, "Resource": [_arn(template, resource) for resource in _resources(s)]}
-            for s in document["Statement"]
-        ],
-    }
-
-
-def _resources(statement: dict[str, Any]) -> list[Any]:
-    resource = statement["Resource"]
-    if isinstance(resource, dict) and "Fn::If" in resource:  # on AWS, and on the emulator
-        resource = resource["Fn::If"][1]
-    return listed(resource)
-
-
-def _arn(template: Template, resource: Any) -> str:
-    match resource:
-        case str(text):
-            return text
-        case {"Fn::Sub": text}:
-            return re.sub(r"\$\{(\w+)\.Arn\}", lambda found: _of(template, found[1], "Arn"), text)
-        case {"Fn::GetAtt": [name, attribute]}:
-            return _of(template, name, attribute)
-        case {"Ref": name}:
-            return _of(template, name, "Arn")
-    raise AssertionError(resource)
-
-
-def _of(template: Template, name: str, attribute: str) -> str:
-    resource = template["Resources"][name]
-    service, _, kind = resource["Type"].removeprefix("AWS::").partition("::")
-    told = resource["Properties"]
-    service, path = {
-        "Table": ("dynamodb", f"table/{told.get('TableName')}"),
-        "Queue": ("sqs", told.get("QueueName")),
-        "Topic": ("sns", told.get("TopicName")),
-        "Domain": ("es", f"domain/{told.get('DomainName')}"),
-        "Secret": ("secretsmanager", f"secret:{told.get('Name')}-AbCdEf"),
-        "LogGroup": ("logs", f"log-group:{told.get('LogGroupName')}:*"),
-        "Bucket": ("s3", "bodies"),
-    }[kind]
-    if kind == "Bucket":
-        return f"arn:aws:s3:::{path}"
-    stream = "/stream/label" if attribute == "StreamArn" else ""  # parliament takes no colon in it
-    return f"arn:aws:{service}:{_REGION_ACCOUNT}:{path}{stream}"
