@@ -82,7 +82,7 @@ def _settings(seed: int, scenario: Scenario) -> Iterator[None]:
     try:
         with (
             mock.patch.object(queue, "LANES", scenario.lanes),
-            mock.patch.object(journal, "uuid4", lambda: UUID(int=global_random.getrandbits(128))),
+            mock.patch.object(journal, "uuid4", _drawn_id),
         ):
             yield
     finally:
@@ -91,6 +91,10 @@ def _settings(seed: int, scenario: Scenario) -> Iterator[None]:
         logger.setLevel(level)
         logger.handlers[:] = handlers
         logger.propagate = propagate
+
+
+def _drawn_id() -> UUID:
+    return UUID(int=global_random.getrandbits(128))
 
 
 class Simulation:
