@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 STAGE ?= dev
 REGION ?= $(or $(AWS_REGION),us-east-1)
 
-.PHONY: help setup demo test unit lint fix bench up down logs package mappings requirements deploy remove clean
+.PHONY: help setup demo test soak unit lint fix bench up down logs package mappings requirements deploy remove clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,8 +33,12 @@ demo: setup ## the whole service on this machine, fed and searched; ONCE=1 stops
 	@$(RUN) -m local.demo $(if $(ONCE),--once)
 
 test: setup ## every test, against real servers
-	@$(RUN) -m pytest tests --ignore tests/simulation -n 3 --dist loadgroup --no-loadscope-reorder -q
-	@$(RUN) -m pytest tests/simulation -q -s
+	@$(RUN) -m pytest tests --ignore tests/simulation/test_simulation.py -n 3 --no-loadscope-reorder -q
+	@$(RUN) -m pytest tests/simulation/test_simulation.py -q -s
+
+soak: setup ## the tests that gain by it, at length: some ten minutes
+	@SOAK=1 $(RUN) -m pytest tests --ignore tests/simulation/test_simulation.py -m soak -n 3 --no-loadscope-reorder -q
+	@SOAK=1 $(RUN) -m pytest tests/simulation/test_simulation.py -m soak -q -s
 
 unit: setup ## the fast tests alone
 	@$(RUN) -m pytest tests/unit -q -n 2

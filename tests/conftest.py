@@ -1,10 +1,11 @@
 """Real servers for the contract and integration tests, started when a test first asks for one."""
 
-from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 from local.dynamodb_local import DynamoDbLocal
 from local.opensearch import OpenSearchServer
@@ -15,33 +16,51 @@ from sync.log import logger
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("here")
 
-# Fixtures that each worker starts for itself.
-SERVERS = ("stack", "opensearch", "dynamodb_local", "typesense")
-LONG = (
-    *("stack", "opensearch"),
-    "tests/properties/test_attributes.py",
-    "tests/integ/test_outage.py",
-    "tests/integ/test_package.py",
-)
+# What each worker would start for itself, and the files that ask for it: all on one worker.
+SHARED = {
+    "tests/integ/test_stack.py": "stack",
+    "tests/integ/test_dead_letters.py": "stack",
+    "tests/integ/test_typesense.py": "stack",
+    "tests/contract/": "servers",
+    "tests/integ/test_deploy.py": "servers",
+    "tests/integ/test_dynamodb_local.py": "servers",
+    "tests/integ/test_opensearch_server.py": "servers",
+    "tests/integ/test_typesense_server.py": "servers",
+    "tests/simulation/test_dynamodb.py": "servers",
+}
+SERVERS = ("stack", "opensearch", "dynamodb_local", "typesense_server")
+LONG = ("stack", "servers", "tests/integ/test_outage.py", "tests/integ/test_package.py")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
+def group_of(nodeid: str) -> str:
+    """What a worker runs as a whole: a file, or the files that share servers."""
+    file = nodeid.split("::")[0]
+    return next((group for place, group in SHARED.items() if file.startswith(place)), file)
+
+
+class Groups(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+    """xdist's own groups, of its version 3.8, have no effect with this version of pytest."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
+    return Groups(config, log)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say what `--dist loadgroup` keeps on one worker: a file, or all files that share a server.
+    """What takes long comes first, so that no core is left alone with it in the end.
 
-    What takes long comes first, so that no core is left alone with it in the end.
+    Fails where two groups would start the same server.
     """
-    used: dict[str, set[str]] = defaultdict(set)
-    for item in items:
-        used[item.location[0]] |= fixtures(item)
+    for server in SERVERS:
+        users = {group_of(item.nodeid) for item in items if server in fixtures(item)}
+        if len(users) > 1:
+            raise pytest.UsageError(f"{server} would be started for each of {sorted(users)}")
     places = {name: place for place, name in enumerate(LONG)}
-    found = []
-    for item in items:
-        file = item.location[0]
-        group = next((server for server in SERVERS if server in used[file]), file)
-        item.add_marker(pytest.mark.xdist_group(group))
-        found.append((places.get(group, len(LONG)), item))
-    items[:] = [item for _, item in sorted(found, key=lambda pair: pair[0])]
+    items.sort(key=lambda item: places.get(group_of(item.nodeid), len(LONG)))
 
 
 def fixtures(item: pytest.Item) -> set[str]:

@@ -52,7 +52,7 @@ WRITTEN = Done.WRITTEN
         (b"[1]", "not_x_content_exception"),
         (b"", "parse"),
     ],
-    ids=ascii,
+    ids=lambda value: ascii(value)[:40],
 )
 def test_a_wrong_document_is_refused_alone_and_not_quoted(
     subject: Subject, body: bytes, told: str
@@ -78,7 +78,7 @@ def test_a_wrong_document_is_refused_alone_and_not_quoted(
         ("1", -1, "version -1"),
         ("1", 2**63, "version 9223372036854775808"),
     ],
-    ids=ascii,
+    ids=lambda value: ascii(value)[:40],
 )
 def test_what_would_fail_the_whole_request_is_never_sent(
     subject: Subject, proxy: FaultProxy, id_: str, version: int, told: str

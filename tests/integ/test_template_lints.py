@@ -58,6 +58,8 @@ def accepted_of_checkov() -> Iterator[tuple[str, str]]:
         yield from ((check, resource) for resource in resources)
 
 
+@pytest.mark.soak
+@alone("cfn-lint and the promises of template/ look at each change")
 def test_checkov_finds_what_we_accept(template: Template, tmp_path: Path) -> None:
     """Each exception is explained in accepted.py, and each is still one; a planted one is seen."""
     bucket = "PlantedBucket"
