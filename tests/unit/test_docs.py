@@ -14,11 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from sync import models
+from sync import breaker, dispatch, models, waits
+from sync.aws import CALL_S, EFFECT_S
 from sync.cli import main as cli
 from sync.commands import COMMANDS
+from sync.deadletters import brake
 from sync.deadletters.table import KEPT_S
+from sync.service import Service
 from sync.sinks.counters.rows import TOMBSTONE_S
+from sync.sinks.opensearch import OpenSearch
+from sync.sinks.opensearch.mapping import GC_DELETES_S
+from sync.sinks.typesense.queue import LANES
+from tests.clocks import ManualClock
 from tests.records import core_keys, stream_record
 from tests.settings import ENV
 
@@ -183,12 +190,17 @@ def test_the_costs_add_up() -> None:
         assert total.replace("about ", "about $") in said
 
 
+def last_cells(page: str, head: str) -> dict[str, str]:
+    """Of each row of the table below *head* the last cell, by the first."""
+    rows = page.partition(head)[2].partition("\n\n")[0].split("\n")
+    return {row[0]: row[-1] for row in (line.strip("| ").split(" | ") for line in rows)}
+
+
 def test_what_is_kept_is_told_with_its_time() -> None:
     """docs/security.md says of everything that expires when it does."""
     template = (ROOT / "serverless.yml").read_text()
     security = (ROOT / "docs" / "security.md").read_text()
-    kept = security.partition("| what | where | holds | until |")[2].partition("\n\n")[0]
-    rows = {row[0]: row[-1] for row in (line.strip("| ").split(" | ") for line in kept.split("\n"))}
+    rows = last_cells(security, "| what | where | holds | until |")
 
     def days(setting: str) -> str:
         (found,) = set(re.findall(rf"{setting}: (\d+)", template))
@@ -228,6 +240,43 @@ def test_every_payload_is_documented() -> None:
         and not (filters in rows[name] and f"`{taken}`" in rows["dlq list"])
     ]
     assert missing == []
+
+
+def test_what_waits_is_told_with_its_time() -> None:
+    """docs/guarantees.md has each wait as it is computed from the settings' defaults."""
+    guarantees = (ROOT / "docs" / "guarantees.md").read_text()
+    rows = last_cells(guarantees, "| what waits | for | with the default timeouts of 20 s |")
+    sink = OpenSearch.from_env(ENV)
+    again_min = [waits.again_s(sink.effect_s, receives) / 60 for receives in (1, 9)]
+    visible_min = {
+        int(found) // 60
+        for found in re.findall(r"VisibilityTimeout: (\d+)", (ROOT / "serverless.yml").read_text())
+    }
+    assert sink.timeout_s == 20
+    assert rows["a request's caller"] == f"20 s ({CALL_S:g} s for calls of AWS)"
+    assert rows["**a request's effect**"] == f"**{sink.effect_s:g} s** ({EFFECT_S:g} s)"
+    service = Service(ENV, lambda _: None, ManualClock())
+    assert rows["a parked key, a record that Lambda gave up on"] == (
+        f"{service.park_delay_s:g} s at least"
+    )
+    assert rows["a Typesense message that comes again"] == (
+        f"{again_min[0] * 60:g} s to {again_min[1]:g} min"
+    )
+    assert visible_min == {6, 12}
+    assert rows["messages of a worker that was killed"] == "6 min, Typesense 12 min"
+    assert rows["a tombstone of OpenSearch (`gc_deletes`)"] == f"{GC_DELETES_S // 60} min"
+
+
+def test_figures_of_trouble_are_told() -> None:
+    """Those that docs/guarantees.md names are the code's."""
+    guarantees = " ".join((ROOT / "docs" / "guarantees.md").read_text().split())
+    assert f"delays a batch by {dispatch.WRITE_S:g} s at most" in guarantees
+    assert (breaker.FIRST_S, breaker.LONGEST_S) == (15, 240)
+    assert "for a quarter of a minute to four minutes not at all" in guarantees
+    assert f"from {brake.LEAST} refusals on, and half of the last {brake.WINDOW}" in guarantees
+    assert brake.SHARE == 0.5
+    assert LANES == 32
+    assert "a thirty-second of all documents" in guarantees
 
 
 # ── Everything the docs name exists ───────────────────────────────────────────────────────────────
@@ -393,3 +442,35 @@ def test_the_readmes_model_is_all_it_takes(tmp_path: Path) -> None:
     assert answer == {"batchItemFailures": []}
     assert (target, document_id) == ("airports", "AIRPORTS|IATA%23OSL")
     assert json.loads(body) == {"name": "Gardermoen", "city": "Oslo", "elevation_ft": 681}
+
+
+SINK = """
+import json, sqlite3, sys
+import handler
+
+class Context:
+    aws_request_id = "request"
+    def get_remaining_time_in_millis(self): return 60000
+
+answer = handler.handle(json.load(sys.stdin), Context())
+rows = sqlite3.connect("airports.db").execute("SELECT target, id, body FROM documents").fetchall()
+print(json.dumps([answer, rows]))
+"""
+
+
+def test_the_sink_shown_is_all_it_takes(tmp_path: Path) -> None:
+    """The service takes it as it stands, and a model feeds it by naming it."""
+    copy_to(tmp_path)
+    (tmp_path / "sync/sinks/sqlite.py").write_text(shown()["sync/sinks/sqlite.py"])
+    model = shown()["sync/models/airport.py"].replace("OpenSearch", "Sqlite")
+    (tmp_path / "sync/models/airport.py").write_text(model.replace("opensearch", "sqlite"))
+    put = stream_record(
+        core_keys("AIRPORTS", "IATA#OSL"), {"name": {"S": "Gardermoen"}, "city": {"S": "Oslo"}}
+    )
+    code = f"import os; os.environ['SQLITE_PATH'] = 'airports.db'{SINK}"
+    answer, ((target, document_id, body),) = json.loads(
+        python(tmp_path, "-c", code, given=json.dumps({"Records": [put]})).splitlines()[-1]
+    )
+    assert answer == {"batchItemFailures": []}
+    assert (target, document_id) == ("airports", "AIRPORTS|IATA%23OSL")
+    assert json.loads(body) == {"name": "Gardermoen", "city": "Oslo"}
