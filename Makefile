@@ -33,7 +33,7 @@ demo: setup ## the whole service on this machine, fed and searched; ONCE=1 stops
 	@$(RUN) -m local.demo $(if $(ONCE),--once)
 
 test: setup ## every test, against real servers
-	@$(RUN) -m pytest tests --ignore tests/simulation/test_simulation.py -n 3 --no-loadscope-reorder -q
+	@$(RUN) -m pytest tests --ignore tests/simulation/test_simulation.py -n 4 --no-loadscope-reorder -q
 	@$(RUN) -m pytest tests/simulation/test_simulation.py -q -s
 
 soak: setup ## the tests that gain by it, at length: some ten minutes

@@ -16,20 +16,19 @@ from sync.log import logger
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("here")
 
-# What each worker would start for itself, and the files that ask for it: all on one worker.
+# What takes long to start, and is started once: the files that ask for it are of one worker.
 SHARED = {
     "tests/integ/test_stack.py": "stack",
     "tests/integ/test_dead_letters.py": "stack",
     "tests/integ/test_typesense.py": "stack",
-    "tests/contract/": "servers",
-    "tests/integ/test_deploy.py": "servers",
-    "tests/integ/test_dynamodb_local.py": "servers",
-    "tests/integ/test_opensearch_server.py": "servers",
-    "tests/integ/test_typesense_server.py": "servers",
-    "tests/simulation/test_dynamodb.py": "servers",
+    "tests/integ/test_deploy.py": "opensearch",
+    "tests/integ/test_opensearch_server.py": "opensearch",
+    "tests/contract/test_opensearch": "opensearch",
+    "tests/contract/test_sinks.py": "opensearch",
+    "tests/contract/test_planted_bugs.py": "opensearch",
 }
-SERVERS = ("stack", "opensearch", "dynamodb_local", "typesense_server")
-LONG = ("stack", "servers", "tests/integ/test_outage.py", "tests/integ/test_package.py")
+SERVERS = ("stack", "opensearch")
+LONG = ("stack", "opensearch", "tests/integ/test_outage.py", "tests/integ/test_package.py")
 
 
 def group_of(nodeid: str) -> str:

@@ -4,13 +4,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from local.paths import ROOT
+from tests.lengths import cases
 
 # What a stack that comes up does at once: it installs the emulator, and packages the service.
 AT_ONCE = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import pytest
 from threading import Barrier
 from local import package, wheels
 
@@ -25,9 +30,10 @@ with ThreadPoolExecutor(2) as pool:
     for running in [pool.submit(run, *part) for part in parts]:
         running.result()
 """
-TIMES = 20  # without the mend some nine of ten fail
+TIMES = cases(5, 20)  # without the mend some nine of ten fail
 
 
+@pytest.mark.soak
 def test_parts_that_start_at_once_do_not_break_each_other(tmp_path: Path) -> None:
     """Whatever each of them is the first to call."""
     for n in range(TIMES):

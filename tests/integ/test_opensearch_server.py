@@ -35,6 +35,8 @@ def test_it_is_the_pinned_version_on_loopback(opensearch: OpenSearchServer) -> N
     assert node["http"]["bound_address"] == [f"127.0.0.1:{opensearch.port}"]
 
 
+@pytest.mark.soak
+@alone("a test of the sink stops and starts it, too")
 def test_documents_survive_a_crash_on_the_same_port(opensearch: OpenSearchServer) -> None:
     """After SIGKILL the next start has the same URL and the acknowledged document."""
     url = opensearch.url

@@ -15,6 +15,7 @@ from local import package
 from local.errors import LocalError
 from local.package import Package
 from local.paths import ROOT
+from tests.lengths import alone
 
 MB = 1024 * 1024
 AARCH64 = 183  # e_machine of an ELF file, at byte 18
@@ -92,9 +93,15 @@ def use_all(folder: Path) -> str:
     return ran.stdout.strip()
 
 
-def test_the_same_sources_give_the_same_bytes(built: Package, elsewhere: Path) -> None:
+@pytest.mark.parametrize(
+    "name",
+    ["host", pytest.param("arm64", marks=[pytest.mark.soak, alone("it is the same code")])],
+)
+def test_the_same_sources_give_the_same_bytes(
+    name: str, elsewhere: Path, request: pytest.FixtureRequest
+) -> None:
     """A zip can be checked against its sources by anyone who builds it again."""
-    name = built.path.stem.removeprefix("lambda-")
+    built: Package = request.getfixturevalue(name)
     again = package.build(name, root=elsewhere)
     assert (built.reused, again.reused) == (False, False)
     assert built.sha256 == again.sha256

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sync.sinks.counters import Counted
 from sync.sinks.default_image import Entity
 from tests.derived import Tables, counted, in_process
+from tests.lengths import cases
 from tests.records import Image, core_keys
 from tests.unit.models.core import TUPLE, image, link_keys, texts
 from tests.unit.models.stream import Stream
@@ -69,7 +70,8 @@ def is_right(stream: Stream) -> None:
         assert pointer in there if there else pointer is None
 
 
-@settings(max_examples=40)
+@pytest.mark.soak
+@settings(max_examples=cases(13, 200))
 @given(HISTORIES, st.data())
 def test_replays_in_any_order_leave_counters_and_pointers_right(
     history: list[list[tuple[str, int, Any]]], data: st.DataObject

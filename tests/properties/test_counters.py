@@ -22,6 +22,7 @@ from tests.derived import (
     says,
     write,
 )
+from tests.lengths import cases
 
 STEPS = st.lists(
     st.tuples(
@@ -35,7 +36,8 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60)
+@pytest.mark.soak
+@settings(max_examples=cases(20, 300))
 @given(steps=STEPS)
 def test_counters_equal_a_recount_after_any_history(steps: list[Any]) -> None:
     """Batches cut short, delivered again and replayed late end as the last states have it."""

