@@ -32,6 +32,11 @@ class Breaker:
         return self._cause
 
     @property
+    def until(self) -> float:
+        """When its last pause ends or ended, by the clock's `monotonic`."""
+        return self._until
+
+    @property
     def left_s(self) -> float:
         """How long it stays open; 0 where it is closed."""
         return 0.0 if self._cause is None else max(0.0, self._until - self._clock.monotonic())

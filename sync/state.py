@@ -33,13 +33,15 @@ def noted_as(kind: type[Sink], sink: Sink) -> str:
 
 class StateTable:
     """The rows. Attributes: sink, last_success_at, lag_s, and broken_at, broken_until, broken_by
-    of the breaker that opened last. Moments are ISO 8601, UTC."""
+    of the breaker that opened last, with broken_target where it is that of one target. Moments are
+    ISO 8601, UTC."""
 
     def __init__(self, name: str, clients: Clients, clock: Clock) -> None:
         self._name = name
         self._clients = clients
         self._clock = clock
         self._noted: dict[str, float] = {}
+        self._opened: dict[tuple[str, str | None], float] = {}  # until when, as noted
 
     def saw(self, sink: str, outcomes: Sequence[Outcome], breakers: Breakers) -> None:
         """Note how a write of *sink* went, if that is news.
@@ -48,6 +50,9 @@ class StateTable:
         """
         now, now_s = self._clock.monotonic(), self._clock.time_ns() / 1e9
         for target, breaker in breakers.open():
+            if self._opened.get((sink, target)) == breaker.until:
+                continue
+            self._opened[sink, target] = breaker.until
             self._noted.pop(sink, None)  # the next success is news
             cause = f"{type(breaker.cause).__name__}: {breaker.cause}"
             self._note(
@@ -55,8 +60,8 @@ class StateTable:
                 broken_at={"S": iso(now_s)},
                 broken_until={"S": iso(now_s + breaker.left_s)},
                 broken_by={"S": (f"{target}: {cause}" if target else cause)[:_LONGEST]},
+                broken_target={"S": target or ""},
             )
-            return
         written = [op.version for op, result in outcomes if result is Done.WRITTEN]
         if written and now - self._noted.get(sink, -EVERY_S) >= EVERY_S:
             self._noted[sink] = now

@@ -197,14 +197,16 @@ def _queues(service: "Service") -> Iterator[tuple[dict[str, Any], str]]:
 
 def _sink(name: str, row: dict[str, Any], dead: int | None, now_s: float) -> dict[str, Any]:
     success, broken = row.get("last_success_at"), row.get("broken_at")
-    open_until = row.get("broken_until") if broken and broken > (success or "") else None
+    # What was written to another target since says nothing of this one.
+    is_news = broken and (row.get("broken_target") or broken > (success or ""))
+    open_until = row.get("broken_until") if is_news else None
+    if open_until and open_until <= iso(now_s):
+        open_until = None
     return {
         "sink": name,
         "last_success_at": success,
         "lag_s": int(row["lag_s"]) if "lag_s" in row else None,
-        "breaker": f"open until {open_until}"
-        if open_until and open_until > iso(now_s)
-        else "closed",
+        "breaker": f"open until {open_until}" if open_until else "closed",
         "broken_by": row.get("broken_by") if open_until else None,
         "dead": dead,
     }

@@ -117,11 +117,16 @@ def _groups(records: Sequence[Mapping[str, Any]], failed: set[str]) -> Iterator[
 
 
 def letter(settled: Settled, error: SyncError, sink: str | None) -> DeadLetter:
-    """A dead letter for a key that can't be brought in line; it holds the item as it was read."""
+    """A dead letter for a key that can't be brought in line; it holds the item as it was read.
+
+    Not where the item had no part in it: then a replay may end otherwise without its changing.
+    """
     source = settled.key.source
-    item = None if isinstance(settled.found, Retry) else settled.found
+    raw: dict[str, Any] = {"table": source.table, "keys": source.keys}
+    if not isinstance(settled.verdict, Retry):
+        raw["item"] = settled.found
     return DeadLetter(
-        {"table": source.table, "keys": source.keys, "item": item},
+        raw,
         error,
         table=source.table,
         keys=source.keys,

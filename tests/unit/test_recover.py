@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from sync.deadletters.row import CLOCKS_NS, DISCARDED, OPEN, REPLAYED, Row, merged
 from sync.deadletters.state import GONE, state_of
 from sync.deadline import Deadline
-from sync.errors import ConfigError, Refused, Unanswered
+from sync.errors import ConfigError, Refused, Unanswered, Unavailable
 from sync.ops import Op, Outcome
+from sync.recovery.parking import LIFETIME_S
 from sync.sinks.memory import Memory
 from tests.account import BUCKET, Account
-from tests.records import PRODUCTS
+from tests.records import PRODUCTS, stream_record
 from tests.unit.test_commands import SOUND, failing, one_letter
 from tests.unit.test_deadletter_consumer import letter, poison
 
@@ -59,6 +60,22 @@ def test_a_letter_whose_item_is_wrong_otherwise_says_so_once(account: Account) -
     assert [account.call("recover")["counts"] for _ in range(2)] == [{"failed": 1}, {}]
     (row,) = account.rows()
     assert (row["error"], row["replays"]) == ("not a valid Product: price: Field required", 1)
+
+
+def test_a_letter_of_a_long_outage_closes_once_it_is_over(account: Account) -> None:
+    """The item had no part in it: it need not change."""
+    sink = failing(account, Unavailable("down"))
+    account.put("p", **SOUND)
+    keys = {"productId": {"S": "p"}}
+    account.handle({"Records": [stream_record(keys, SOUND, table=PRODUCTS)]})
+    account.clock.now += LIFETIME_S + 1
+    account.resync()
+    account.consume(*account.letters())
+    assert len(account.rows()) == 1
+    sink.error = None
+    account.clock.now += 600
+    assert account.call("recover")["counts"] == {"replayed": 1}
+    assert account.document("p")["name"] == "Kettle"
 
 
 def test_a_letter_whose_sink_did_not_answer_is_tried_again(account: Account) -> None:
