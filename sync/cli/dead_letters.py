@@ -114,7 +114,7 @@ def erase(options: Namespace, call: Call, screen: Screen) -> int:
         screen.json(answer)
         return 0
     erased = answer["erased"]
-    screen.say(f"{len(erased):,} dead letters erased", "green")
+    screen.say(f"{len(erased):,} erased", "green")
     if erased:
         screen.first(["id", "sink"], [(one["id"], one["sink"]) for one in erased])
     return 0

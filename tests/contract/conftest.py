@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 from typesense import Client
 
-from local.fault_proxy import FaultProxy
 from local.opensearch import OpenSearchServer
 from local.typesense_server import TypesenseServer
 from tests.contract.sinks import SINKS, Subject
+from tests.fault_proxy import FaultProxy
 from tests.servers import emptied
 
 

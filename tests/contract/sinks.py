@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.fault_proxy import FaultProxy, Request
 from sync.deadline import Deadline
 from sync.ops import Done, Op, Source
 from sync.sinks.base import Sink
@@ -20,6 +19,7 @@ from sync.sinks.memory import Memory
 from sync.sinks.opensearch import OpenSearch
 from tests.asked import OPENSEARCH, to_opensearch
 from tests.contract.typesense_sinks import direct_of, held, is_write, make_target
+from tests.fault_proxy import FaultProxy, Request
 from tests.typesense_line import Line, Queued
 
 if TYPE_CHECKING:

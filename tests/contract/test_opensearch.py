@@ -9,13 +9,6 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from pydantic import ConfigDict
 
-from local.fault_proxy import (
-    FaultProxy,
-    Forward,
-    Reply,
-    Request,
-    answer,
-)
 from local.opensearch import OpenSearchServer
 from sync.deadline import Deadline
 from sync.errors import Misconfigured, Refused, Throttled, Unavailable
@@ -26,6 +19,13 @@ from sync.sinks.opensearch import OpenSearch
 from sync.sinks.opensearch import sink as module
 from sync.sinks.opensearch.mapping import GC_DELETES_S, index_body
 from tests.contract.sinks import SOURCE, Subject, ask, ids_of, patient, text_of
+from tests.fault_proxy import (
+    FaultProxy,
+    Forward,
+    Reply,
+    Request,
+    answer,
+)
 
 pytestmark = pytest.mark.parametrize("subject", ["opensearch"], indirect=True)
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from local.fault_proxy import FaultProxy
 from sync.fields import Text
 from sync.model import Model
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.opensearch.mapping import index_body
 from tests.asked import OPENSEARCH, to_opensearch
 from tests.contract.sinks import Subject
+from tests.fault_proxy import FaultProxy
 
 pytestmark = pytest.mark.parametrize("subject", ["opensearch"], indirect=True)
 

@@ -8,16 +8,16 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from local.fault_proxy import (
+from sync.errors import Misconfigured
+from sync.ops import Done
+from sync.sinks.opensearch import OpenSearch
+from tests.contract.sinks import Subject, patient
+from tests.fault_proxy import (
     FaultProxy,
     Forward,
     Reply,
     Request,
 )
-from sync.errors import Misconfigured
-from sync.ops import Done
-from sync.sinks.opensearch import OpenSearch
-from tests.contract.sinks import Subject, patient
 
 pytestmark = pytest.mark.parametrize("subject", ["opensearch"], indirect=True)
 

@@ -8,7 +8,13 @@ from traceback import format_exception
 
 import pytest
 
-from local.fault_proxy import (
+from local.opensearch import OpenSearchServer
+from sync.deadline import Deadline
+from sync.errors import NotTried, Throttled, Unanswered, Unavailable
+from sync.ops import Done
+from sync.sinks.opensearch import sink as module
+from tests.contract.sinks import Subject, ids_of, patient
+from tests.fault_proxy import (
     FaultProxy,
     Forward,
     Reply,
@@ -19,12 +25,6 @@ from local.fault_proxy import (
     hold,
     rewrite,
 )
-from local.opensearch import OpenSearchServer
-from sync.deadline import Deadline
-from sync.errors import NotTried, Throttled, Unanswered, Unavailable
-from sync.ops import Done
-from sync.sinks.opensearch import sink as module
-from tests.contract.sinks import Subject, ids_of, patient
 
 pytestmark = pytest.mark.parametrize("subject", ["opensearch"], indirect=True)
 

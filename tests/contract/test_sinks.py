@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local.fault_proxy import Fault, answer, cut_after, cut_before, cut_within
 from sync.deadline import Deadline
 from sync.errors import Refused, Retry
 from sync.ops import Done, Op
 from tests.contract.sinks import OVER_HTTP, REFUSING, VERSIONED, Subject, parse
+from tests.fault_proxy import Fault, answer, cut_after, cut_before, cut_within
 
 WRITTEN, STALE = Done.WRITTEN, Done.STALE
 

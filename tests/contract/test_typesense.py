@@ -8,16 +8,6 @@ from typing import Any
 import pytest
 from typesense import Client
 
-from local.fault_proxy import (
-    Fault,
-    FaultProxy,
-    Forward,
-    Reply,
-    Request,
-    answer,
-    cut_before,
-    rewrite,
-)
 from local.typesense_server import TypesenseServer
 from sync.deadline import Deadline
 from sync.errors import Misconfigured, Refused, Throttled, Unavailable
@@ -34,6 +24,16 @@ from tests.contract.typesense_sinks import (
     ids_of,
     settings_of,
     writes,
+)
+from tests.fault_proxy import (
+    Fault,
+    FaultProxy,
+    Forward,
+    Reply,
+    Request,
+    answer,
+    cut_before,
+    rewrite,
 )
 
 pytestmark = pytest.mark.parametrize("subject", ["typesense"], indirect=True)

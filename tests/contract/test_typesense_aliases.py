@@ -5,10 +5,6 @@ import json
 import pytest
 from typesense import Client
 
-from local.fault_proxy import (
-    FaultProxy,
-    cut_before,
-)
 from sync.errors import Misconfigured, Refused, Unavailable
 from sync.fields import Keyword, Number, Object, Text, Timestamp
 from sync.model import Model
@@ -17,6 +13,10 @@ from sync.sinks.typesense import TypesenseDirect
 from sync.sinks.typesense.schema import collection
 from tests.contract.sinks import Subject, patient
 from tests.contract.typesense_sinks import held
+from tests.fault_proxy import (
+    FaultProxy,
+    cut_before,
+)
 
 pytestmark = pytest.mark.parametrize("subject", ["typesense"], indirect=True)
 

@@ -5,7 +5,6 @@ import threading
 import pytest
 from typesense import Client
 
-from local.fault_proxy import Fault, FaultProxy, Request, answer, cut_after, hold
 from local.typesense_server import TypesenseServer
 from sync.deadline import Deadline
 from sync.errors import Misconfigured, Unanswered, Unavailable
@@ -13,6 +12,7 @@ from sync.ops import Done, Op
 from sync.sinks.typesense import client as module
 from tests.contract.sinks import SOURCE, Subject, patient
 from tests.contract.typesense_sinks import direct_of, held, make_target, writes
+from tests.fault_proxy import Fault, FaultProxy, Request, answer, cut_after, hold
 
 WRITTEN = Done.WRITTEN
 TARGETS = [f"planes{n}" for n in range(5)]

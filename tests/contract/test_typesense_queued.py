@@ -4,15 +4,15 @@ import random
 
 import pytest
 
-from local.fault_proxy import (
+from sync.errors import Refused
+from sync.sinks.typesense import TypesenseDirect
+from tests.contract.sinks import Subject
+from tests.fault_proxy import (
     FaultProxy,
     answer,
     cut_after,
     cut_before,
 )
-from sync.errors import Refused
-from sync.sinks.typesense import TypesenseDirect
-from tests.contract.sinks import Subject
 from tests.typesense_line import Line
 
 pytestmark = pytest.mark.parametrize("subject", ["typesense"], indirect=True)

@@ -5,14 +5,6 @@ from typing import Any
 
 import pytest
 
-from local.fault_proxy import (
-    Fault,
-    FaultProxy,
-    answer,
-    cut_after,
-    cut_before,
-    hold,
-)
 from local.processes import free_port
 from local.typesense_server import TypesenseServer
 from sync.deadline import Deadline
@@ -23,6 +15,14 @@ from sync.sinks.typesense.sink import BUSY_S, TRIES
 from tests.clocks import ManualClock
 from tests.contract.sinks import Subject
 from tests.contract.typesense_sinks import direct_of, writes
+from tests.fault_proxy import (
+    Fault,
+    FaultProxy,
+    answer,
+    cut_after,
+    cut_before,
+    hold,
+)
 
 pytestmark = pytest.mark.parametrize("subject", ["typesense"], indirect=True)
 

@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 
 from typesense import Client
 
-from local.fault_proxy import Fault, FaultProxy, Forward, Reply, Request, rewrite
 from local.typesense_server import TypesenseServer
 from sync.sinks.typesense import TypesenseDirect
 from sync.sinks.typesense.client import Connection
 from sync.sinks.typesense.documents import decode
 from sync.sinks.typesense.settings import Settings
+from tests.fault_proxy import Fault, FaultProxy, Forward, Reply, Request, rewrite
 
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:typesense"
 TIMEOUT_S = 20.0
