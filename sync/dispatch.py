@@ -139,12 +139,12 @@ class Dispatcher:
         try:
             planned = list(pattern.model.plan(change))
         except SyncError as error:
-            self._brake.read(pattern.model.__name__, error)
+            self._brake.read(pattern.model.__name__, change.id, error)
             raise
         except Exception:
             logger.exception("plan of %s failed", pattern.model.__name__, extra=_summary(record))
             raise
-        self._brake.read(pattern.model.__name__)
+        self._brake.read(pattern.model.__name__, change.id)
         counts["equal"] += change.equal
         return planned
 

@@ -4,7 +4,7 @@ One document that can't be written is that document's fault. Where most are refu
 mapping is at fault, and somebody will mend it: then their keys are parked, and one alarm says so.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -14,8 +14,8 @@ from sync.log import logger
 from sync.metrics import Metrics
 from sync.ops import Done, Outcome
 
-WINDOW: Final = 200  # answers that are remembered
-LEAST: Final = 20  # refusals among them; fewer are single documents'
+WINDOW: Final = 200  # documents whose last answer is remembered
+LEAST: Final = 20  # refused ones among them; fewer are single documents' fault
 SHARE: Final = 0.5
 
 Place = tuple[str | None, str]
@@ -23,26 +23,30 @@ Place = tuple[str | None, str]
 
 
 class Brake:
-    """One for each warm container: what it sees of a shard or a queue is enough to tell."""
+    """One for each warm container: what it sees of a shard or a queue is enough to tell.
+
+    It counts documents, not answers: one that is parked and tried again and again is one.
+    """
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._answers: dict[Place, deque[bool]] = {}  # whether it was refused
+        self._answers: dict[Place, dict[str, bool]] = {}  # by id, oldest first: was it refused?
 
     def saw(self, sink: str, outcomes: Iterable[Outcome]) -> None:
         """Take note of what *sink* said of documents."""
         for op, result in outcomes:
             if isinstance(result, Refused):
-                self._note((sink, op.target), refused=True)
+                self._note((sink, op.target), op.id, refused=True)
             elif isinstance(result, Done) and self._answers:
-                self._note((sink, op.target), refused=False)
+                self._note((sink, op.target), op.id, refused=False)
 
-    def read(self, model: str, error: Exception | None = None) -> None:
-        """Take note of whether *model* took an item, or refused it with *error*."""
+    def read(self, model: str, id_: str, error: Exception | None = None) -> None:
+        """Take note of whether *model* took the item with document id *id_*, or refused it with
+        *error*."""
         if isinstance(error, InvalidImage | ModelBug):
-            self._note((None, model), refused=True)
+            self._note((None, model), id_, refused=True)
         elif error is None and self._answers:
-            self._note((None, model), refused=False)
+            self._note((None, model), id_, refused=False)
 
     def sift(
         self, letters: Sequence[DeadLetter]
@@ -66,20 +70,25 @@ class Brake:
         self._tell(held)
         return kept, held
 
-    def _note(self, place: Place, *, refused: bool) -> None:
-        if place in self._answers:
-            self._answers[place].append(refused)
-        elif refused:  # what nothing was ever refused by need not be watched
-            self._answers[place] = deque([True], maxlen=WINDOW)
+    def _note(self, place: Place, id_: str, *, refused: bool) -> None:
+        if not refused and place not in self._answers:
+            return  # what nothing was ever refused by need not be watched
+        answers = self._answers.setdefault(place, {})
+        answers.pop(id_, None)
+        answers[id_] = refused
+        if len(answers) > WINDOW:
+            del answers[next(iter(answers))]
 
     def _reason(self, place: Place) -> Held | None:
-        answers = self._answers.get(place, ())
-        bad = sum(answers)
+        answers = self._answers.get(place, {})
+        bad = sum(answers.values())
         if bad < LEAST or bad < SHARE * len(answers):
             return None
         sink, name = place
         who = f"{sink} {name}" if sink else f"the model {name}"
-        return Held(f"{who} refused {bad} of the last {len(answers)}: parked, not a letter each")
+        return Held(
+            f"{who} refused {bad} of the last {len(answers)} documents: parked, not a letter each"
+        )
 
     def _tell(self, held: Sequence[tuple[DeadLetter, Held]]) -> None:
         counts = Counter((letter.sink, str(reason)) for letter, reason in held)

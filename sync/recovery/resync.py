@@ -10,7 +10,7 @@ small history (docs/guarantees.md).
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from sync.change import Change, Planned
 from sync.clock import Clock
@@ -206,7 +206,7 @@ class Resync:
         try:
             planned = list(pattern.model.plan(change))
         except SyncError as error:
-            self._read(pattern.model.__name__, error)
+            self._read(change, error)
             raise
         except Exception as error:
             # A batch of the stream is bisected until its bug is alone. Keys come from anywhere and
@@ -216,14 +216,14 @@ class Resync:
             logger.exception("plan of %s failed", name, extra=extra)
             bug = ModelBug(f"the plan of {name} failed: {error!r}")
             bug.model = name
-            self._read(name, bug)
+            self._read(change, bug)
             raise bug from error
-        self._read(pattern.model.__name__)
+        self._read(change)
         return [(sink, op) for sink, op in planned if only in (None, sink.name)]
 
-    def _read(self, model: str, error: Exception | None = None) -> None:
+    def _read(self, change: Change[Any], error: Exception | None = None) -> None:
         if self._brake is not None:
-            self._brake.read(model, error)
+            self._brake.read(change.model.__name__, change.id, error)
 
     def _outcomes(
         self,

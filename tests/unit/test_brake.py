@@ -32,12 +32,22 @@ def brake(lines: list[str] | None = None) -> Brake:
     return Brake(Metrics("test", ManualClock(), emit=(lines if lines is not None else []).append))
 
 
+def test_one_document_is_one_however_often_it_is_tried() -> None:
+    """What is parked is tried for two weeks: a handful of wrong items are letters all the same."""
+    one = brake()
+    for n in range(10 * LEAST):
+        one.saw("memory", [Outcome(replace(OP, id=str(n % (LEAST - 1))), NO)])
+    assert one.sift([letter()])[1] == []
+    one.saw("memory", [Outcome(replace(OP, id="another"), NO)])
+    assert one.sift([letter()])[0] == []
+
+
 @given(st.lists(st.booleans(), max_size=400))
-def test_it_is_on_while_most_of_the_last_answers_were_refusals(answers: list[bool]) -> None:
+def test_it_is_on_while_most_of_the_last_documents_were_refused(answers: list[bool]) -> None:
     """And at least twenty of them; those of other targets count for nothing."""
     one = brake()
-    for refused in answers:
-        one.saw("memory", [Outcome(OP, NO if refused else Done.WRITTEN)])
+    for n, refused in enumerate(answers):
+        one.saw("memory", [Outcome(replace(OP, id=str(n)), NO if refused else Done.WRITTEN)])
         one.saw("memory", [Outcome(OTHER, Done.WRITTEN)])
     first = answers.index(True) if True in answers else len(answers)
     last = answers[first:][-200:]
@@ -50,7 +60,7 @@ def test_it_is_on_while_most_of_the_last_answers_were_refusals(answers: list[boo
 def test_what_can_t_be_parked_is_a_letter_all_the_same() -> None:
     """Without a key there is nothing to park; and a record that is none says nothing of a model."""
     one = brake()
-    one.saw("memory", [Outcome(OP, NO)] * 100)
+    one.saw("memory", [Outcome(replace(OP, id=str(n)), NO) for n in range(100)])
     nameless = DeadLetter({}, NO, sink="memory", target="things")
     late = letter(error=Unavailable("parked for 14 days"))
     odd = DeadLetter({}, RecordError("no record"), table="t", keys=OP.source.keys)
