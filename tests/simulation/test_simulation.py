@@ -7,8 +7,8 @@ import pytest
 from tests.lengths import SOAKING, cases
 from tests.simulation.cli import progress, run_many, table, tell
 
-FIXED = cases(300, 5000)
-FRESH = cases(300, 5000)
+FIXED = cases(250, 5000)
+FRESH = cases(250, 5000)
 
 
 @pytest.mark.soak

@@ -273,7 +273,10 @@ def test_figures_of_trouble_are_told() -> None:
     assert f"delays a batch by {dispatch.WRITE_S:g} s at most" in guarantees
     assert (breaker.FIRST_S, breaker.LONGEST_S) == (15, 240)
     assert "for a quarter of a minute to four minutes not at all" in guarantees
-    assert f"from {brake.LEAST} refused documents on, and half of the last {brake.WINDOW}" in guarantees
+    assert (
+        f"from {brake.LEAST} refused documents on, and half of the last {brake.WINDOW}"
+        in guarantees
+    )
     assert brake.SHARE == 0.5
     assert LANES == 32
     assert "a thirty-second of all documents" in guarantees
