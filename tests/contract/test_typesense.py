@@ -1,5 +1,6 @@
 """What Typesense refuses, what it says about us, and what it is sent."""
 
+import json
 import logging
 from collections.abc import Callable, Sequence
 from traceback import format_exception
@@ -94,6 +95,18 @@ def test_a_document_that_is_refused_keeps_what_was_there(subject: Subject) -> No
     subject.write(subject.put("1", b'{"number":1}'))
     assert subject.write(subject.put("1", b'{"number":"x"}')) == {"1": Refused}
     assert subject.holds("1") == {"number": 1}
+
+
+def test_a_document_of_an_open_model_is_held_whole(subject: Subject) -> None:
+    """With attributes that no schema declares, of any type, and of names that are the server's."""
+    bodies = {
+        "1": b'{"text":"a","id":"of the item","extra":{"a":[1,"b",null]},"more":1}',
+        "2": b'{"text":"b","extra":"a text now","more":[true,{"deep":1.5}]}',
+    }
+    written = subject.write(*(subject.put(id_, body) for id_, body in bodies.items()))
+    assert set(written.values()) == {WRITTEN}
+    for id_, body in bodies.items():
+        assert subject.holds(id_) == json.loads(body)
 
 
 def test_one_line_that_fails_is_tried_again_alone(subject: Subject, proxy: FaultProxy) -> None:

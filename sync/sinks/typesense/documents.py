@@ -39,12 +39,13 @@ def encode(op: Op) -> bytes:
     # levels ends its process (0.24.1), and again at each start, when it reads what it was sent;
     # this parser takes 1,024, DynamoDB nests 32.
     try:
-        orjson.loads(body)
+        found = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Refused(f"the body is not JSON: {error}") from error
     # Ours come last, where they win against fields of the same names, and end the line.
     own = [f'"id":{json.dumps(op.id)}']
-    if _SUSPECT.search(body) and _loses(body):
+    # An open model may have attributes of the names that are ours.
+    if "id" in found or EXACT in found or (_SUSPECT.search(body) and _loses(body)):
         own.insert(0, f'"{EXACT}":{json.dumps(body.decode())}')
     comma = b"" if body == b"{}" else b","
     return b"%b%b%b}" % (body[:-1], comma, ",".join(own).encode())

@@ -100,6 +100,15 @@ def test_what_is_read_back_is_what_was_sent(document: dict[str, Any]) -> None:
     assert decode(held) == json.loads(body, parse_float=Decimal)
 
 
+@pytest.mark.parametrize("name", ["id", EXACT])
+def test_an_attribute_of_a_name_that_is_ours_is_kept(name: str) -> None:
+    """An open model's document has all attributes of the item."""
+    body = json.dumps({name: "the item's", "other": 1}).encode()
+    held = as_typesense(encode(op(body, "1")))
+    assert held["id"] == "1"
+    assert decode(held) == {name: "the item's", "other": 1}
+
+
 @pytest.mark.parametrize(
     ("body", "loses"),
     [
