@@ -124,9 +124,11 @@ class Resync:
             for one in written:
                 again = now[one.key.source]
                 if again == one.found:
-                    yield one
+                    yield replace(one, tried=one.tried or number > 0)
                 elif isinstance(again, Retry):
                     yield replace(one, verdict=again, tried=True)
+                elif isinstance(one.verdict, Retry):  # what was sent may land on a newer write
+                    yield replace(one, tried=True)
                 else:
                     waiting.append(one.key)
         for key in waiting:

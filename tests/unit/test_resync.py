@@ -9,7 +9,15 @@ import pytest
 
 from sync.deadletters.letters import DeadLetter
 from sync.deadline import Deadline
-from sync.errors import InvalidImage, Misconfigured, NotTried, Refused, Retry, Unavailable
+from sync.errors import (
+    InvalidImage,
+    Misconfigured,
+    NotTried,
+    Refused,
+    Retry,
+    Unanswered,
+    Unavailable,
+)
 from sync.fanout import Fanout
 from sync.fields import Text
 from sync.items import Found, Items
@@ -146,6 +154,50 @@ def test_a_refusal_of_one_sink_leaves_no_other_unverified() -> None:
     assert world.held(world.plain) == "two"
 
 
+def test_what_was_sent_unanswered_is_not_followed_by_a_newer_write() -> None:
+    """It may land on top of that: the key is left for later, though its item has changed."""
+    world = World(Answering(Unanswered("no answer")))
+    world.table.put(1, "one")
+    names = iter(["two"])
+
+    def change() -> None:
+        for name in names:
+            world.table.put(1, name)
+            break
+
+    world.table.after_read = change
+    (settled,) = world.resync.run([key(1)], world.deadline)
+    assert (type(settled.verdict), settled.tried) == (Unanswered, True)
+    assert world.memory.documents == {}
+    assert world.held(world.plain) == "one"
+
+
+@pytest.mark.parametrize("only", [None, "memory"])
+@pytest.mark.parametrize("stage", ["not sent", "unanswered", "verifying", "changing", "again"])
+def test_a_key_says_whether_anything_was_sent_for_it(stage: str, only: str | None) -> None:
+    """Whoever does not come again by himself has to know: then somebody must."""
+    answers: dict[str, list[Any]] = {
+        "not sent": [NotTried("open")] * 2,
+        "unanswered": [Unanswered("no answer")],
+        "again": [Done.WRITTEN, NotTried("open")],
+    }
+    world = World(Answering(*answers.get(stage, [])))
+    world.table.put(1, "one")
+    reads = iter(range(99))
+
+    def change() -> None:
+        n = next(reads)
+        if stage == "changing" or (stage == "again" and n == 0):
+            world.table.put(1, f"name {n}")
+        elif stage == "verifying":
+            world.table.items["1"] = Unavailable("503")
+
+    world.table.after_read = change
+    (settled,) = world.resync.run([key(1)], world.deadline, only=only)
+    assert isinstance(settled.verdict, Retry)
+    assert settled.tried == (stage != "not sent")
+
+
 def test_an_item_that_changes_all_the_time_is_left_for_later() -> None:
     """Bounded work: its own stream records are on their way."""
     world = World()
@@ -177,7 +229,7 @@ def test_a_resync_that_may_land_yet_is_waited_for_by_the_next() -> None:
     """Which may run by a clock that is behind, and would be overwritten by it."""
     world = World(Answering(Unavailable("timeout")))
     world.table.put(1, "one")
-    (settled,) = world.resync.run([key(1)], world.deadline, only="memory")
+    (settled,) = world.resync.run([key(1)], world.deadline)
     assert settled.key == key(1, after=world.clock.time_ns())
     world.clock.now += 20  # its breaker lets a try through
     assert world.run(settled.key, only="memory") == [Done.WRITTEN]
@@ -361,7 +413,7 @@ def test_settled_names_the_op_that_failed() -> None:
     """For the dead letter."""
     world = World(Answering(Refused("no")))
     world.table.put(1, "one")
-    (settled,) = world.resync.run([key(1)], world.deadline, only="memory")
+    (settled,) = world.resync.run([key(1)], world.deadline)
     assert isinstance(settled, Settled)
     assert settled.op is not None
     assert (settled.op.id, settled.sink) == ("THING|1", Memory)
