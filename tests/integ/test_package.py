@@ -58,7 +58,10 @@ def arm64(tmp_path_factory: pytest.TempPathFactory) -> Package:
     return package.build("arm64", out=tmp_path_factory.mktemp("arm64"))
 
 
-@pytest.fixture(params=package.TARGETS)
+ARM64 = pytest.param("arm64", marks=[pytest.mark.soak, alone("it is the same code")])
+
+
+@pytest.fixture(params=["host", ARM64])
 def built(request: pytest.FixtureRequest) -> Package:
     found: Package = request.getfixturevalue(request.param)
     return found
@@ -95,7 +98,7 @@ def use_all(folder: Path) -> str:
 
 @pytest.mark.parametrize(
     "name",
-    ["host", pytest.param("arm64", marks=[pytest.mark.soak, alone("it is the same code")])],
+    ["host", ARM64],
 )
 def test_the_same_sources_give_the_same_bytes(
     name: str, elsewhere: Path, request: pytest.FixtureRequest
@@ -162,6 +165,8 @@ def test_the_sizes_are_far_below_the_limits_of_lambda(built: Package) -> None:
     assert built.unzipped < 30 * MB
 
 
+@pytest.mark.soak
+@alone("it is the same code")
 def test_the_arm64_zip_is_for_linux_arm64(arm64: Package) -> None:
     """No compiled module of this machine gets to Lambda."""
     with zipfile.ZipFile(arm64.path) as archive:

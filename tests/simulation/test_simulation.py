@@ -7,8 +7,8 @@ import pytest
 from tests.lengths import SOAKING, cases
 from tests.simulation.cli import progress, run_many, table, tell
 
-FIXED = cases(250, 3000)
-FRESH = cases(250, 3000)
+FIXED = cases(200, 3000)
+FRESH = cases(200, 3000)
 
 
 @pytest.mark.soak
