@@ -14,8 +14,9 @@ from sync.ops import Done, Op, Outcome
 from sync.sinks.memory import Memory
 from tests.account import Account
 from tests.records import CORE, PRODUCTS, core_keys
+from tests.resyncing import Thing, World, key
 from tests.unit.test_commands import SOUND, one_letter
-from tests.unit.test_resync import Thing, Work, World, key
+from tests.unit.test_resync_worker import Work
 
 BUG = {"name": {"S": "a bug's"}}
 

@@ -1,13 +1,10 @@
-"""Bringing sinks in line with the table, key by key, and the worker of the queue."""
+"""Bringing sinks in line with the table, key by key."""
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from sync.deadletters.letters import DeadLetter
 from sync.deadline import Deadline
 from sync.errors import (
     InvalidImage,
@@ -18,88 +15,14 @@ from sync.errors import (
     Unanswered,
     Unavailable,
 )
-from sync.fanout import Fanout
-from sync.fields import Text
-from sync.items import Found, Items
-from sync.model import Model, Route
-from sync.ops import Done, Op, Outcome, Source
-from sync.recovery.parking import LIFETIME_S, Message, Parked, Parking
-from sync.recovery.resync import ROUNDS, Resync, Settled, Unmatched
-from sync.recovery.worker import ResyncWorker
-from sync.registry import Registry
-from sync.sinks.base import Sink
+from sync.items import Found
+from sync.ops import Done, Source
+from sync.recovery.parking import Parked
+from sync.recovery.resync import ROUNDS, Settled, Unmatched
 from sync.sinks.memory import Memory
 from sync.versions import stream_version
-from tests.clocks import ManualClock, a_brake
 from tests.records import CORE, core_keys
-
-
-class Plain(Memory):
-    """A sink without versions."""
-
-    name: ClassVar[str] = "plain"
-
-
-class Thing(Model):
-    name: Text
-
-
-Thing.route = Route(CORE, {"PK": "THING", "SK": ".+"}, {Memory: "things", Plain: "things"})
-
-
-class Table(Items):
-    """A table in memory; *after_read* may write to it, as an application would."""
-
-    def __init__(self) -> None:
-        self.items: dict[str, Any] = {}
-        self.after_read: Callable[[], None] = lambda: None
-
-    def put(self, n: int, name: str | None) -> None:
-        self.items[str(n)] = (
-            None if name is None else {**core_keys("THING", str(n)), "name": {"S": name}}
-        )
-
-    def read(self, sources: Sequence[Source], deadline: Deadline) -> dict[Source, Found]:
-        found = {source: self.items.get(source.keys["SK"]["S"]) for source in sources}
-        self.after_read()
-        return found
-
-
-class Answering(Memory):
-    """Answers as told instead of writing, as long as there is an answer left."""
-
-    def __init__(self, *answers: Done | Refused | Retry) -> None:
-        super().__init__()
-        self.answers = list(answers)
-
-    def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
-        if self.answers:
-            answer = self.answers.pop(0)
-            return [Outcome(op, answer) for op in ops]
-        return list(super().write(ops, deadline))
-
-
-class World:
-    def __init__(self, memory: Memory | None = None) -> None:
-        self.clock = ManualClock()
-        self.table = Table()
-        self.memory = memory or Memory()
-        self.plain = Plain(versioned=False)
-        sinks: dict[type[Sink], Sink] = {Memory: self.memory, Plain: self.plain}
-        fanout = Fanout(sinks, self.clock)
-        self.resync = Resync(Registry([Thing], "test"), fanout, self.table, self.clock)
-        self.deadline = Deadline(30, clock=self.clock.monotonic, sleep=self.clock.sleep)
-
-    def run(self, *keys: Parked, only: str | None = None) -> list[Any]:
-        return [s.verdict for s in self.resync.run(keys, self.deadline, only=only)]
-
-    def held(self, sink: Memory, n: int = 1) -> Any:
-        body = sink.documents.get(("things", f"THING|{n}"))
-        return None if body is None else json.loads(body)["name"]
-
-
-def key(n: int = 1, *, after: int = 0) -> Parked:
-    return Parked(Source(CORE, core_keys("THING", str(n))), after)
+from tests.resyncing import Answering, World, key
 
 
 def test_every_sink_is_brought_in_line() -> None:
@@ -125,14 +48,7 @@ def test_an_item_that_changes_meanwhile_is_written_again() -> None:
     """Verifying is what makes a sink without versions safe."""
     world = World()
     world.table.put(1, "one")
-    writes = iter(["two"])
-
-    def change() -> None:
-        for name in writes:
-            world.table.put(1, name)
-            break
-
-    world.table.after_read = change
+    world.become("two")
     assert world.run(key(1)) == [Done.WRITTEN]
     assert world.held(world.memory) == world.held(world.plain) == "two"
 
@@ -141,14 +57,7 @@ def test_a_refusal_of_one_sink_leaves_no_other_unverified() -> None:
     """The other has to hold what the item became meanwhile."""
     world = World(Answering(Refused("no"), Refused("no")))
     world.table.put(1, "one")
-    names = iter(["two"])
-
-    def change() -> None:
-        for name in names:
-            world.table.put(1, name)
-            break
-
-    world.table.after_read = change
+    world.become("two")
     (verdict,) = world.run(key(1))
     assert isinstance(verdict, Refused)
     assert world.held(world.plain) == "two"
@@ -158,14 +67,7 @@ def test_what_was_sent_unanswered_is_not_followed_by_a_newer_write() -> None:
     """It may land on top of that: the key is left for later, though its item has changed."""
     world = World(Answering(Unanswered("no answer")))
     world.table.put(1, "one")
-    names = iter(["two"])
-
-    def change() -> None:
-        for name in names:
-            world.table.put(1, name)
-            break
-
-    world.table.after_read = change
+    world.become("two")
     (settled,) = world.resync.run([key(1)], world.deadline)
     assert (type(settled.verdict), settled.tried) == (Unanswered, True)
     assert world.memory.documents == {}
@@ -291,124 +193,6 @@ def test_an_item_that_cannot_be_read_is_not_taken_for_absent() -> None:
     assert world.held(world.memory) == "one"
 
 
-class Queue(Parking):
-    def __init__(self, clock: ManualClock) -> None:
-        super().__init__("queue", lambda _: None, clock, delay_s=40)
-        self.sent: list[Message] = []
-        self.broken = False
-
-    def _send(self, like: Message, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
-        if self.broken:
-            yield from ((key, Unavailable("down")) for key in keys)
-        elif keys:
-            self.sent.append(replace(like, keys=tuple(keys)))
-
-
-class Letters:
-    def __init__(self) -> None:
-        self.kept: list[DeadLetter] = []
-        self.broken = False
-
-    def publish(self, letters: Iterable[DeadLetter]) -> Iterator[tuple[DeadLetter, Retry]]:
-        for letter in letters:
-            if self.broken:
-                yield letter, Unavailable("down")
-            else:
-                self.kept.append(letter)
-
-
-class Work(World):
-    def __init__(self, memory: Memory | None = None) -> None:
-        super().__init__(memory)
-        self.queue = Queue(self.clock)
-        self.letters = Letters()
-        letters: Any = self.letters
-        self.worker = ResyncWorker(self.resync, self.queue, letters, a_brake())
-
-    def receive(self, *keys: Parked, since: float | None = None, tries: int = 0) -> list[str]:
-        message = Message("memory", keys, tries, since or self.clock.now)
-        return self.bodies(message.body())
-
-    def bodies(self, *bodies: str) -> list[str]:
-        records: list[Mapping[str, Any]] = [
-            {"messageId": f"m{n}", "body": body} for n, body in enumerate(bodies)
-        ]
-        answer = self.worker.run(records, self.deadline)
-        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
-
-
-def test_a_message_whose_keys_are_in_line_is_done() -> None:
-    """Nothing is parked, nothing quarantined."""
-    work = Work()
-    work.table.put(1, "one")
-    assert work.receive(key(1)) == []
-    assert work.held(work.memory) == "one"
-    assert (work.queue.sent, work.letters.kept) == ([], [])
-
-
-def test_what_is_left_of_a_message_is_parked_again() -> None:
-    """One try more, and above what was tried now."""
-    work = Work(Answering(Unavailable("503")))
-    assert work.receive(key(1, after=5), tries=2) == []
-    (sent,) = work.queue.sent
-    left = replace(key(1, after=work.clock.time_ns()), since=work.clock.now)
-    assert (sent.keys, sent.tries) == ((left,), 3)
-
-
-def test_an_op_carries_the_age_of_its_key() -> None:
-    """For sinks that hand it on; those of replays and commands have none."""
-    seen: list[float | None] = []
-
-    class Seeing(Memory):
-        def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
-            seen.extend(op.since for op in ops)
-            return super().write(ops, deadline)
-
-    work = Work(Seeing())
-    work.receive(key(1), since=work.clock.now - 7)
-    work.run(key(2))
-    assert seen == [work.clock.now - 7, None]
-
-
-def test_a_message_that_cannot_be_parked_again_comes_again() -> None:
-    """SQS keeps it."""
-    work = Work(Answering(Unavailable("503")))
-    work.queue.broken = True
-    assert work.receive(key(1)) == ["m0"]
-
-
-def test_after_two_weeks_a_key_becomes_a_dead_letter() -> None:
-    """SQS would drop it without a word."""
-    work = Work(Answering(Unavailable("503")))
-    work.table.put(1, "one")
-    assert work.receive(key(1), since=work.clock.now - LIFETIME_S - 1) == []
-    (letter,) = work.letters.kept
-    assert "parked for 14 days, and still: 503" in str(letter.error)
-    assert "item" not in letter.raw  # so that a replay is tried although it has not changed
-    assert work.queue.sent == []
-
-
-def test_a_refused_key_becomes_a_dead_letter_with_its_item() -> None:
-    """And where its letter can't be published, the message comes again."""
-    work = Work(Answering(Refused("no"), Refused("no")))
-    work.table.put(1, "one")
-    assert work.receive(key(1)) == []
-    (letter,) = work.letters.kept
-    assert (letter.sink, letter.document_id) == ("memory", "THING|1")
-    work.letters.broken = True
-    assert work.receive(key(1)) == ["m0"]
-
-
-@pytest.mark.parametrize("body", ["", "{}", '{"schema": 99}'])
-def test_an_unreadable_message_comes_again_and_spoils_no_other(body: str) -> None:
-    """In the end it goes to the dead letters, whole."""
-    work = Work()
-    work.table.put(1, "one")
-    good = Message("memory", (key(1),), 0, work.clock.now).body()
-    assert work.bodies(body, good) == ["m0"]
-    assert work.held(work.memory) == "one"
-
-
 def test_settled_names_the_op_that_failed() -> None:
     """For the dead letter."""
     world = World(Answering(Refused("no")))
@@ -417,41 +201,6 @@ def test_settled_names_the_op_that_failed() -> None:
     assert isinstance(settled, Settled)
     assert settled.op is not None
     assert (settled.op.id, settled.sink) == ("THING|1", Memory)
-
-
-def test_copies_that_meet_become_one() -> None:
-    """A long outage parks an item with each of its changes; they are not tried for ever apart."""
-    work = Work(Answering(Unavailable("503")))
-    now = work.clock.now
-    bodies = [Message("memory", (key(1, after=n), key(n)), 0, now).body() for n in range(2, 6)] + [
-        Message("plain", (key(1),), 0, now).body()
-    ]
-    assert work.bodies(*bodies) == []
-    (sent,) = work.queue.sent
-    assert sent.sink == "memory"
-    assert [k.source for k in sent.keys].count(key(1).source) == 1
-    assert len(sent.keys) == 5
-
-
-def test_a_message_comes_again_with_those_that_name_its_key() -> None:
-    """And with no others, where what is left can't be parked."""
-    work = Work(Answering(Unavailable("503")))
-    work.queue.broken = True
-    work.table.put(9, "nine")
-    now = work.clock.now
-    first, second = (Message("memory", (key(1), key(n)), 0, now).body() for n in (2, 3))
-    other = Message("plain", (key(9),), 0, now).body()
-    assert work.bodies(first, other, second) == ["m0", "m2"]
-
-
-def test_large_messages_stay_apart() -> None:
-    """What a worker does well within its time."""
-    work = Work(Answering(*[Unavailable("503")] * 20))
-    keys = [key(n) for n in range(1200)]
-    now = work.clock.now
-    bodies = [Message("memory", tuple(keys[at : at + 600]), 0, now).body() for at in (0, 600)]
-    assert work.bodies(*bodies) == []
-    assert [len(m.keys) for m in work.queue.sent] == [600, 600]
 
 
 def test_few_items_are_in_memory_at_once() -> None:

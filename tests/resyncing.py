@@ -1,0 +1,101 @@
+"""A table and two sinks in memory, and what brings one in line with the other."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
+
+from sync.deadline import Deadline
+from sync.errors import (
+    Refused,
+    Retry,
+)
+from sync.fanout import Fanout
+from sync.fields import Text
+from sync.items import Found, Items
+from sync.model import Model, Route
+from sync.ops import Done, Op, Outcome, Source
+from sync.recovery.parking import Parked
+from sync.recovery.resync import Resync
+from sync.registry import Registry
+from sync.sinks.base import Sink
+from sync.sinks.memory import Memory
+from tests.clocks import ManualClock
+from tests.records import CORE, core_keys
+
+
+class Plain(Memory):
+    """A sink without versions."""
+
+    name: ClassVar[str] = "plain"
+
+
+class Thing(Model):
+    name: Text
+
+
+Thing.route = Route(CORE, {"PK": "THING", "SK": ".+"}, {Memory: "things", Plain: "things"})
+
+
+class Table(Items):
+    """A table in memory; *after_read* may write to it, as an application would."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, Any] = {}
+        self.after_read: Callable[[], None] = lambda: None
+
+    def put(self, n: int, name: str | None) -> None:
+        self.items[str(n)] = (
+            None if name is None else {**core_keys("THING", str(n)), "name": {"S": name}}
+        )
+
+    def read(self, sources: Sequence[Source], deadline: Deadline) -> dict[Source, Found]:
+        found = {source: self.items.get(source.keys["SK"]["S"]) for source in sources}
+        self.after_read()
+        return found
+
+
+class Answering(Memory):
+    """Answers as told instead of writing, as long as there is an answer left."""
+
+    def __init__(self, *answers: Done | Refused | Retry) -> None:
+        super().__init__()
+        self.answers = list(answers)
+
+    def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
+        if self.answers:
+            answer = self.answers.pop(0)
+            return [Outcome(op, answer) for op in ops]
+        return list(super().write(ops, deadline))
+
+
+class World:
+    def __init__(self, memory: Memory | None = None) -> None:
+        self.clock = ManualClock()
+        self.table = Table()
+        self.memory = memory or Memory()
+        self.plain = Plain(versioned=False)
+        sinks: dict[type[Sink], Sink] = {Memory: self.memory, Plain: self.plain}
+        fanout = Fanout(sinks, self.clock)
+        self.resync = Resync(Registry([Thing], "test"), fanout, self.table, self.clock)
+        self.deadline = Deadline(30, clock=self.clock.monotonic, sleep=self.clock.sleep)
+
+    def run(self, *keys: Parked, only: str | None = None) -> list[Any]:
+        return [s.verdict for s in self.resync.run(keys, self.deadline, only=only)]
+
+    def become(self, name: str) -> None:
+        """Item 1 is *name* from its next reading on."""
+        names = iter([name])
+
+        def change() -> None:
+            for each in names:
+                self.table.put(1, each)
+
+        self.table.after_read = change
+
+    def held(self, sink: Memory, n: int = 1) -> Any:
+        body = sink.documents.get(("things", f"THING|{n}"))
+        return None if body is None else json.loads(body)["name"]
+
+
+def key(n: int = 1, *, after: int = 0) -> Parked:
+    return Parked(Source(CORE, core_keys("THING", str(n))), after)
