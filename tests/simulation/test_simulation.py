@@ -26,7 +26,7 @@ def test_every_sink_equals_the_table_whatever_fails(capsys: pytest.CaptureFixtur
         total = run_many(seeds, 2, progress())
         print(f"{table(total.fired)}\n{total}")
     assert [tell(report) for report in total.failures] == []
-    assert total.fewest_writes >= 50
+    assert total.fewest_writes >= 40
     assert total.fewest_keys >= 5
     if SOAKING:
         often = {fault: n for fault, n in total.fired.items() if fault[0] not in SELDOM}
