@@ -19,7 +19,7 @@ from sync.deadline import Deadline
 from sync.errors import RecordError, Refused, RegistryError, Retry
 from sync.fanout import Fanout
 from sync.log import logger
-from sync.ops import Op, Source
+from sync.ops import Done, Op, Source
 from sync.recovery.parking import Parked, Parking
 from sync.recovery.resync import Resync
 from sync.recovery.worker import expired, letter
@@ -89,17 +89,16 @@ class TypesenseWorker:
         ops = [action.op() for action, _ in actions]
         for _, (op, result) in self._fanout.write({Typesense: ops}, deadline):
             n = messages[op.target, op.id]
-            if isinstance(result, Refused):
-                parked = Parked(op.source, op.version, op.since)
-                batch.letters.append((_letter(op, result), n, parked))
-            elif isinstance(result, Retry):
-                parked = Parked(op.source, op.version, op.since)
-                if self._expired(op.since):
-                    batch.letters.append((_letter(op, expired(result)), n, parked))
-                else:
-                    batch.waiting.append((parked, n, result))
-            else:
+            if isinstance(result, Done):
                 batch.counts[result.value] += 1
+                continue
+            parked = Parked(op.source, op.version, op.since)
+            if isinstance(result, Refused):
+                batch.letters.append((_letter(op, result), n, parked))
+            elif self._expired(op.since):
+                batch.letters.append((_letter(op, expired(result)), n, parked))
+            else:
+                batch.waiting.append((parked, n, result))
 
     def _read_and_write(
         self, actions: Sequence[tuple[Action, int]], batch: Batch, deadline: Deadline
