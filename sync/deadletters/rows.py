@@ -28,6 +28,7 @@ from sync.ops import Op, keys_in
 from sync.recovery.parking import Message
 
 _LONGEST_ERROR, _LONGEST_TRACE = 2_000, 8_000  # characters
+_LONGEST_ID = 200  # characters; ours have 32, and DynamoDB takes 2,048 bytes
 
 
 def quarantined(letter: Mapping[str, Any]) -> Row:
@@ -41,7 +42,7 @@ def quarantined(letter: Mapping[str, Any]) -> Row:
     version = int(letter.get("version", 0))
     return _of_key(
         Row(
-            id=_text(letter["id"]) or digest("quarantined", compact(letter)),
+            id=_letter_id(letter),
             kind="quarantined",
             first_at=iso(at_s),
             last_at=iso(at_s),
@@ -212,6 +213,14 @@ def unknown(body: str, why: Exception | None, now_s: float, *, sink: str | None 
         error=str(why or "no message that this queue is for")[:_LONGEST_ERROR],
         body=body,
     )
+
+
+def _letter_id(letter: Mapping[str, Any]) -> str:
+    """The id that *letter* gives itself; a digest of it all where that can't be a key of a row."""
+    id_ = _text(letter["id"])
+    if id_ and id_.isascii() and len(id_) <= _LONGEST_ID:
+        return id_
+    return digest("quarantined", compact(letter))
 
 
 def _of_key(row: Row) -> Row:

@@ -105,6 +105,23 @@ def test_a_late_letter_does_not_open_its_discarded_row(late: int, account: Accou
     assert account.rows() == []
 
 
+@pytest.mark.parametrize(
+    "bad",
+    ["\ud800", "é" * 2_000, "", None, 5],
+    ids=["surrogate", "long", "empty", "null", "number"],
+)
+@pytest.mark.parametrize("table", [PRODUCTS, None])
+def test_a_letter_whose_id_no_row_can_have_is_kept_and_delays_no_other(
+    bad: Any, table: str | None, account: Account
+) -> None:
+    """DynamoDB would refuse to look it up, and the others of its batch with it."""
+    odd = {**letter(poison("odd")), "id": bad, "table": table}
+    for _ in range(2):
+        assert account.consume(letter(poison("p")), odd, letter(poison("q"))) == DONE
+    seen = {row["keys"]["productId"]["S"]: row["seen"] for row in account.rows()}
+    assert seen == {"p": 1, "odd": 1, "q": 1}
+
+
 def test_a_body_that_is_in_s3_already_stays_there(account: Account) -> None:
     """The row points to it, and show fetches it."""
     record, key = poison(), "letters/row/one.json"
