@@ -4,9 +4,9 @@ import os
 from functools import cache
 from typing import Any
 
-from sync.aws import client
-from sync.clock import SystemClock
-from sync.deadline import LambdaContext
+from sync.aws.clients import client
+from sync.runtime.clock import SystemClock
+from sync.runtime.deadline import LambdaContext
 from sync.service import Service
 
 

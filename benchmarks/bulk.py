@@ -15,9 +15,10 @@ import opensearchpy
 from opensearchpy import helpers
 
 from local.opensearch import OpenSearchServer
-from sync.deadline import Deadline
-from sync.ops import Done, Op, Source
+from sync.aws.keys import Source
+from sync.runtime.deadline import Deadline
 from sync.sinks.opensearch import OpenSearch
+from sync.writing.op import Done, Op
 
 OPS = 100
 ROUNDS = 40

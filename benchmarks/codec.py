@@ -14,7 +14,7 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from benchmarks.ratio import compare, table
-from sync.attributes import decode, to_json
+from sync.aws.attributes import decode, to_json
 
 Image = dict[str, dict[str, Any]]
 

@@ -16,7 +16,7 @@ from time import perf_counter
 from typing import Any, Final
 
 from benchmarks.ratio import compare
-from sync.clock import SystemClock
+from sync.runtime.clock import SystemClock
 from sync.service import Service
 from sync.sinks.counters import Counters
 from sync.sinks.default_image import DefaultImage

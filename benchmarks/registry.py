@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from benchmarks.ratio import compare, table
-from sync.model import Model, Route
-from sync.registry import Registry
+from sync.model.model import Model, Route
+from sync.model.registry import Registry
 from sync.sinks.memory import Memory
 
 RECORDS: Final = 1_000  # in each call, so that every model has its turn

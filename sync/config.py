@@ -1,14 +1,12 @@
 """Settings, read from environment variables and checked once, before any work is taken on."""
 
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from sync.errors import ConfigError
+from sync.runtime.environment import TABLE, matching, one_of, seconds
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-TABLE = r"[A-Za-z0-9_.-]{3,255}"  # DynamoDB's names (developer guide, naming rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +18,7 @@ class Config:
     dead_letter_topic_arn: str
     payload_bucket: str
     resync_queue_url: str
-    park_delay_s: float | None  # until a parked key is tried again; None: see sync/waits.py
+    park_delay_s: float | None  # until a parked key is tried again; None: see sync/runtime/waits.py
     strict_sinks: frozenset[str]  # whose failures are reported to Lambda, not parked
     dead_letter_queue_url: str
     dead_letter_table: str
@@ -62,46 +60,3 @@ class Config:
             if env.get("ITERATOR_AGE_ALARM_MS")
             else 900_000,
         )
-
-
-def required(env: Mapping[str, str], name: str) -> str:
-    """The value of *name*. Raises ConfigError where it is missing or empty."""
-    value = env.get(name, "").strip()
-    if not value:
-        raise ConfigError(f"{name} is not set")
-    return value
-
-
-def matching(env: Mapping[str, str], name: str, pattern: str, what: str) -> str:
-    """The value of *name*, which must match *pattern* in full; *what* says so to people."""
-    value = required(env, name)
-    if not re.fullmatch(pattern, value):
-        raise ConfigError(f"{name} must be {what}, not {value[:80]!r}")
-    return value
-
-
-def seconds(
-    env: Mapping[str, str], name: str, *, most: float, default: float | None = None
-) -> float:
-    """The value of *name*, a number of seconds over 0 and at most *most*; without a *default* it
-    has to be set."""
-    text = env.get(name, "").strip()
-    if not text and default is not None:
-        return default
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0.0 < value <= most:
-        raise ConfigError(f"{name} must be a number over 0 and at most {most:g}, not {text[:80]!r}")
-    return value
-
-
-def one_of(
-    env: Mapping[str, str], name: str, choices: Collection[str], *, default: str = ""
-) -> str:
-    """The value of *name*, one of *choices*; without a *default* it has to be set."""
-    value = env.get(name, "").strip() or default or required(env, name)
-    if value not in choices:
-        raise ConfigError(f"{name} must be one of {', '.join(choices)}, not {value[:80]!r}")
-    return value

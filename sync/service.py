@@ -4,31 +4,31 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sync import log, waits
-from sync.aws import Clients, queue_name
-from sync.clock import Clock
+from sync.aws.clients import Clients, queue_name
 from sync.config import Config
-from sync.deadline import Deadline, LambdaContext
 from sync.errors import ConfigError, RecordError
-from sync.fanout import AtOnce, Fanout, in_threads
-from sync.metrics import Emit, Metrics, to_stdout
-from sync.sinks.base import Queued, Sink, Worker, has_queue
+from sync.runtime import log, waits
+from sync.runtime.clock import Clock
+from sync.runtime.deadline import Deadline, LambdaContext
+from sync.writing.fanout import AtOnce, Fanout, in_threads
+from sync.writing.metrics import Emit, Metrics, to_stdout
+from sync.writing.sink import Queued, Sink, Worker, has_queue
 
 if TYPE_CHECKING:
     from sync.deadletters.bodies import Bodies
     from sync.deadletters.brake import Brake
     from sync.deadletters.consumer import DeadLetterConsumer
-    from sync.deadletters.journal import TableJournal
     from sync.deadletters.letters import DeadLetters
-    from sync.deadletters.replay import Replay
     from sync.deadletters.table import DeadLetterTable
-    from sync.dispatch import Dispatcher
+    from sync.model.registry import Registry
     from sync.recovery.by_hand import ByHand
+    from sync.recovery.journal import TableJournal
     from sync.recovery.parking import Parking
+    from sync.recovery.replay import Replay
     from sync.recovery.resync import Resync
     from sync.recovery.worker import ResyncWorker
-    from sync.registry import Registry
-    from sync.state import StateTable
+    from sync.stream.dispatch import Dispatcher
+    from sync.writing.health import StateTable
 
 RESERVE_S = 10.0  # of an invocation: for parking, dead letters and the answer
 
@@ -95,7 +95,7 @@ class Service:
     @cached_property
     def registry(self) -> "Registry":
         from sync import models
-        from sync.registry import Registry
+        from sync.model.registry import Registry
 
         return Registry(models.load(), self.config.stage)
 
@@ -130,7 +130,7 @@ class Service:
 
     @cached_property
     def state(self) -> "StateTable | None":
-        from sync.state import StateTable
+        from sync.writing.health import StateTable
 
         name = self.config.state_table
         return StateTable(name, self.clients, self.clock) if name else None
@@ -162,7 +162,7 @@ class Service:
 
     @cached_property
     def dispatcher(self) -> "Dispatcher":
-        from sync.dispatch import Dispatcher
+        from sync.stream.dispatch import Dispatcher
 
         return Dispatcher(
             self.registry,
@@ -175,7 +175,7 @@ class Service:
 
     @cached_property
     def resync(self) -> "Resync":
-        from sync.items import Items
+        from sync.aws.items import Items
         from sync.recovery.resync import Resync
 
         return Resync(self.registry, self.fanout, Items(self.clients), self.clock, self.brake)
@@ -189,7 +189,7 @@ class Service:
     @cached_property
     def queue_workers(self) -> Mapping[str, Worker]:
         """The worker of each sink that has a queue, by the queue's name."""
-        from sync.items import Items
+        from sync.aws.items import Items
         from sync.recovery.resync import Resync
 
         workers = {}
@@ -237,7 +237,7 @@ class Service:
 
     @cached_property
     def journal(self) -> "TableJournal":
-        from sync.deadletters.journal import TableJournal
+        from sync.recovery.journal import TableJournal
 
         return TableJournal(self.dead_letter_table, self.clock)
 
@@ -249,8 +249,8 @@ class Service:
 
     @cached_property
     def replay(self) -> "Replay":
-        from sync.deadletters.replay import Replay
-        from sync.items import Items
+        from sync.aws.items import Items
+        from sync.recovery.replay import Replay
 
         queued = [sink.name for sink in self.queued]
         return Replay(

@@ -9,15 +9,15 @@ from typing import Any, Final
 import boto3
 from moto.sqs.models import sqs_backends
 
-from sync.deadline import LambdaContext
 from sync.recovery.parking import Message as ParkedMessage
+from sync.runtime.deadline import LambdaContext
 from sync.service import Service
-from sync.sinks.base import Sink
 from sync.sinks.counters import Counters
 from sync.sinks.default_image import DefaultImage
 from sync.sinks.memory import Memory
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.typesense import Typesense
+from sync.writing.sink import Sink
 from tests import settings
 from tests.asked import Asked, invoked_by
 from tests.clocks import ManualClock

@@ -1,7 +1,7 @@
 """A clock that moves only when it is told to, or slept on; and what counts by it."""
 
 from sync.deadletters.brake import Brake
-from sync.metrics import Metrics
+from sync.writing.metrics import Metrics
 
 
 class ManualClock:

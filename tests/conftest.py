@@ -10,7 +10,7 @@ from xdist.scheduler import LoadScopeScheduling
 from local.dynamodb_local import DynamoDbLocal
 from local.opensearch import OpenSearchServer
 from local.typesense_server import NotHere, TypesenseServer
-from sync.log import logger
+from sync.runtime.log import logger
 
 # How fast a busy machine is says nothing about the code.
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])

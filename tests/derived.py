@@ -12,13 +12,14 @@ import boto3
 from botocore.exceptions import ReadTimeoutError
 from moto import mock_aws
 
-from sync.deadline import Deadline
-from sync.fanout import Write, Written
-from sync.ids import document_id
-from sync.ops import Op, Outcome, Source
-from sync.sinks.base import Sink
+from sync.aws.keys import Source
+from sync.runtime.deadline import Deadline
 from sync.sinks.counters import Counted, Counters
 from sync.sinks.default_image import DefaultImage, Entity
+from sync.writing.fanout import Write, Written
+from sync.writing.ids import document_id
+from sync.writing.op import Op, Outcome
+from sync.writing.sink import Sink
 from tests.clocks import ManualClock
 from tests.records import CORE, core_keys
 
@@ -167,7 +168,7 @@ def in_process() -> Iterator[Tables]:
 
 
 def one_by_one(write: Write, sinks: Iterable[type[Sink]]) -> Iterator[Written]:
-    """Sinks written to in turn, for sync.fanout: moto's DynamoDB is not made for threads."""
+    """Sinks written to in turn, for the fanout: moto's DynamoDB is not made for threads."""
     return ((sink, write(sink)) for sink in sinks)
 
 

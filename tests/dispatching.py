@@ -4,20 +4,20 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Self
 
-from sync.change import Change
-from sync.clock import SystemClock
 from sync.deadletters.letters import DeadLetter, DeadLetters
-from sync.deadline import Deadline
-from sync.dispatch import Dispatcher
 from sync.errors import Refused, Retry, Unavailable
-from sync.fanout import Fanout
-from sync.fields import Number, Text
-from sync.model import Model, Route
-from sync.ops import Done, Op, Outcome
+from sync.model.change import Change
+from sync.model.fields import Number, Text
+from sync.model.model import Model, Route
+from sync.model.registry import Registry
 from sync.recovery.parking import Parked, Parking
-from sync.registry import Registry
-from sync.sinks.base import Sink
+from sync.runtime.clock import SystemClock
+from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
+from sync.stream.dispatch import Dispatcher
+from sync.writing.fanout import Fanout
+from sync.writing.op import Done, Op, Outcome
+from sync.writing.sink import Sink
 from tests.clocks import a_brake
 from tests.records import CORE, core_keys, stream_record
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
 
-from sync.responses import BatchResponse
+from sync.aws.responses import BatchResponse
 
 ARN: Final = "arn:aws:sqs:us-east-1:123456789012:typesense.fifo"
 URL: Final = "https://sqs.us-east-1.amazonaws.com/123456789012/typesense.fifo"

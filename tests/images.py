@@ -14,7 +14,7 @@ from typing import Any
 from boto3.dynamodb.types import Binary, TypeDeserializer
 from hypothesis import strategies as st
 
-from sync.attributes import decode, dumps, to_json
+from sync.aws.attributes import decode, dumps, to_json
 
 Image = dict[str, dict[str, Any]]
 

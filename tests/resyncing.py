@@ -4,21 +4,19 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
-from sync.deadline import Deadline
-from sync.errors import (
-    Refused,
-    Retry,
-)
-from sync.fanout import Fanout
-from sync.fields import Text
-from sync.items import Found, Items
-from sync.model import Model, Route
-from sync.ops import Done, Op, Outcome, Source
+from sync.aws.items import Found, Items
+from sync.aws.keys import Source
+from sync.errors import Refused, Retry
+from sync.model.fields import Text
+from sync.model.model import Model, Route
+from sync.model.registry import Registry
 from sync.recovery.parking import Parked
 from sync.recovery.resync import Resync
-from sync.registry import Registry
-from sync.sinks.base import Sink
+from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
+from sync.writing.fanout import Fanout
+from sync.writing.op import Done, Op, Outcome
+from sync.writing.sink import Sink
 from tests.clocks import ManualClock
 from tests.records import CORE, core_keys
 

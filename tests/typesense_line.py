@@ -4,19 +4,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
+from sync.aws.items import Found, Items
+from sync.aws.keys import Source
 from sync.deadletters.letters import DeadLetter, DeadLetters
-from sync.deadline import Deadline
 from sync.errors import Retry
-from sync.fanout import Fanout
-from sync.items import Found, Items
-from sync.model import Model
-from sync.ops import Op, Outcome, Source
+from sync.model.model import Model
+from sync.model.registry import Registry
 from sync.recovery.parking import Parked, Parking
 from sync.recovery.resync import Resync
-from sync.registry import Registry
-from sync.sinks.base import Sink
+from sync.runtime.deadline import Deadline
 from sync.sinks.typesense import Typesense
 from sync.sinks.typesense.worker import TypesenseWorker
+from sync.writing.fanout import Fanout
+from sync.writing.op import Op, Outcome
+from sync.writing.sink import Sink
 from tests.clocks import ManualClock, a_brake
 from tests.fifo import URL, Fifo
 

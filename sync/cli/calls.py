@@ -61,11 +61,11 @@ def deployed(stage: str, client: Any = None) -> Call:
 
 def here() -> Call:
     """In this process, which needs the functions' settings and rights; logs go to stderr."""
-    from sync.aws import client
-    from sync.clock import SystemClock
+    from sync.aws.clients import client
     from sync.commands import run
-    from sync.deadline import Deadline
-    from sync.log import JsonLines, logger
+    from sync.runtime.clock import SystemClock
+    from sync.runtime.deadline import Deadline
+    from sync.runtime.log import JsonLines, logger
     from sync.service import Service
 
     handler = logging.StreamHandler(sys.stderr)

@@ -4,9 +4,9 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from sync.aws.keys import Source
 from sync.cli.calls import Call, pages
 from sync.cli.screen import Screen
-from sync.ops import Source
 
 _PAGE: Final = 1_000  # rows of a call: the line moves with each
 

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from sync.aws.keys import Source
 from sync.cli.calls import Call, pages
 from sync.cli.keys import parse_key
 from sync.cli.screen import Screen
 from sync.commands.dead_letters import groups
-from sync.ops import Source
 
 FILTERS: Final = ("sink", "model", "error", "table", "kind")
 _LIST_PAGE, _REPLAY_PAGE = 2_000, 200  # small enough for the bar to move

@@ -3,8 +3,8 @@
 import json
 import re
 
+from sync.aws.keys import AttributeMap
 from sync.errors import ConfigError
-from sync.ops import AttributeMap
 
 
 def parse_key(text: str) -> AttributeMap:

@@ -4,10 +4,10 @@ from argparse import Namespace
 from collections import Counter
 from typing import Any, Final
 
+from sync.aws.keys import Source
 from sync.cli.calls import Call, pages
 from sync.cli.keys import parse_key
 from sync.cli.screen import Screen
-from sync.ops import Source
 
 _PAGE: Final = 1_000  # keys of a call: the bar moves with each
 TO_DO: Final = 3  # exit code: nothing is wrong, and something is left for people to do
@@ -135,7 +135,8 @@ def mappings_apply(options: Namespace, call: Call, screen: Screen) -> int:
 
 def mappings(options: Namespace, screen: Screen) -> int:
     """1 where `check` finds files out of date."""
-    from sync import mappings, models
+    from sync import models
+    from sync.model import mappings
 
     if options.action == "write":
         changed = mappings.write(models.load())

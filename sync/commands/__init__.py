@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sync.commands import dead_letters, erase, indexes, recount, recover, resync, status
 from sync.commands.arguments import Arguments
-from sync.deadline import Deadline
 from sync.errors import ConfigError
+from sync.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
     from sync.service import Service

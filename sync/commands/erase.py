@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 from sync.commands.arguments import Arguments
 from sync.commands.keys import checked, key_names
 from sync.deadletters.letters import row_id
-from sync.deadline import Deadline
 from sync.errors import ConfigError
+from sync.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
     from sync.service import Service

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from sync.commands.arguments import Arguments
-from sync.deadline import Deadline
+from sync.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
     from sync.service import Service
@@ -17,6 +17,6 @@ def apply(_given: Arguments, service: "Service", _deadline: Deadline) -> dict[st
     person can give what is missing, such as an API key; both say why ("error", "error_class").
     Raises ConfigError where a mapping is missing.
     """
-    from sync import mappings
+    from sync.model import mappings
 
     return {"targets": list(mappings.apply(service.registry.sinks, service.env))}

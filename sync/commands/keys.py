@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from sync.aws.keys import AttributeMap, canonical, keys_in
 from sync.errors import ConfigError, RecordError, RegistryError
-from sync.ops import AttributeMap, canonical, keys_in
 
 if TYPE_CHECKING:
     from sync.service import Service

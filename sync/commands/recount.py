@@ -4,8 +4,8 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from sync.commands.arguments import Arguments
-from sync.deadline import Deadline
 from sync.errors import ConfigError
+from sync.runtime.deadline import Deadline
 from sync.sinks.counters import Counters
 from sync.sinks.counters.recount import Family, LinkDrift, Recount, families
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sync.commands.arguments import Arguments
 from sync.deadletters.table import Filter
-from sync.deadline import Deadline
+from sync.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
     from sync.service import Service

@@ -5,17 +5,18 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from sync.aws import failures
+from sync.aws.clients import failures
+from sync.aws.items import text_only, wire
+from sync.aws.keys import AttributeMap, Source
 from sync.commands.arguments import Arguments
 from sync.commands.keys import checked, key_names
 from sync.deadletters.letters import DeadLetter
-from sync.deadline import Deadline
 from sync.errors import ConfigError, Retry
-from sync.items import text_only, wire
-from sync.ops import AttributeMap, Done, Source
 from sync.recovery.parking import Parked
 from sync.recovery.resync import Unmatched
 from sync.recovery.worker import letter
+from sync.runtime.deadline import Deadline
+from sync.writing.op import Done
 
 if TYPE_CHECKING:
     from sync.service import Service

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from sync.aws import failures, queue_name
+from sync.aws.clients import failures, queue_name
 from sync.commands.arguments import Arguments
 from sync.deadletters.table import Filter
-from sync.deadline import Deadline
 from sync.errors import Retry
-from sync.moments import iso
-from sync.state import noted_as
+from sync.runtime.deadline import Deadline
+from sync.runtime.moments import iso
+from sync.writing.health import noted_as
 
 if TYPE_CHECKING:
     from sync.service import Service

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sync.aws import Clients, failures
+from sync.aws.clients import Clients, failures
 from sync.deadletters.letters import folder
 from sync.errors import Misconfigured, RecordError
 

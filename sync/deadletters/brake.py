@@ -10,9 +10,9 @@ from typing import Final
 
 from sync.deadletters.letters import DeadLetter
 from sync.errors import Held, InvalidImage, ModelBug, Refused
-from sync.log import logger
-from sync.metrics import Metrics
-from sync.ops import Done, Outcome
+from sync.runtime.log import logger
+from sync.writing.metrics import Metrics
+from sync.writing.op import Done, Outcome
 
 WINDOW: Final = 200  # documents whose last answer is remembered
 LEAST: Final = 20  # refused ones among them; fewer are single documents' fault

@@ -7,19 +7,19 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
-from sync.clock import Clock
+from sync.aws.responses import BatchResponse, failures_of
 from sync.deadletters import rows
 from sync.deadletters.bodies import Bodies, Payload
 from sync.deadletters.letters import folder
 from sync.deadletters.row import Row
 from sync.deadletters.table import DeadLetterTable
-from sync.deadline import Deadline
 from sync.errors import NotTried, RecordError, RegistryError, Retry
-from sync.log import logger
-from sync.metrics import Metrics
-from sync.registry import Registry
-from sync.responses import BatchResponse, failures_of
-from sync.sinks.base import Queued
+from sync.model.registry import Registry
+from sync.runtime.clock import Clock
+from sync.runtime.deadline import Deadline
+from sync.runtime.log import logger
+from sync.writing.metrics import Metrics
+from sync.writing.sink import Queued
 
 INLINE_BYTES: Final = 200_000  # an item holds 400 KB; larger bodies go to S3
 _MALFORMED: Final = (

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sync.aws import Clients, failures
-from sync.batches import batches
-from sync.clock import Clock
+from sync.aws.batches import batches
+from sync.aws.clients import Clients, failures
+from sync.aws.keys import AttributeMap, identity
 from sync.deadletters.state import state_in
 from sync.deadletters.text import compact
 from sync.errors import Retry, Unavailable
-from sync.log import logger
-from sync.metrics import Metrics
-from sync.moments import iso
-from sync.ops import AttributeMap, identity
+from sync.runtime.clock import Clock
+from sync.runtime.log import logger
+from sync.runtime.moments import iso
+from sync.writing.metrics import Metrics
 
 SCHEMA: Final = 1  # messages outlive deploys; a reader looks here first
 INLINE_BYTES: Final = 200_000  # an SNS message holds 256 KB; the rest is room for the envelope

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
+from sync.aws.keys import AttributeMap
 from sync.deadletters.bodies import Payload
-from sync.ops import AttributeMap
 
 OPEN, REPLAYED, DISCARDED = STATUSES = ("open", "replayed", "discarded")
 RUNNING: Final = "running"  # not of a letter: keys that a command is writing, see journal.py

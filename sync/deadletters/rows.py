@@ -17,15 +17,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sync.change import table_of, version_of
+from sync.aws.keys import keys_in
 from sync.deadletters.bodies import Payload
 from sync.deadletters.letters import SCHEMA, digest, row_id
 from sync.deadletters.row import Row
 from sync.deadletters.text import compact
 from sync.errors import RecordError
-from sync.moments import epoch, iso
-from sync.ops import Op, keys_in
 from sync.recovery.parking import Message
+from sync.runtime.moments import epoch, iso
+from sync.stream.record import table_of, version_of
+from sync.writing.op import Op
 
 _LONGEST_ERROR, _LONGEST_TRACE = 2_000, 8_000  # characters
 _LONGEST_ID = 200  # characters; ours have 32, and DynamoDB takes 2,048 bytes

@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any, Final
 
-from sync.ops import AttributeMap
+from sync.aws.keys import AttributeMap
 
 GONE: Final = "gone"
 

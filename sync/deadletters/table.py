@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from sync.aws import Clients, failures
-from sync.clock import Clock
+from sync.aws.clients import Clients, failures
+from sync.aws.items import Items
+from sync.aws.keys import AttributeMap, Source
 from sync.deadletters.row import OPEN, Row, from_item, merged, to_item
 from sync.deadletters.state import state_of
-from sync.deadline import Deadline
 from sync.errors import ConfigError, Retry, Throttled
-from sync.items import Items
-from sync.moments import iso
-from sync.ops import AttributeMap, Source
+from sync.runtime.clock import Clock
+from sync.runtime.deadline import Deadline
+from sync.runtime.moments import iso
 
 KEPT_S: Final = 30 * 24 * 3600  # after a row is resolved
 INDEX: Final = "by-status"

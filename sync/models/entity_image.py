@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 from typing import Self
 
-from sync.change import Change, Planned
 from sync.errors import InvalidImage
-from sync.fields import Keyword, Text, Timestamp
-from sync.model import Model, route
+from sync.model import Change, Keyword, Model, Planned, Text, Timestamp, route
 from sync.sinks.default_image import ENTITY_TYPES, DefaultImage, Entity
 
 POINTERS = "default_images"

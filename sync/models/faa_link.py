@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator
 
-from sync.change import Change, Planned
-from sync.fields import Keyword
-from sync.model import Model, route
+from sync.model import Change, Keyword, Model, Planned, route
 from sync.sinks.counters import Counted, Counters
 
 MATCHER = "icao_entity_matcher"

@@ -4,8 +4,7 @@ Fields are those of MASTER.txt of its releasable aircraft database, in lower cas
 there, dates as YYYYMMDD.
 """
 
-from sync.fields import Keyword, Text
-from sync.model import Model, route
+from sync.model import Keyword, Model, Text, route
 from sync.sinks.typesense import Typesense
 
 

@@ -1,7 +1,6 @@
 """Aircraft on the registers of other states (SPEC S3.4)."""
 
-from sync.fields import Keyword, Text
-from sync.model import Model, route
+from sync.model import Keyword, Model, Text, route
 from sync.sinks.typesense import Typesense
 
 

@@ -1,7 +1,6 @@
 """Aircraft types of ICAO Doc 8643 (SPEC S3.4)."""
 
-from sync.fields import Keyword, Text
-from sync.model import Model, route
+from sync.model import Keyword, Model, Text, route
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.typesense import Typesense
 

@@ -1,7 +1,6 @@
 """Aircraft manufacturers of ICAO Doc 8643 (SPEC S3.4)."""
 
-from sync.fields import Text
-from sync.model import Model, route
+from sync.model import Model, Text, route
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.typesense import Typesense
 

@@ -1,7 +1,6 @@
 """The product catalogue (SPEC S5)."""
 
-from sync.fields import Keyword, Number, Object, Text, Timestamp
-from sync.model import Model, route
+from sync.model import Keyword, Model, Number, Object, Text, Timestamp, route
 from sync.sinks.opensearch import OpenSearch
 
 

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from typing import Self
 
-from sync.attributes import key_text
-from sync.change import Change, Planned
-from sync.model import route
+from sync.aws.attributes import key_text
+from sync.model import Change, Planned, route
 from sync.models.entity_image import POINTERS, EntityImage
 from sync.sinks.default_image import DefaultImage
 from sync.sinks.typesense import Typesense

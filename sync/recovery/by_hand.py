@@ -10,11 +10,11 @@ keys are noted before anything is written; what is found noted long after is par
 from collections.abc import Sequence
 from typing import Protocol
 
-from sync.deadline import Deadline
 from sync.errors import Retry
-from sync.log import logger
 from sync.recovery.parking import Parked, Parking
 from sync.recovery.resync import Resync, Settled
+from sync.runtime.deadline import Deadline
+from sync.runtime.log import logger
 
 
 class Journal(Protocol):

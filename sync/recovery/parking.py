@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any, Final
 
-from sync.aws import Clients, failures
-from sync.batches import batches
-from sync.clock import Clock
+from sync.aws.batches import batches
+from sync.aws.clients import Clients, failures
+from sync.aws.keys import Source, keys_in
 from sync.errors import RecordError, Retry, Unavailable
-from sync.metrics import Metrics
-from sync.ops import Source, keys_in
+from sync.runtime.clock import Clock
+from sync.writing.metrics import Metrics
 
 SCHEMA: Final = 2  # 1 had no messages for every sink
 LONGEST_DELAY_S: Final = 900  # SQS's limit for one message
@@ -135,8 +135,8 @@ def moment(value: Any) -> float:
 class Parking:
     """Sends keys to *queue_url*. *delay_s*: the least time until one is tried again.
 
-    That is longer than any request of a sink may last (sync/waits.py), so that a request whose
-    answer was lost is over when the key is resynced.
+    That is longer than any request of a sink may last (sync/runtime/waits.py), so that a request
+    whose answer was lost is over when the key is resynced.
     """
 
     def __init__(

@@ -12,10 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sync.change import Change, Planned
-from sync.clock import Clock
+from sync.aws.items import Found, Items
+from sync.aws.keys import Source
 from sync.deadletters.brake import Brake
-from sync.deadline import Deadline
 from sync.errors import (
     ModelBug,
     NotTried,
@@ -26,14 +25,16 @@ from sync.errors import (
     SyncError,
     Unavailable,
 )
-from sync.fanout import Fanout
-from sync.ids import document_id
-from sync.items import Found, Items
-from sync.log import logger
-from sync.ops import Done, Op, Outcome, Source
+from sync.model.change import Change, Planned
+from sync.model.registry import Registry
 from sync.recovery.parking import Parked
-from sync.registry import Registry
-from sync.sinks.base import Sink
+from sync.runtime.clock import Clock
+from sync.runtime.deadline import Deadline
+from sync.runtime.log import logger
+from sync.writing.fanout import Fanout
+from sync.writing.ids import document_id
+from sync.writing.op import Done, Op, Outcome
+from sync.writing.sink import Sink
 
 SLICE: Final = 100  # items in memory at once, of up to 400 KB each: one BatchGetItem
 ROUNDS: Final = 3  # of writing and verifying, before an item that keeps changing is left for later

@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sync import log
+from sync.aws.keys import Source
+from sync.aws.responses import BatchResponse, failures_of
 from sync.deadletters.brake import Brake
 from sync.deadletters.letters import DeadLetter, DeadLetters
-from sync.deadline import Deadline
 from sync.errors import RecordError, Refused, RegistryError, Retry, SyncError, Unavailable
-from sync.log import logger
-from sync.ops import Source
 from sync.recovery.parking import MOST_KEYS, Message, Parked, Parking, merged
 from sync.recovery.resync import Resync, Settled
-from sync.responses import BatchResponse, failures_of
+from sync.runtime import log
+from sync.runtime.deadline import Deadline
+from sync.runtime.log import logger
 
 
 @dataclass(slots=True)

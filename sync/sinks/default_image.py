@@ -17,15 +17,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self
 
-from sync.attributes import key_text
-from sync.aws import EFFECT_S, Clients, client, failures
-from sync.config import TABLE, matching
-from sync.deadline import Deadline
+from sync.aws.attributes import key_text
+from sync.aws.clients import EFFECT_S, Clients, client, failures
+from sync.aws.items import Items, wire
+from sync.aws.keys import AttributeMap, Source
+from sync.aws.transactions import Result, transact, until_settled
 from sync.errors import InvalidImage, RecordError, Refused, Retry, Throttled, Unavailable
-from sync.ids import document_id
-from sync.items import Items, wire
-from sync.ops import AttributeMap, Done, Op, Outcome, Source
-from sync.transactions import Result, transact, until_settled
+from sync.runtime.deadline import Deadline
+from sync.runtime.environment import TABLE, matching
+from sync.writing.ids import document_id
+from sync.writing.op import Done, Op, Outcome
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Self
 
-from sync.deadline import Deadline
-from sync.ops import Done, Op, Outcome
+from sync.runtime.deadline import Deadline
+from sync.writing.op import Done, Op, Outcome
 
 
 class Memory:

@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 import botocore.session
 from botocore import xform_name
 
-from sync.aws import Clients, queue_name
+from sync.aws.clients import Clients, queue_name
 
 GOLDEN: Final = Path(__file__).with_name("golden.json")
 

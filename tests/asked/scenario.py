@@ -6,11 +6,10 @@ from itertools import count
 from typing import Any, Final
 from unittest import mock
 
-from sync.deadline import Deadline
+from sync.aws.keys import Source
 from sync.errors import Refused, Retry, Unavailable
-from sync.ops import Op, Outcome, Source
 from sync.recovery.parking import Message, Parked
-from sync.sinks.base import Sink
+from sync.runtime.deadline import Deadline
 from sync.sinks.default_image import Entity
 from sync.sinks.memory import Memory
 from sync.sinks.opensearch import OpenSearch
@@ -19,6 +18,8 @@ from sync.sinks.opensearch.sink import Client as OpenSearchClient
 from sync.sinks.typesense import TypesenseDirect
 from sync.sinks.typesense.messages import Action, pack
 from sync.sinks.typesense.settings import Settings as TypesenseSettings
+from sync.writing.op import Op, Outcome
+from sync.writing.sink import Sink
 from tests.account import ACTING, ENV, TYPESENSE_QUEUE, Account, Context
 from tests.asked import Ask
 from tests.records import CORE, PRODUCTS, core_keys, stream_record

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.deadline import Deadline
-from sync.ops import Done, Op, Source
-from sync.sinks.base import Sink
+from sync.aws.keys import Source
+from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
 from sync.sinks.opensearch import OpenSearch
+from sync.writing.op import Done, Op
+from sync.writing.sink import Sink
 from tests.asked import OPENSEARCH, to_opensearch
 from tests.contract.typesense_sinks import direct_of, held, is_write, make_target
 from tests.fault_proxy import FaultProxy, Request

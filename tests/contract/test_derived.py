@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from local.dynamodb_local import DynamoDbLocal
-from sync.deadline import Deadline
 from sync.errors import Retry
-from sync.ops import Done, Op, Outcome
-from sync.sinks.base import Sink
+from sync.runtime.deadline import Deadline
 from sync.sinks.counters import Counted, Counters, actions
 from sync.sinks.default_image import DefaultImage, Entity
+from sync.writing.op import Done, Op, Outcome
+from sync.writing.sink import Sink
 from tests.derived import (
     Fault,
     Killed,

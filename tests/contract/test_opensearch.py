@@ -10,14 +10,14 @@ import pytest
 from pydantic import ConfigDict
 
 from local.opensearch import OpenSearchServer
-from sync.deadline import Deadline
 from sync.errors import Misconfigured, Refused, Throttled, Unavailable
-from sync.fields import Text
-from sync.model import Model
-from sync.ops import Done, Op
+from sync.model.fields import Text
+from sync.model.model import Model
+from sync.runtime.deadline import Deadline
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.opensearch import sink as module
 from sync.sinks.opensearch.mapping import GC_DELETES_S, index_body
+from sync.writing.op import Done, Op
 from tests.contract.sinks import SOURCE, Subject, ask, ids_of, patient, text_of
 from tests.fault_proxy import (
     FaultProxy,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sync.fields import Text
-from sync.model import Model
+from sync.model.fields import Text
+from sync.model.model import Model
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.opensearch.mapping import index_body
 from tests.asked import OPENSEARCH, to_opensearch

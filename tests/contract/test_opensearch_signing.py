@@ -9,8 +9,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from sync.errors import Misconfigured
-from sync.ops import Done
 from sync.sinks.opensearch import OpenSearch
+from sync.writing.op import Done
 from tests.contract.sinks import Subject, patient
 from tests.fault_proxy import (
     FaultProxy,

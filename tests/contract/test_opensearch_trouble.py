@@ -9,10 +9,10 @@ from traceback import format_exception
 import pytest
 
 from local.opensearch import OpenSearchServer
-from sync.deadline import Deadline
 from sync.errors import NotTried, Throttled, Unanswered, Unavailable
-from sync.ops import Done
+from sync.runtime.deadline import Deadline
 from sync.sinks.opensearch import sink as module
+from sync.writing.op import Done
 from tests.contract.sinks import Subject, ids_of, patient
 from tests.fault_proxy import (
     FaultProxy,

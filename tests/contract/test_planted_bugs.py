@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from sync.deadline import Deadline
 from sync.errors import Refused, Retry, Throttled
-from sync.ops import Done, Op, Outcome
+from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
 from sync.sinks.opensearch import answers
 from sync.sinks.opensearch import sink as module
+from sync.writing.op import Done, Op, Outcome
 from tests.contract import test_sinks as laws
 from tests.contract.sinks import Subject, of_memory
 

@@ -1,4 +1,4 @@
-"""What every sink promises (`Sink` in sync/sinks/base.py)."""
+"""What every sink promises (`Sink` in sync/writing/sink.py)."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sync.deadline import Deadline
 from sync.errors import Refused, Retry
-from sync.ops import Done, Op
+from sync.runtime.deadline import Deadline
+from sync.writing.op import Done, Op
 from tests.contract.sinks import OVER_HTTP, REFUSING, VERSIONED, Subject, parse
 from tests.fault_proxy import Fault, answer, cut_after, cut_before, cut_within
 

@@ -10,13 +10,13 @@ import pytest
 from typesense import Client
 
 from local.typesense_server import TypesenseServer
-from sync.deadline import Deadline
 from sync.errors import Misconfigured, Refused, Throttled, Unavailable
-from sync.ops import Done, Op
+from sync.runtime.deadline import Deadline
 from sync.sinks.typesense import TypesenseDirect, answers
 from sync.sinks.typesense import sink as module
 from sync.sinks.typesense.client import Connection
 from sync.sinks.typesense.sink import TRIES
+from sync.writing.op import Done, Op
 from tests.contract.sinks import Subject, patient
 from tests.contract.typesense_sinks import (
     TIMEOUT_S,

@@ -6,11 +6,11 @@ import pytest
 from typesense import Client
 
 from sync.errors import Misconfigured, Refused, Unavailable
-from sync.fields import Keyword, Number, Object, Text, Timestamp
-from sync.model import Model
-from sync.ops import Done, Op
+from sync.model.fields import Keyword, Number, Object, Text, Timestamp
+from sync.model.model import Model
 from sync.sinks.typesense import TypesenseDirect
 from sync.sinks.typesense.schema import collection
+from sync.writing.op import Done, Op
 from tests.contract.sinks import Subject, patient
 from tests.contract.typesense_sinks import held
 from tests.fault_proxy import (

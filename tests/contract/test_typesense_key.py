@@ -10,11 +10,11 @@ from typesense import Client
 from local.stack import TYPESENSE_ACTIONS
 from local.typesense_server import TypesenseServer
 from sync.errors import Retry
-from sync.fields import Keyword
-from sync.model import Model
-from sync.ops import Done, Op
+from sync.model.fields import Keyword
+from sync.model.model import Model
 from sync.sinks.typesense import TypesenseDirect
 from sync.sinks.typesense.schema import collection
+from sync.writing.op import Done, Op
 from tests.contract.sinks import SOURCE, patient
 from tests.contract.typesense_sinks import direct_of
 

@@ -9,16 +9,16 @@ from typesense import Client
 
 from local.typesense_server import TypesenseServer
 from sync import models
-from sync.change import read_record
 from sync.errors import Refused
-from sync.fanout import Fanout
-from sync.mappings import generate
-from sync.ops import Done
+from sync.model.mappings import generate
 from sync.recovery.parking import Parked
 from sync.recovery.resync import Resync
 from sync.sinks.default_image import Entity
 from sync.sinks.typesense import Typesense, TypesenseDirect
 from sync.sinks.typesense.client import Connection
+from sync.stream.record import read_record
+from sync.writing.fanout import Fanout
+from sync.writing.op import Done
 from tests.contract.typesense_sinks import held, settings_of
 from tests.derived import counted, in_process
 from tests.records import Image, core_keys

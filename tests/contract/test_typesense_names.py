@@ -6,10 +6,10 @@ import pytest
 from typesense import Client
 
 from local.typesense_server import TypesenseServer
-from sync.deadline import Deadline
 from sync.errors import Misconfigured, Unanswered, Unavailable
-from sync.ops import Done, Op
+from sync.runtime.deadline import Deadline
 from sync.sinks.typesense import client as module
+from sync.writing.op import Done, Op
 from tests.contract.sinks import SOURCE, Subject, patient
 from tests.contract.typesense_sinks import direct_of, held, make_target, writes
 from tests.fault_proxy import Fault, FaultProxy, Request, answer, cut_after, hold

@@ -7,11 +7,11 @@ import pytest
 
 from local.processes import free_port
 from local.typesense_server import TypesenseServer
-from sync.deadline import Deadline
 from sync.errors import Throttled, Unavailable
-from sync.ops import Done, Op
+from sync.runtime.deadline import Deadline
 from sync.sinks.typesense import TypesenseDirect
 from sync.sinks.typesense.sink import BUSY_S, TRIES
+from sync.writing.op import Done, Op
 from tests.clocks import ManualClock
 from tests.contract.sinks import Subject
 from tests.contract.typesense_sinks import direct_of, writes

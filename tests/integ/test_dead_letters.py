@@ -11,7 +11,7 @@ from typing import Any
 
 from local.stack import Stack
 from local.typesense_server import TypesenseServer
-from sync.ops import Source
+from sync.aws.keys import Source
 from sync.recovery.parking import Message, Parked
 from tests.integ.test_stack import _empty as _empty  # each test leaves the stack as it found it
 from tests.integ.test_stack import document, put

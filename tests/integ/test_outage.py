@@ -28,10 +28,10 @@ SINK = '''
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Self
 
-from sync.aws import client, failures
-from sync.deadline import Deadline
+from sync.aws.clients import client, failures
+from sync.runtime.deadline import Deadline
 from sync.errors import Retry
-from sync.ops import Done, Op, Outcome
+from sync.writing.op import Done, Op, Outcome
 
 
 class Audit:

@@ -141,7 +141,9 @@ def test_nothing_unused_is_shipped(built: Package) -> None:
     data = {name.split("/")[2] for name in names if name.startswith("botocore/data/")}
     shared = {name for name in data if name.endswith(".json")}
     assert data - shared == set(package.SERVICES)
-    assert {"handler.py", "sync/dispatch.py", "mappings/opensearch/products.json"} <= set(names)
+    assert {"handler.py", "sync/stream/dispatch.py", "mappings/opensearch/products.json"} <= set(
+        names
+    )
 
 
 def test_no_path_of_this_machine_is_shipped(built: Package, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from local.errors import LocalError
 from local.stack import Stack
-from sync.ids import document_id
+from sync.writing.ids import document_id
 from tests.integ.waiting import delivered, open_letters, parked, quiet, until
 from tests.lengths import alone
 

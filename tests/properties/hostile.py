@@ -9,7 +9,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 from hypothesis import strategies as st
 
-from sync.ops import Op, Source
+from sync.aws.keys import Source
 from sync.recovery.parking import Message, Parked
 from sync.service import Service
 from sync.sinks.counters import Counters
@@ -18,6 +18,7 @@ from sync.sinks.memory import Memory
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.typesense import Typesense
 from sync.sinks.typesense.messages import Action, pack
+from sync.writing.op import Op
 from tests.clocks import ManualClock
 from tests.derived import one_by_one
 from tests.records import CORE, PRODUCTS, core_keys, stream_record

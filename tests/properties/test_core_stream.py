@@ -92,7 +92,9 @@ def test_replays_in_any_order_leave_counters_and_pointers_right(
 
 def test_the_law_above_can_be_broken(monkeypatch: pytest.MonkeyPatch, tables: Tables) -> None:
     """Planted: every version is the same, so what is old counts again."""
-    monkeypatch.setattr("sync.change.stream_version", lambda created_s, number: number * 0 + 1)
+    monkeypatch.setattr(
+        "sync.stream.record.stream_version", lambda created_s, number: number * 0 + 1
+    )
     stream = Stream(tables)
     first, second = (stream.apply(link_keys(1), what(n)) for n in (1, 2))
     stream.deliver(second)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync.deadline import Deadline
-from sync.ops import Done, Op
+from sync.runtime.deadline import Deadline
 from sync.sinks.counters import Counted, Counters
+from sync.writing.op import Done, Op
 from tests.derived import (
     Killed,
     Tables,

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
-from sync.aws import CALL_S, EFFECT_S
+from sync.aws.clients import CALL_S, EFFECT_S
 from tests.simulation.calls import LATE, WHOLE, Calls, Fault
 from tests.simulation.queues import FifoQueue, Queue
 from tests.simulation.table import plain_copy
@@ -70,7 +70,7 @@ class Aws:
         self.clients: dict[str, Any] = {"sqs": Sqs(self), "sns": Sns(self), "s3": S3(self)}
 
     def client(self, service: str) -> Any:
-        """What `sync.aws.client` gives."""
+        """What `sync.aws.clients.client` gives."""
         return self.clients[service]
 
     def call(

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 from local.delivery.ports import Answered, NotInvoked, Result
-from sync.sinks.base import Sink
+from sync.writing.sink import Sink
 from tests.simulation.calls import Calls
 from tests.simulation.world import Killed, MachineClock, Task, World
 
@@ -127,7 +127,7 @@ class Function:
 
 
 def at_once(world: World) -> Callable[..., Any]:
-    """Sinks written to as tasks of the invocation, for sync.fanout."""
+    """Sinks written to as tasks of the invocation, for sync.writing.fanout."""
 
     def run(write: Callable[[type[Sink]], Any], sinks: Any) -> Any:
         chosen = list(sinks)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any, Final
 
-from sync.ops import AttributeMap
+from sync.aws.keys import AttributeMap
 from tests.simulation import opensearch, plain, typesense
 from tests.simulation.models import BUG, KEYS, Place, expected, is_valid
 from tests.simulation.table import Streamed, key_of

@@ -12,9 +12,11 @@ from decimal import Decimal
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
-from sync.change import Change, Planned
-from sync.fields import Keyword, Number, Object, Text
-from sync.model import Model, route
+from sync.aws.keys import AttributeMap
+from sync.model.change import Change, Planned
+from sync.model.fields import Keyword, Number, Object, Text
+from sync.model.model import Model, route
+from sync.model.registry import Registry
 from sync.models.default_image import DefaultEntityImage, DefaultImageLookup
 from sync.models.faa_link import FaaLink
 from sync.models.faa_registry import FaaRegistration
@@ -22,8 +24,6 @@ from sync.models.foreign_registry import ForeignRegistration
 from sync.models.icao_image import IcaoImage
 from sync.models.icao_matcher import IcaoMatcher
 from sync.models.registration_image import RegistrationImage
-from sync.ops import AttributeMap
-from sync.registry import Registry
 from sync.sinks.opensearch import OpenSearch
 from tests.simulation.plain import Plain
 

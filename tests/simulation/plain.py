@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final, Self
 
-from sync.deadline import Deadline
 from sync.errors import Refused, Retry, Throttled, Unavailable
-from sync.ops import Done, Op, Outcome
-from sync.waits import effect_s
+from sync.runtime.deadline import Deadline
+from sync.runtime.waits import effect_s
+from sync.writing.op import Done, Op, Outcome
 from tests.simulation.calls import WHOLE, Calls, Fault
 
 SITE: Final = "plain.write"

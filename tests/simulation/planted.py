@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Any, Final
 from unittest import mock
 
-from sync import change, dispatch, ops
-from sync.deadletters.replay import Replay
+from sync.aws import keys as item_keys
+from sync.aws.items import Found, Items
 from sync.errors import Throttled
-from sync.items import Found, Items
-from sync.ops import Done, Op, Outcome
 from sync.recovery.parking import Parked, Parking
+from sync.recovery.replay import Replay
 from sync.recovery.resync import Resync
 from sync.recovery.worker import ResyncWorker
 from sync.sinks.opensearch import answers, sink
+from sync.stream import dispatch
+from sync.stream import record as records
+from sync.writing.op import Done, Op, Outcome
 from tests.simulation.planted_letters import LETTER_BUGS
 from tests.simulation.planted_sinks import SINK_BUGS
 from tests.simulation.run import Report, simulate
@@ -30,12 +32,14 @@ Planted = AbstractContextManager[Any]
 
 def no_versions() -> Planted:
     """Every write of the stream has the same version."""
-    return mock.patch.object(change, "stream_version", return_value=1)
+    return mock.patch.object(records, "stream_version", return_value=1)
 
 
 def no_tie_break() -> Planted:
     """A version is the second of its record, so writes of one second are not ordered."""
-    return mock.patch.object(change, "stream_version", lambda created_s, _number: created_s * 10**9)
+    return mock.patch.object(
+        records, "stream_version", lambda created_s, _number: created_s * 10**9
+    )
 
 
 def no_external_versions() -> Planted:
@@ -158,14 +162,14 @@ def stored_bodies_are_replayed() -> Planted:
             whole = self._table.get(row.id)
             if whole is not None and whole.body and whole.keys:
                 record = json.loads(whole.body).get("dynamodb", {})
-                bodies[ops.identity(whole.keys)] = record.get("NewImage")
+                bodies[item_keys.identity(whole.keys)] = record.get("NewImage")
         read = Items.read
 
         def stored(_self: Items, sources: Sequence[Any], within: Any) -> Any:
             found = read(_self, sources, within)
             for source in sources:
-                if ops.identity(source.keys) in bodies:
-                    found[source] = bodies[ops.identity(source.keys)]
+                if item_keys.identity(source.keys) in bodies:
+                    found[source] = bodies[item_keys.identity(source.keys)]
             return found
 
         with mock.patch.object(Items, "read", stored):

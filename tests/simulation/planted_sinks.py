@@ -7,10 +7,9 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
-from sync import transactions
-from sync.change import Change
+from sync.aws import transactions
 from sync.errors import Unanswered
-from sync.ops import Done, Op
+from sync.model.change import Change
 from sync.recovery import resync
 from sync.sinks import default_image
 from sync.sinks.counters import actions
@@ -19,6 +18,7 @@ from sync.sinks.default_image import DefaultImage
 from sync.sinks.typesense import TypesenseDirect, answers, messages, queue, worker
 from sync.sinks.typesense import sink as direct
 from sync.sinks.typesense.worker import TypesenseWorker
+from sync.writing.op import Done, Op
 
 Planted = AbstractContextManager[Any]
 

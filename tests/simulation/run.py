@@ -10,10 +10,10 @@ from typing import Any, Final
 from unittest import mock
 from uuid import UUID
 
-from sync.deadletters import journal
-from sync.log import logger
-from sync.ops import Source
+from sync.aws.keys import Source
+from sync.recovery import journal
 from sync.recovery.parking import Message, Parked
+from sync.runtime.log import logger
 from sync.sinks.typesense import queue
 from tests.asked import Ask
 from tests.simulation import derived, invariants

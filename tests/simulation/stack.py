@@ -8,13 +8,13 @@ from typing import Any, Final
 from local.delivery.ports import Answered, Result
 from local.delivery.settings import MappingSettings
 from sync.errors import Retry
-from sync.registry import Registry
+from sync.model.registry import Registry
 from sync.service import Service
-from sync.sinks.base import Sink
 from sync.sinks.counters import Counters
 from sync.sinks.default_image import DefaultImage
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.typesense import Typesense, TypesenseDirect
+from sync.writing.sink import Sink
 from tests.asked import Asked
 from tests.simulation import opensearch, typesense
 from tests.simulation.aws import Aws

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from sync.ops import AttributeMap
+from sync.aws.keys import AttributeMap
 from tests.simulation.stream import Stream
 from tests.simulation.world import World
 

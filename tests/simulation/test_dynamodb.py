@@ -10,11 +10,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.dynamodb_local import DynamoDbLocal
-from sync.deadline import Deadline
-from sync.ids import document_id
-from sync.ops import Op, Source
+from sync.aws.keys import Source
+from sync.runtime.deadline import Deadline
 from sync.sinks.counters import Counted, Counters
 from sync.sinks.default_image import DefaultImage, Entity
+from sync.writing.ids import document_id
+from sync.writing.op import Op
 from tests.simulation.alone import in_task, pass_time
 from tests.simulation.aws import Aws
 from tests.simulation.calls import Calls, Trouble

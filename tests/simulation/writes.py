@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
-from sync.ops import AttributeMap
+from sync.aws.keys import AttributeMap
 from tests.simulation import opensearch, plain, typesense
 from tests.simulation.models import BUG, CORE, PARTS, core_keys, kind_of, part_keys
 

@@ -14,8 +14,8 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
-from sync import attributes
-from sync.attributes import decode, decode_value, dumps, key_text, number
+from sync.aws import attributes
+from sync.aws.attributes import decode, decode_value, dumps, key_text, number
 from sync.errors import InvalidImage
 from tests.images import (
     LAWS,

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync import attributes
-from sync.attributes import MAX_DEPTH, decode, decode_value, dumps, key_text, to_json
+from sync.aws import attributes
+from sync.aws.attributes import MAX_DEPTH, decode, decode_value, dumps, key_text, to_json
 from sync.errors import InvalidImage
 
 NUMBER = "not a decimal number"

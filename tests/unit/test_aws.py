@@ -10,13 +10,14 @@ from typing import Any, ClassVar
 import boto3
 import pytest
 
-from sync import aws
-from sync.clock import SystemClock
-from sync.deadline import Deadline
-from sync.fanout import Fanout
-from sync.ops import Done, Op, Outcome, Source
-from sync.sinks.base import Sink
+from sync.aws import clients as aws
+from sync.aws.keys import Source
+from sync.runtime.clock import SystemClock
+from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
+from sync.writing.fanout import Fanout
+from sync.writing.op import Done, Op, Outcome
+from sync.writing.sink import Sink
 
 ROOT = Path(__file__).parents[2]
 THREADS = 16
@@ -117,5 +118,5 @@ def test_nothing_makes_clients_beside_it() -> None:
     making = [
         path.relative_to(ROOT).as_posix() for path in files if makes_clients(path.read_text())
     ]
-    assert making == ["sync/aws.py", "sync/cli/calls.py"]
+    assert making == ["sync/aws/clients.py", "sync/cli/calls.py"]
     assert makes_clients("import boto3\nx = boto3.Session().client('s3')") == [2]

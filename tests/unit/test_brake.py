@@ -7,12 +7,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync.aws.keys import Source
 from sync.deadletters.brake import LEAST, Brake
 from sync.deadletters.letters import DeadLetter
 from sync.errors import Held, RecordError, Refused, Unavailable
-from sync.metrics import Metrics
-from sync.ops import Done, Op, Outcome, Source
 from sync.recovery.parking import LIFETIME_S
+from sync.writing.metrics import Metrics
+from sync.writing.op import Done, Op, Outcome
 from tests.account import Account
 from tests.clocks import ManualClock
 from tests.dispatching import Answering, Bench, number, thing

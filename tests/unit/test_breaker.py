@@ -1,8 +1,9 @@
 """Not waiting on a sink that is down, or on one target of it."""
 
-from sync.breaker import FIRST_S, LONGEST_S, Breaker, Breakers
+from sync.aws.keys import Source
 from sync.errors import Misconfigured, Refused, Retry, Throttled, Unavailable
-from sync.ops import Done, Op, Outcome, Source
+from sync.writing.breaker import FIRST_S, LONGEST_S, Breaker, Breakers
+from sync.writing.op import Done, Op, Outcome
 from tests.clocks import ManualClock
 
 OP = Op(Source("t", {"id": {"S": "1"}}), "target", "1", None, 1)

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from sync.deadline import Deadline
 from sync.errors import ConfigError, Refused, Retry, Unavailable
-from sync.ops import Op, Outcome
+from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
+from sync.writing.op import Op, Outcome
 from tests.account import LETTERS, Account
 from tests.records import CORE, PRODUCTS, core_keys, stream_record
 from tests.unit.test_deadletter_consumer import letter, poison

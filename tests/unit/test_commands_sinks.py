@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from sync.deadline import Deadline
+from sync.aws.keys import Source
 from sync.errors import Refused, Retry, Unavailable
-from sync.ids import document_id
 from sync.models.faa_link import FaaLink
-from sync.ops import Op, Outcome, Source
+from sync.runtime.deadline import Deadline
 from sync.sinks.default_image import Entity
 from sync.sinks.memory import Memory
 from sync.sinks.typesense.messages import Action, pack
+from sync.writing.ids import document_id
+from sync.writing.op import Op, Outcome
 from tests.account import TYPESENSE_LETTERS, TYPESENSE_QUEUE, Account
 from tests.records import CORE, core_keys, stream_record
 from tests.unit.test_commands_status import metric

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sync.change import version_of
+from sync.aws.keys import Source, keys_in
 from sync.deadletters.letters import DeadLetter
 from sync.errors import InvalidImage, RecordError
-from sync.moments import epoch
-from sync.ops import Source, keys_in
 from sync.recovery.parking import Message, Parked
+from sync.runtime.moments import epoch
+from sync.stream.record import version_of
 from tests.account import BUCKET, CREATED, GIVEN_UP, LETTERS, OBJECT, Account
 from tests.records import PRODUCTS, stream_record
 

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from sync.ops import Op, Source
+from sync.aws.keys import Source
 from sync.sinks.typesense.messages import Action, pack
+from sync.writing.op import Op
 from tests.account import TYPESENSE_LETTERS, Account
 from tests.records import CORE, core_keys
 from tests.unit.test_deadletter_consumer import DONE

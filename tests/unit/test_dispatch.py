@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.attributes import decode
-from sync.deadline import Deadline
+from sync.aws.attributes import decode
 from sync.errors import Misconfigured, Refused, Throttled, Unavailable
-from sync.ops import Done, Op, Outcome
+from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
-from sync.versions import stream_version
+from sync.writing.op import Done, Op, Outcome
+from sync.writing.versions import stream_version
 from tests.dispatching import Answering, Bench, Letters, Queue, number, thing
 from tests.records import CORE, core_keys, stream_record
 
@@ -65,7 +65,7 @@ def test_an_unmatched_record_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> 
     def fail(image: Any) -> Any:
         raise AssertionError("decoded")
 
-    monkeypatch.setattr("sync.change.decode", fail)
+    monkeypatch.setattr("sync.model.change.decode", fail)
     assert Bench().run(stream_record(core_keys("OTHER", "1"), {"a": {"S": "b"}})) == []
 
 
@@ -77,7 +77,7 @@ def test_a_matched_record_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> No
         calls.append(image)
         return decode(image)
 
-    monkeypatch.setattr("sync.change.decode", counting)
+    monkeypatch.setattr("sync.model.change.decode", counting)
     record = stream_record(
         core_keys("SHARED", "1"), {"name": {"S": "new"}}, old={"name": {"S": "old"}}
     )

@@ -14,17 +14,20 @@ from pathlib import Path
 
 import pytest
 
-from sync import breaker, dispatch, models, waits
-from sync.aws import CALL_S, EFFECT_S
+from sync import models
+from sync.aws.clients import CALL_S, EFFECT_S
 from sync.cli import main as cli
 from sync.commands import COMMANDS
 from sync.deadletters import brake
 from sync.deadletters.table import KEPT_S
+from sync.runtime import waits
 from sync.service import Service
 from sync.sinks.counters.rows import TOMBSTONE_S
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.opensearch.mapping import GC_DELETES_S
 from sync.sinks.typesense.queue import LANES
+from sync.stream import dispatch
+from sync.writing import breaker
 from tests.clocks import ManualClock
 from tests.records import core_keys, stream_record
 from tests.settings import ENV
@@ -328,7 +331,7 @@ def test_every_file_named_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_name_is_where_the_docs_place_it(page: Path) -> None:
-    """`Registry.match` (`sync/registry.py`), `handle` in `handler.py`."""
+    """`Registry.match` (`sync/model/registry.py`), `handle` in `handler.py`."""
     placed = PLACED.findall(page.read_text())
     assert [(name, path) for name, path in placed if name not in names(ROOT / path)] == []
 
@@ -336,7 +339,7 @@ def test_every_name_is_where_the_docs_place_it(page: Path) -> None:
 def test_names_are_placed() -> None:
     """The pattern above finds those of the architecture's first section."""
     found = PLACED.findall((ROOT / "docs" / "architecture.md").read_text())
-    assert {("handle", "handler.py"), ("Registry.match", "sync/registry.py")} <= set(found)
+    assert {("handle", "handler.py"), ("Registry.match", "sync/model/registry.py")} <= set(found)
 
 
 def names(source: Path) -> Iterator[str]:
@@ -390,7 +393,7 @@ def _parses(words: list[str]) -> bool:
 RUN = """
 import json, sys
 import handler
-from sync.ops import Done, Outcome
+from sync.writing.op import Done, Outcome
 from sync.sinks.opensearch import OpenSearch
 
 class Context:

@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 MODEL = '''
 """Gadgets."""
 
-from sync.fields import Number, Text
-from sync.model import Model, route
+from sync.model.fields import Number, Text
+from sync.model.model import Model, route
 from sync.sinks.folder import Folder
 from sync.sinks.opensearch import OpenSearch
 
@@ -37,9 +37,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
-from sync.config import required
-from sync.deadline import Deadline
-from sync.ops import Done, Op, Outcome
+from sync.runtime.environment import required
+from sync.runtime.deadline import Deadline
+from sync.writing.op import Done, Op, Outcome
 
 
 class Folder:
@@ -64,7 +64,7 @@ RUN = """
 import json, sys
 import handler
 from sync.sinks.opensearch import OpenSearch
-from sync.ops import Done, Outcome
+from sync.writing.op import Done, Outcome
 
 class Context:
     aws_request_id = "request"

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.errors import RecordError
-from sync.ids import MAX_ID_BYTES, document_id
-from sync.versions import HIGHEST, stream_version
+from sync.writing.ids import MAX_ID_BYTES, document_id
+from sync.writing.versions import HIGHEST, stream_version
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sync.deadline import Deadline
+from sync.aws.items import Items
+from sync.aws.keys import Source
 from sync.errors import Misconfigured, Throttled
-from sync.items import Items
-from sync.ops import Source
+from sync.runtime.deadline import Deadline
 from tests.clocks import ManualClock
 from tests.records import CORE, core_keys
 

@@ -10,7 +10,7 @@ from local import links, registry
 from local.aircraft import aircraft_types, rows
 from local.airframes import KINDS
 from local.images import CLUB, SYSTEM, Camera
-from sync.model import Model
+from sync.model.model import Model
 from sync.models.faa_link import FaaLink
 from sync.models.faa_registry import FaaRegistration
 from sync.models.foreign_registry import ForeignRegistration

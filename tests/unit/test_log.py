@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from sync import log
+from sync.aws.keys import Source
 from sync.errors import Unavailable
-from sync.fields import Text
-from sync.model import Model, Route
-from sync.ops import Source
+from sync.model.fields import Text
+from sync.model.model import Model, Route
+from sync.runtime import log
 from sync.sinks.memory import Memory
 from tests.dispatching import Bench
 from tests.records import core_keys, stream_record

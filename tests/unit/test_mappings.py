@@ -8,14 +8,15 @@ from typing import Any, ClassVar, Self
 import pytest
 from pydantic import ConfigDict
 
-from sync import mappings, models
-from sync.deadline import Deadline
+from sync import models
 from sync.errors import ConfigError, Misconfigured, NotGiven, RegistryError
-from sync.fields import Keyword, Number, Object, Text
-from sync.model import Model, Route
-from sync.ops import Op, Outcome
+from sync.model import mappings
+from sync.model.fields import Keyword, Number, Object, Text
+from sync.model.model import Model, Route
+from sync.runtime.deadline import Deadline
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.opensearch.mapping import index_body
+from sync.writing.op import Op, Outcome
 
 
 class Part(Model):

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from sync.metrics import NAMESPACE, Metrics
-from sync.ops import Done, Op, Outcome, Source
+from sync.aws.keys import Source
+from sync.writing.metrics import NAMESPACE, Metrics
+from sync.writing.op import Done, Op, Outcome
 from tests.account import Account
 from tests.clocks import ManualClock
 from tests.records import PRODUCTS, stream_record

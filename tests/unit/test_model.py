@@ -8,8 +8,8 @@ import pytest
 from pydantic import ConfigDict
 
 from sync.errors import InvalidImage, RegistryError
-from sync.fields import Field, Keyword, Number, Object, Text, Timestamp, fields
-from sync.model import Model, route
+from sync.model.fields import Field, Keyword, Number, Object, Text, Timestamp, fields
+from sync.model.model import Model, route
 
 
 class Size(Model):

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from sync.change import Change, Planned
-from sync.deadline import Deadline
 from sync.errors import ModelBug
+from sync.model.change import Change, Planned
 from sync.models.product import Product
-from sync.ops import Done, Op, Outcome
+from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
+from sync.writing.op import Done, Op, Outcome
 from tests.account import Account
 from tests.records import CORE, PRODUCTS, core_keys
 from tests.resyncing import Thing, World, key

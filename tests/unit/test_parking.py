@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync.aws.keys import Source
 from sync.errors import Misconfigured, RecordError, Throttled, Unavailable
-from sync.ops import Source
 from sync.recovery.parking import (
     LIFETIME_S,
     LONGEST_DELAY_S,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.patterns import literal, literal_prefix, samples
+from sync.model.patterns import literal, literal_prefix, samples
 
 
 @pytest.mark.parametrize(

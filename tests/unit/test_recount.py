@@ -8,19 +8,19 @@ from typing import Any
 import pytest
 
 from sync import models
-from sync.change import Change, Planned
-from sync.deadline import Deadline
+from sync.aws.items import Items
+from sync.aws.keys import Source
 from sync.errors import ConfigError, Misconfigured, Unavailable
-from sync.fanout import Fanout
-from sync.items import Items
-from sync.model import Model, Route
-from sync.ops import Source
+from sync.model.change import Change, Planned
+from sync.model.model import Model, Route
+from sync.model.registry import Registry
 from sync.recovery.by_hand import ByHand
 from sync.recovery.parking import Parked
 from sync.recovery.resync import Resync
-from sync.registry import Registry
+from sync.runtime.deadline import Deadline
 from sync.sinks.counters import Counted, Counters
 from sync.sinks.counters.recount import CounterDrift, Family, Page, Recount, families
+from sync.writing.fanout import Fanout
 from tests.clocks import ManualClock
 from tests.derived import FAMILY, Fault, Tables, counted, in_process, no_fault, patient, says, write
 from tests.records import CORE, core_keys

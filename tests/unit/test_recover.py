@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from sync.deadletters.row import CLOCKS_NS, DISCARDED, OPEN, REPLAYED, Row, merged
 from sync.deadletters.state import GONE, state_of
-from sync.deadline import Deadline
 from sync.errors import ConfigError, Refused, Unanswered, Unavailable
-from sync.ops import Op, Outcome
 from sync.recovery.parking import LIFETIME_S
+from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
+from sync.writing.op import Op, Outcome
 from tests.account import BUCKET, Account
 from tests.records import PRODUCTS, stream_record
 from tests.unit.test_commands import SOUND, failing, one_letter

@@ -9,8 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sync.errors import ConfigError, RecordError, RegistryError
-from sync.model import Model, Route
-from sync.registry import PrefixIndex, Registry
+from sync.model.model import Model, Route
+from sync.model.registry import PrefixIndex, Registry
 from sync.sinks.memory import Memory
 from tests.records import core_keys
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from sync.deadline import Deadline
+from sync.aws.items import Found
+from sync.aws.keys import Source
 from sync.errors import (
     InvalidImage,
     Misconfigured,
@@ -15,12 +16,12 @@ from sync.errors import (
     Unanswered,
     Unavailable,
 )
-from sync.items import Found
-from sync.ops import Done, Source
 from sync.recovery.parking import Parked
 from sync.recovery.resync import ROUNDS, Settled, Unmatched
+from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
-from sync.versions import stream_version
+from sync.writing.op import Done
+from sync.writing.versions import stream_version
 from tests.records import CORE, core_keys
 from tests.resyncing import Answering, World, key
 

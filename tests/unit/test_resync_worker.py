@@ -7,16 +7,12 @@ from typing import Any
 import pytest
 
 from sync.deadletters.letters import DeadLetter
-from sync.deadline import Deadline
-from sync.errors import (
-    Refused,
-    Retry,
-    Unavailable,
-)
-from sync.ops import Op, Outcome
+from sync.errors import Refused, Retry, Unavailable
 from sync.recovery.parking import LIFETIME_S, Message, Parked, Parking
 from sync.recovery.worker import ResyncWorker
+from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
+from sync.writing.op import Op, Outcome
 from tests.clocks import ManualClock, a_brake
 from tests.resyncing import Answering, World, key
 

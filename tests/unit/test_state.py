@@ -3,10 +3,11 @@
 from types import SimpleNamespace
 from typing import Any
 
-from sync.breaker import FIRST_S, Breakers
+from sync.aws.keys import Source
 from sync.errors import Misconfigured
-from sync.ops import Done, Op, Outcome, Source
-from sync.state import EVERY_S, StateTable
+from sync.writing.breaker import FIRST_S, Breakers
+from sync.writing.health import EVERY_S, StateTable
+from sync.writing.op import Done, Op, Outcome
 from tests.clocks import ManualClock
 
 MISSING = Misconfigured("no such alias", of_target=True)

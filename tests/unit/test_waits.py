@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync import waits
 from sync.errors import ConfigError
+from sync.runtime import waits
 from sync.service import Service
 from sync.sinks.opensearch.mapping import GC_DELETES_S
 from tests.clocks import ManualClock

@@ -3,9 +3,9 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from sync.ops import Op
 from sync.sinks.counters.rows import TOMBSTONE_S, Contribution, Counted, Counter, row_id
-from sync.versions import SECOND
+from sync.writing.op import Op
+from sync.writing.versions import SECOND
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef

@@ -17,21 +17,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sync.aws import CALL_S, Clients, failures
-from sync.change import Change
-from sync.deadline import Deadline
+from sync.aws.clients import CALL_S, Clients, failures
+from sync.aws.items import Found, Items, text_only, wire
+from sync.aws.keys import AttributeMap, Source
+from sync.aws.transactions import transact
 from sync.errors import ConfigError, RecordError, RegistryError, Retry, Unavailable
-from sync.ids import document_id
-from sync.items import Found, Items, text_only, wire
-from sync.ops import AttributeMap, Done, Source
-from sync.patterns import literal
+from sync.model.change import Change
+from sync.model.patterns import literal
+from sync.model.registry import Registry
 from sync.recovery.by_hand import ByHand
 from sync.recovery.parking import Parked
-from sync.registry import Registry
+from sync.runtime.deadline import Deadline
 from sync.sinks.counters.actions import replace
 from sync.sinks.counters.rows import FAMILIES, Contribution, Counter, count_of, row_id, source_of
 from sync.sinks.counters.sink import Counters, read
-from sync.transactions import transact
+from sync.writing.ids import document_id
+from sync.writing.op import Done
 
 LINKS, CONTRIBUTIONS, COUNTERS = STAGES = ("links", "contributions", "counters")
 PORTION_S: Final = 30.0  # the least time that another portion is begun with

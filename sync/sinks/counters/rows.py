@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, Self
 from urllib.parse import quote, unquote
 
+from sync.aws.keys import AttributeMap, Source
 from sync.errors import Misconfigured, Refused
-from sync.ops import AttributeMap, Op, Source
+from sync.writing.op import Op
 
 FAMILIES: Final = {"icao_entity_matcher": "ICAO#MATCHER"}
 """Each target, with the partition of the core table that its counters stand in."""

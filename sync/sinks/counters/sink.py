@@ -13,16 +13,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
-from sync.aws import EFFECT_S, Clients, client
-from sync.config import TABLE, matching
-from sync.deadline import Deadline
+from sync.aws.clients import EFFECT_S, Clients, client
+from sync.aws.items import Items
+from sync.aws.keys import Source
+from sync.aws.transactions import MOST_ACTIONS, Result, transact, until_settled
 from sync.errors import Misconfigured, Refused, Retry, Throttled, Unavailable
-from sync.items import Items
-from sync.log import logger
-from sync.ops import Done, Op, Outcome, Source
+from sync.runtime.deadline import Deadline
+from sync.runtime.environment import TABLE, matching
+from sync.runtime.log import logger
 from sync.sinks.counters import actions
 from sync.sinks.counters.rows import FAMILIES, Contribution, Counted, Counter, count_of, row_id
-from sync.transactions import MOST_ACTIONS, Result, transact, until_settled
+from sync.writing.op import Done, Op, Outcome
 
 _CONTENDED: Final = Throttled("other writers were at the same counters")
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sync.errors import Misconfigured, Refused, Retry, Throttled, Unavailable
-from sync.ops import Done, Op
+from sync.writing.op import Done, Op
 
 Result = Done | Refused | Retry
 

@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from sync.errors import RegistryError
-from sync.fields import Kind, fields
-from sync.model import Model
+from sync.model.fields import Kind, fields
+from sync.model.model import Model
 
 # How long a delete leaves its version, which refuses an older put that comes late. OpenSearch's own
-# minute is less than a request may last (sync/waits.py).
+# minute is less than a request may last (sync/runtime/waits.py).
 GC_DELETES_S: Final = 900
 
 _TYPES: Final[dict[Kind, dict[str, Any]]] = {

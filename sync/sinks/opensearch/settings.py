@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from sync.config import one_of, required, seconds
 from sync.errors import ConfigError
+from sync.runtime.environment import one_of, required, seconds
 
 if TYPE_CHECKING:
     from sync.sinks.opensearch.client import Connection

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
 import orjson
 
-from sync.backoff import full_jitter
-from sync.batches import batches
-from sync.deadline import Deadline
+from sync.aws.batches import batches
 from sync.errors import Misconfigured, NotTried, Refused, Retry, Unanswered
-from sync.ids import MAX_ID_BYTES
-from sync.ops import Op, Outcome
+from sync.runtime.backoff import full_jitter
+from sync.runtime.deadline import Deadline
+from sync.runtime.waits import effect_s
 from sync.sinks.opensearch.answers import HARMLESS_ID, Rejected, Result, action, read_items
 from sync.sinks.opensearch.settings import Settings
-from sync.versions import HIGHEST
-from sync.waits import effect_s
+from sync.writing.ids import MAX_ID_BYTES
+from sync.writing.op import Op, Outcome
+from sync.writing.versions import HIGHEST
 
 if TYPE_CHECKING:
-    from sync.model import Model
+    from sync.model.model import Model
 
 MAX_OPS = 1_000  # in one request
 MAX_BYTES = 5_000_000  # in one request, before compression

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sync.errors import Misconfigured, Refused, Retry, Throttled, Unanswered, Unavailable
-from sync.ops import Done, Op
+from sync.writing.op import Done, Op
 
 Result = Done | Refused | Retry
 

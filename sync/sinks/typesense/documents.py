@@ -15,8 +15,8 @@ from typing import Any, Final
 import orjson
 
 from sync.errors import Refused
-from sync.ids import MAX_ID_BYTES
-from sync.ops import Op
+from sync.writing.ids import MAX_ID_BYTES
+from sync.writing.op import Op
 
 EXACT: Final = "_exact"
 MAX_BODY_BYTES: Final = 10_000_000

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
-from sync.batches import batches
+from sync.aws.batches import batches
+from sync.aws.keys import Source, keys_in
 from sync.errors import RecordError
-from sync.ops import Op, Source, keys_in
 from sync.recovery.parking import moment
+from sync.writing.op import Op
 
 SCHEMA: Final = 1  # messages outlive deploys; a reader looks here first
 MAX_BYTES: Final = 250_000  # of a message; SQS took 256 KB before it took 1 MiB

@@ -6,27 +6,27 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
-from sync.aws import EFFECT_S, Clients, failures
-from sync.aws import client as aws_client
-from sync.backoff import full_jitter
-from sync.batches import batches
-from sync.config import matching
-from sync.deadline import Deadline
+from sync.aws.batches import batches
+from sync.aws.clients import EFFECT_S, Clients, failures
+from sync.aws.clients import client as aws_client
 from sync.errors import ConfigError, Misconfigured, Refused, Retry, Unavailable
-from sync.log import logger
-from sync.ops import Done, Op, Outcome
-from sync.sinks.base import Schematic, Sink, Worker
+from sync.runtime.backoff import full_jitter
+from sync.runtime.deadline import Deadline
+from sync.runtime.environment import matching
+from sync.runtime.log import logger
+from sync.runtime.waits import again_s
 from sync.sinks.typesense.messages import Action, pack, read
 from sync.sinks.typesense.sink import TypesenseDirect
-from sync.waits import again_s
+from sync.writing.op import Done, Op, Outcome
+from sync.writing.sink import Schematic, Sink, Worker
 
 if TYPE_CHECKING:
     from sync.deadletters.brake import Brake
     from sync.deadletters.letters import DeadLetters
-    from sync.fanout import Fanout
-    from sync.model import Model
+    from sync.model.model import Model
     from sync.recovery.parking import Parking
     from sync.recovery.resync import Resync
+    from sync.writing.fanout import Fanout
 
 # Another number sends a document's actions down another lane, where they can overtake those under
 # way: the queue has to be empty when it changes.

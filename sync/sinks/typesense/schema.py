@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from sync.errors import RegistryError
-from sync.fields import Field, Kind, fields
-from sync.model import Model
+from sync.model.fields import Field, Kind, fields
+from sync.model.model import Model
 from sync.sinks.typesense.documents import EXACT
 
 # A map of unknown fields is stored and not searched: what becomes of a field that no schema

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
-from sync.aws import Clients, failures
-from sync.config import matching, required, seconds
+from sync.aws.clients import Clients, failures
 from sync.errors import ConfigError, Misconfigured, NotGiven
+from sync.runtime.environment import matching, required, seconds
 
 if TYPE_CHECKING:
     from sync.sinks.typesense.client import Connection

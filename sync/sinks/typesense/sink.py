@@ -4,26 +4,19 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol, Self
 
-from sync.aws import client as aws_client
-from sync.backoff import full_jitter
-from sync.batches import batches
-from sync.deadline import Deadline
+from sync.aws.batches import batches
+from sync.aws.clients import client as aws_client
 from sync.errors import Misconfigured, NotTried, Refused, Retry, Unanswered
-from sync.ops import Op, Outcome
-from sync.sinks.typesense.answers import (
-    Busy,
-    Forbidden,
-    Result,
-    TooLarge,
-    read_delete,
-    read_import,
-)
+from sync.runtime.backoff import full_jitter
+from sync.runtime.deadline import Deadline
+from sync.runtime.waits import effect_s
+from sync.sinks.typesense.answers import Busy, Forbidden, Result, TooLarge, read_delete, read_import
 from sync.sinks.typesense.documents import check_id, encode
 from sync.sinks.typesense.settings import Settings
-from sync.waits import effect_s
+from sync.writing.op import Op, Outcome
 
 if TYPE_CHECKING:
-    from sync.model import Model
+    from sync.model.model import Model
 
 MAX_OPS: Final = 500  # in one import, whose documents the server indexes before it answers
 MAX_BYTES: Final = 2_000_000

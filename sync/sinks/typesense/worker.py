@@ -12,20 +12,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sync import log
+from sync.aws.keys import Source
+from sync.aws.responses import BatchResponse, failures_of
 from sync.deadletters.brake import Brake
 from sync.deadletters.letters import DeadLetter, DeadLetters
-from sync.deadline import Deadline
 from sync.errors import RecordError, Refused, RegistryError, Retry
-from sync.fanout import Fanout
-from sync.log import logger
-from sync.ops import Done, Op, Source
 from sync.recovery.parking import Parked, Parking
 from sync.recovery.resync import Resync
 from sync.recovery.worker import expired, letter
-from sync.responses import BatchResponse, failures_of
+from sync.runtime import log
+from sync.runtime.deadline import Deadline
+from sync.runtime.log import logger
 from sync.sinks.typesense.messages import Action, read
 from sync.sinks.typesense.queue import Typesense
+from sync.writing.fanout import Fanout
+from sync.writing.op import Done, Op
 
 ComeAgain = Callable[[Sequence[Mapping[str, Any]]], None]
 

@@ -6,7 +6,7 @@ import re
 from local.deploy import SETTINGS
 from local.paths import ROOT
 from sync.cli import calls
-from sync.waits import effect_s
+from sync.runtime.waits import effect_s
 from tests.integ.template.reading import Planted, Template, functions, of_type, properties, shown
 
 
@@ -109,7 +109,7 @@ def a_request_is_over_before_what_it_was_about_is_tried_again(template: Template
         longest_s = max(
             effect_s(float(settings[f"{sink}_TIMEOUT_S"])) for sink in ("OPENSEARCH", "TYPESENSE")
         )
-        assert settings["PARK_DELAY_S"] == "", name  # computed: sync/waits.py
+        assert settings["PARK_DELAY_S"] == "", name  # computed: sync/runtime/waits.py
         for mapping in of_type(template, "Lambda::EventSourceMapping").values():
             source = mapping["Properties"]["EventSourceArn"]["Fn::GetAtt"][0]
             queue = template["Resources"][source]["Properties"]

@@ -5,10 +5,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sync.clock import SystemClock
 from sync.commands import status
-from sync.metrics import NAMESPACE, Metrics
+from sync.runtime.clock import SystemClock
 from sync.sinks.counters import Counters
+from sync.writing.metrics import NAMESPACE, Metrics
 from tests.integ.template.reading import (
     Planted,
     Template,

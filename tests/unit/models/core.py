@@ -4,9 +4,10 @@ import json
 from typing import Any, Final, NamedTuple
 
 from sync import models
-from sync.change import Change, read_record
-from sync.ids import document_id
-from sync.registry import Registry
+from sync.model.change import Change
+from sync.model.registry import Registry
+from sync.stream.record import read_record
+from sync.writing.ids import document_id
 from tests.records import CORE, Image, core_keys, stream_record
 
 REGISTRY: Final = Registry(models.load(), "test")

@@ -5,18 +5,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from sync.deadletters.letters import DeadLetter
-from sync.deadline import Deadline
-from sync.dispatch import Dispatcher
 from sync.errors import Refused, Retry
-from sync.fanout import Fanout
-from sync.ops import Op, Outcome
 from sync.recovery.parking import Parked
-from sync.sinks.base import Sink
+from sync.runtime.deadline import Deadline
 from sync.sinks.counters import Counters
 from sync.sinks.default_image import DefaultImage
 from sync.sinks.memory import Memory
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.typesense import Typesense
+from sync.stream.dispatch import Dispatcher
+from sync.writing.fanout import Fanout
+from sync.writing.op import Op, Outcome
+from sync.writing.sink import Sink
 from tests.clocks import ManualClock, a_brake
 from tests.derived import Fault, Tables, no_fault, one_by_one, patient
 from tests.records import Image, stream_record

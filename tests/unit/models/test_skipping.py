@@ -9,20 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ConfigDict
 
-from sync.attributes import decode
-from sync.change import Change
-from sync.deadline import Deadline
-from sync.dispatch import Dispatcher
+from sync.aws.attributes import decode
+from sync.aws.items import Found, Items
+from sync.aws.keys import Source
 from sync.errors import Refused, Retry, Unavailable
-from sync.fanout import Fanout
-from sync.fields import Text
-from sync.items import Found, Items
-from sync.model import Model, Route
-from sync.ops import Done, Op, Outcome, Source
+from sync.model.change import Change
+from sync.model.fields import Text
+from sync.model.model import Model, Route
+from sync.model.registry import Registry
 from sync.recovery.parking import Parked
 from sync.recovery.resync import Resync
-from sync.registry import Registry
+from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
+from sync.stream.dispatch import Dispatcher
+from sync.writing.fanout import Fanout
+from sync.writing.op import Done, Op, Outcome
 from tests.clocks import ManualClock, a_brake
 from tests.records import CORE, core_keys, stream_record
 from tests.unit.models.stream import Kept

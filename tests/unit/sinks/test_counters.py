@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.deadline import Deadline
 from sync.errors import ConfigError, Misconfigured, Refused
-from sync.ops import Done, Op
+from sync.runtime.deadline import Deadline
 from sync.sinks.counters import Counted, Counters
 from sync.sinks.counters.rows import Contribution
 from sync.sinks.counters.sink import Change, portions, read
+from sync.writing.op import Done, Op
 from tests.derived import FAMILY, Tables, counted, link, says, write
 
 WRITTEN, STALE = Done.WRITTEN, Done.STALE

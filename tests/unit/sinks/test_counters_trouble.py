@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sync.deadline import Deadline
+from sync.aws.transactions import TRIES
 from sync.errors import Misconfigured, Throttled, Unavailable
-from sync.ops import Done, Op
+from sync.runtime.deadline import Deadline
 from sync.sinks.counters import Counted, Counters
-from sync.transactions import TRIES
+from sync.writing.op import Done, Op
 from tests.derived import (
     Killed,
     Tables,

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.deadline import Deadline
+from sync.aws.transactions import TRIES
 from sync.errors import (
     ConfigError,
     InvalidImage,
@@ -19,9 +19,9 @@ from sync.errors import (
     Throttled,
     Unavailable,
 )
-from sync.ops import Done, Op
+from sync.runtime.deadline import Deadline
 from sync.sinks.default_image import DefaultImage, Entity
-from sync.transactions import TRIES
+from sync.writing.op import Done, Op
 from tests.derived import Tables, at, look, lost_answer, lost_request, write
 from tests.records import core_keys
 

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.deadline import Deadline
+from sync.aws.keys import Source
 from sync.errors import Misconfigured, NotTried, Refused, Throttled, Unanswered, Unavailable
-from sync.ops import Done, Op, Source
+from sync.runtime.deadline import Deadline
 from sync.sinks.opensearch import sink as module
 from sync.sinks.opensearch.answers import HARMLESS_ID, Rejected
 from sync.sinks.opensearch.sink import Line, OpenSearch, chunks, encode
+from sync.writing.op import Done, Op
 
 Asked = list[tuple[str, str, str]]  # kind, target and id of each line of a request
 Behaviour = Callable[[Asked], None]  # raises what the destination would

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from sync.aws.keys import Source
 from sync.errors import Misconfigured, Refused, Throttled, Unavailable
-from sync.ops import Done, Op, Source
 from sync.sinks.opensearch.answers import (
     Rejected,
     describe,
@@ -13,6 +13,7 @@ from sync.sinks.opensearch.answers import (
     read_items,
     request_failure,
 )
+from sync.writing.op import Done, Op
 
 PUT = Op(Source("t", {}), "products", "1", b"{}", 1)
 DELETE = Op(Source("t", {}), "products", "2", None, 1)

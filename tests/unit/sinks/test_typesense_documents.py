@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
+from sync.aws.keys import Source
 from sync.errors import (
     ConfigError,
     Misconfigured,
@@ -24,10 +25,8 @@ from sync.errors import (
     Unanswered,
     Unavailable,
 )
-from sync.fields import Keyword, Number, Object, Text, Timestamp
-from sync.model import Model
-from sync.ops import Done, Op, Source
-from sync.sinks.base import Schematic
+from sync.model.fields import Keyword, Number, Object, Text, Timestamp
+from sync.model.model import Model
 from sync.sinks.typesense import Typesense, TypesenseDirect
 from sync.sinks.typesense.answers import (
     Busy,
@@ -41,6 +40,8 @@ from sync.sinks.typesense.answers import (
 from sync.sinks.typesense.documents import EXACT, decode, encode
 from sync.sinks.typesense.schema import collection
 from sync.sinks.typesense.settings import Settings
+from sync.writing.op import Done, Op
+from sync.writing.sink import Schematic
 
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:typesense-AbCdEf"
 ENV = {"TYPESENSE_URL": "https://search.example.com", "TYPESENSE_API_KEY_ARN": ARN}

@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
+from sync.aws.keys import Source
 from sync.errors import ModelBug, Unavailable
-from sync.fanout import Fanout
-from sync.ops import Op, Source
+from sync.model.registry import Registry
 from sync.recovery.parking import LIFETIME_S, LONGEST_DELAY_S, Message, Parked, Parking
 from sync.recovery.resync import Resync
 from sync.recovery.worker import ResyncWorker
-from sync.registry import Registry
 from sync.sinks.typesense import Typesense
 from sync.sinks.typesense import worker as module
 from sync.sinks.typesense.messages import Action, read
 from sync.sinks.typesense.worker import TypesenseWorker
+from sync.writing.fanout import Fanout
+from sync.writing.op import Op
 from tests.clocks import a_brake
 from tests.records import core_keys
 from tests.typesense_line import Line

@@ -15,13 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from sync.deadline import Deadline
+from sync.aws.keys import Source
 from sync.errors import ConfigError, Misconfigured, RecordError, Refused, Unavailable
-from sync.ops import Done, Op, Outcome, Source
+from sync.runtime.deadline import Deadline
 from sync.sinks.typesense import Typesense
 from sync.sinks.typesense import queue as module
 from sync.sinks.typesense.messages import MAX_BYTES, Action, read
 from sync.sinks.typesense.queue import LANES, TRIES
+from sync.writing.op import Done, Op, Outcome
 from tests.fifo import URL, Fifo
 from tests.records import CORE, core_keys
 from tests.settings import REQUIRED
@@ -302,8 +303,9 @@ def test_the_stream_never_imports_the_typesense_client() -> None:
     """It takes 0.17 s, and only the worker and commands speak to Typesense."""
     code = f"""
 import sys
-from sync.deadline import Deadline
-from sync.ops import Op, Source
+from sync.runtime.deadline import Deadline
+from sync.writing.op import Op
+from sync.aws.keys import Source
 from sync.sinks.typesense import Typesense
 
 class Sqs:

@@ -4,11 +4,12 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sync.deadline import Deadline
+from sync.aws.keys import Source
 from sync.errors import Retry, Unanswered
-from sync.ops import Done, Op, Outcome, Source
+from sync.runtime.deadline import Deadline
 from sync.sinks.typesense import TypesenseDirect
 from sync.sinks.typesense.answers import Forbidden
+from sync.writing.op import Done, Op, Outcome
 from tests.clocks import ManualClock
 
 TIMEOUT_S = 20.0

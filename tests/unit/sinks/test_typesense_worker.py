@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from sync.deadline import Deadline
+from sync.aws.keys import Source
 from sync.errors import Misconfigured, Refused, Unavailable
-from sync.fields import Text
-from sync.model import Model, Route
-from sync.ops import Done, Op, Outcome, Source
+from sync.model.fields import Text
+from sync.model.model import Model, Route
 from sync.recovery.parking import Parked
+from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
 from sync.sinks.typesense import Typesense
 from sync.sinks.typesense import worker as module
 from sync.sinks.typesense.queue import lane_of
+from sync.writing.op import Done, Op, Outcome
 from tests.fifo import Message, records
 from tests.records import CORE, core_keys
 from tests.typesense_line import Line

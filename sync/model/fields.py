@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from sync.errors import RegistryError
 
 if TYPE_CHECKING:
-    from sync.model import Model
+    from sync.model.model import Model
 
 Kind = Literal["text", "keyword", "number", "integer", "boolean", "timestamp", "object"]
 
@@ -67,7 +67,7 @@ def fields(model: "type[Model]") -> Iterator[Field]:
 
 
 def _field(path: str, name: str, annotation: Any, *, required: bool, many: bool = False) -> Field:
-    from sync.model import Model
+    from sync.model.model import Model
 
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:

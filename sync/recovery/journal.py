@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import uuid4
 
-from sync.clock import Clock
 from sync.deadletters.row import RUNNING, Row
 from sync.deadletters.table import DeadLetterTable, Filter
-from sync.deadline import Deadline
-from sync.log import logger
-from sync.moments import epoch, iso
 from sync.recovery.parking import Message, Parked, Parking
+from sync.runtime.clock import Clock
+from sync.runtime.deadline import Deadline
+from sync.runtime.log import logger
+from sync.runtime.moments import epoch, iso
 
 LONGEST_CALL_S: Final = 900  # that a function may run (Lambda quotas)
 _PAGE: Final = 100

@@ -6,11 +6,11 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from sync.attributes import dumps
-from sync.change import Change, Planned
+from sync.aws.attributes import dumps
 from sync.errors import InvalidImage, RegistryError
-from sync.fields import fields
-from sync.sinks.base import Sink
+from sync.model.change import Change, Planned
+from sync.model.fields import fields
+from sync.writing.sink import Sink
 
 
 @dataclass(frozen=True, slots=True)

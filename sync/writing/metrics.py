@@ -22,9 +22,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from sync.clock import Clock
-from sync.ops import Done, Outcome
-from sync.versions import SECOND
+from sync.runtime.clock import Clock
+from sync.writing.op import Done, Outcome
+from sync.writing.versions import SECOND
 
 NAMESPACE: Final = "stream-sync"
 _MOST_VALUES: Final = 100  # of one metric in a line

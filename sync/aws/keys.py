@@ -1,12 +1,11 @@
-"""What a model says (Op), of which item (Source), and what a sink answers (Outcome)."""
+"""Which item: a table's name and key attributes, as DynamoDB writes them and takes for equal."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any
 
-from sync.attributes import key_text
-from sync.errors import InvalidImage, Refused, Retry
+from sync.aws.attributes import key_text
+from sync.errors import InvalidImage
 
 AttributeMap = Mapping[str, Mapping[str, Any]]
 """An item or key as DynamoDB writes it: `{"PK": {"S": "…"}}`."""
@@ -62,32 +61,3 @@ def identity(keys: AttributeMap) -> Identity:
 def canonical(keys: AttributeMap) -> AttributeMap:
     """*keys* as DynamoDB writes them: numbers in plain decimal. Raises InvalidImage."""
     return {name: {tag: text} for name, tag, text in identity(keys)}
-
-
-@dataclass(frozen=True, slots=True)
-class Op:
-    """A statement of state: `target`/`id` now holds *body*; None: it holds nothing.
-
-    Never a delta, so writing it twice leaves what writing it once does.
-    """
-
-    source: Source
-    target: str  # index, namespace or collection
-    id: str
-    body: bytes | None  # one line of JSON
-    version: int  # orders the writes of one id; sync/versions.py says how it is made
-    since: float | None = None  # epoch seconds at which its key was first parked, if it was
-
-
-class Done(Enum):
-    """How an op ended well."""
-
-    WRITTEN = "written"
-    STALE = "stale"  # the sink holds something newer
-
-
-class Outcome(NamedTuple):
-    """What became of an op: done, or the error that says why not."""
-
-    op: Op
-    result: Done | Refused | Retry

@@ -11,28 +11,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sync import log
-from sync.change import (
-    Change,
-    Planned,
-    Record,
-    read_record,
-    sequence_number,
-    table_of,
-    version_of,
-)
+from sync.aws.keys import Source, keys_in
+from sync.aws.responses import BatchResponse, failures_of
 from sync.deadletters.brake import Brake
 from sync.deadletters.letters import DeadLetter, DeadLetters
-from sync.deadline import Deadline
 from sync.errors import Held, RecordError, Refused, RegistryError, Retry, SyncError, Throttled
-from sync.fanout import Fanout
-from sync.ids import document_id
-from sync.log import logger
-from sync.ops import Done, Op, Source, keys_in
+from sync.model.change import Change, Planned
+from sync.model.registry import Registry
 from sync.recovery.parking import Parked, Parking
-from sync.registry import Registry
-from sync.responses import BatchResponse, failures_of
-from sync.sinks.base import Sink
+from sync.runtime import log
+from sync.runtime.deadline import Deadline
+from sync.runtime.log import logger
+from sync.stream.record import Record, read_record, sequence_number, table_of, version_of
+from sync.writing.fanout import Fanout
+from sync.writing.ids import document_id
+from sync.writing.op import Done, Op
+from sync.writing.sink import Sink
 
 WRITE_S: Final = 15.0  # for all tries of a batch; what is unfinished then is parked
 STALE: Final = Throttled("stale: the sink holds a newer version")

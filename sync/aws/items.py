@@ -4,11 +4,11 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sync.aws import Clients, failures
-from sync.backoff import full_jitter
-from sync.deadline import Deadline
+from sync.aws.clients import Clients, failures
+from sync.aws.keys import AttributeMap, Identity, Source, canonical, identity
 from sync.errors import Retry, Throttled
-from sync.ops import AttributeMap, Identity, Source, canonical, identity
+from sync.runtime.backoff import full_jitter
+from sync.runtime.deadline import Deadline
 
 _MOST_KEYS: Final = 100  # in one BatchGetItem (API reference)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from sync.errors import ConfigError, NotGiven, Retry
-from sync.log import logger
-from sync.model import Model
-from sync.sinks.base import Schematic, Sink
+from sync.model.model import Model
+from sync.runtime.log import logger
+from sync.writing.sink import Schematic, Sink
 
-FOLDER: Final = Path(__file__).parent.parent / "mappings"  # beside the package, also in the zip
+FOLDER: Final = Path(__file__).parents[2] / "mappings"  # beside the package, also in the zip
 
 
 def generate(models: Iterable[type[Model]]) -> Mapping[str, str]:

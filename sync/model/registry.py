@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
-from sync.attributes import key_text
+from sync.aws.attributes import key_text
+from sync.aws.keys import AttributeMap
 from sync.errors import ConfigError, InvalidImage, RecordError, RegistryError
-from sync.model import Model
-from sync.ops import AttributeMap
-from sync.patterns import literal_prefix, samples
-from sync.sinks.base import Sink
+from sync.model.model import Model
+from sync.model.patterns import literal_prefix, samples
+from sync.writing.sink import Sink
 
 T = TypeVar("T")
 

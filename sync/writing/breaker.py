@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from sync.clock import Clock
 from sync.errors import NotTried, Retry
-from sync.ops import Outcome
+from sync.runtime.clock import Clock
+from sync.writing.op import Outcome
 
 FIRST_S: Final = 15.0
 LONGEST_S: Final = 240.0

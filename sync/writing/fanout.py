@@ -3,13 +3,13 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from sync.breaker import Breakers
-from sync.clock import Clock
-from sync.deadline import Deadline
 from sync.errors import NotTried
-from sync.ops import Op, Outcome
-from sync.sinks.base import Sink
-from sync.state import StateTable, noted_as
+from sync.runtime.clock import Clock
+from sync.runtime.deadline import Deadline
+from sync.writing.breaker import Breakers
+from sync.writing.health import StateTable, noted_as
+from sync.writing.op import Op, Outcome
+from sync.writing.sink import Sink
 
 Written = tuple[type[Sink], list[Outcome]]
 Write = Callable[[type[Sink]], list[Outcome]]

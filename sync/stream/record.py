@@ -1,25 +1,15 @@
-"""From a stream record to a change: one item's old and new state, decoded when first looked at."""
+"""From what Lambda hands over to a record: checked, and taken apart as far as its keys."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any
 
-from sync.attributes import decode
+from sync.aws.keys import AttributeMap, Source
 from sync.errors import InvalidImage, RecordError
-from sync.ops import AttributeMap, Op, Source
-from sync.sinks.base import Sink, skips_equal
-from sync.versions import stream_version
+from sync.writing.versions import stream_version
 
-if TYPE_CHECKING:
-    from sync.model import Model
-
-M = TypeVar("M", bound="Model")
-
-_MOST_DIGITS = 40
 EVENT_NAMES = frozenset({"INSERT", "MODIFY", "REMOVE"})
-
-Planned = tuple[type[Sink], Op]
+_MOST_DIGITS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,73 +97,3 @@ def table_of(raw: Any) -> str:
     if len(parts) < 2 or not parts[0].endswith(":table"):
         raise RecordError("the record's eventSourceARN names no table")
     return parts[1]
-
-
-class Change(Generic[M]):
-    """What became of one item, as its model sees it.
-
-    *old* and *new* are decoded and validated when first looked at, so a plan that needs no old
-    image never pays for one, and an old image the model no longer fits does no harm.
-
-    *equal* counts the documents that need no writing.
-    """
-
-    def __init__(
-        self,
-        model: type[M],
-        source: Source,
-        document_id: str,
-        version: int,
-        *,
-        new_image: AttributeMap | None,
-        old_image: AttributeMap | None = None,
-    ) -> None:
-        self.model = model
-        self.source = source
-        self.id = document_id
-        self.version = version
-        self._new_image = new_image
-        self._old_image = old_image
-        self.equal = 0
-
-    @cached_property
-    def new(self) -> M | None:
-        """The item now; None: it is gone. Raises InvalidImage."""
-        return None if self._new_image is None else self.model.read(decode(self._new_image))
-
-    @cached_property
-    def old(self) -> M | None:
-        """The item before, where the stream carries it. Raises InvalidImage."""
-        return None if self._old_image is None else self.model.read(decode(self._old_image))
-
-    @property
-    def unchanged(self) -> bool:
-        """Whether the document is what it was: nothing that the model takes of the item differs."""
-        old, new = self._old_image, self._new_image
-        if old is None or new is None:
-            return False
-        if self.model.is_open():
-            return old == new
-        return all(old.get(name) == new.get(name) for name in self.model.model_fields)
-
-    def document(self, sink: type[Sink], target: str) -> Iterator[Planned]:
-        """`target` holds the item's document, or nothing once the item is gone.
-
-        No op where that is what it held before, and the sink wants no such ones.
-        """
-        if self.new is None:
-            yield self.delete(sink, target)
-        elif self.unchanged and skips_equal(sink):
-            self.equal += 1
-        else:
-            yield self.put(sink, target, self.new.document())
-
-    def put(
-        self, sink: type[Sink], target: str, body: bytes, *, document_id: str | None = None
-    ) -> Planned:
-        """`target` holds *body* under the id made of the keys, or under *document_id*."""
-        return sink, Op(self.source, target, document_id or self.id, body, self.version)
-
-    def delete(self, sink: type[Sink], target: str, *, document_id: str | None = None) -> Planned:
-        """`target` holds nothing under that id."""
-        return sink, Op(self.source, target, document_id or self.id, None, self.version)

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import uuid4
 
-from sync.aws import Clients, failures
-from sync.backoff import full_jitter
-from sync.deadline import Deadline
+from sync.aws.clients import Clients, failures
 from sync.errors import Misconfigured, Retry, Throttled, Unavailable
-from sync.ops import Done
+from sync.runtime.backoff import full_jitter
+from sync.runtime.deadline import Deadline
+from sync.writing.op import Done
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef

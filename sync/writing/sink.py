@@ -3,17 +3,17 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeGuard, runtime_checkable
 
-from sync.deadline import Deadline
-from sync.ops import Op, Outcome
+from sync.runtime.deadline import Deadline
+from sync.writing.op import Op, Outcome
 
 if TYPE_CHECKING:
+    from sync.aws.responses import BatchResponse
     from sync.deadletters.brake import Brake
     from sync.deadletters.letters import DeadLetters
-    from sync.fanout import Fanout
-    from sync.model import Model
+    from sync.model.model import Model
     from sync.recovery.parking import Parking
     from sync.recovery.resync import Resync
-    from sync.responses import BatchResponse
+    from sync.writing.fanout import Fanout
 
 
 class Sink(Protocol):
@@ -23,7 +23,7 @@ class Sink(Protocol):
     """
 
     name: ClassVar[str]  # in logs, dead letters and mappings/<name>/
-    effect_s: float  # within which a request takes effect, if it ever does; see sync/waits.py
+    effect_s: float  # within which a request takes effect, if ever; see sync/runtime/waits.py
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:

@@ -4,17 +4,18 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from sync.aws.items import Found, Items
+from sync.aws.keys import Source
 from sync.deadletters.row import REPLAYED, Row
 from sync.deadletters.state import state_of
 from sync.deadletters.table import DeadLetterTable
-from sync.deadline import Deadline
 from sync.errors import RecordError, RegistryError, Retry
-from sync.items import Found, Items
-from sync.ops import Done, Source
+from sync.model.registry import Registry
 from sync.recovery.by_hand import ByHand
 from sync.recovery.parking import Parked
 from sync.recovery.resync import Settled, Unmatched
-from sync.registry import Registry
+from sync.runtime.deadline import Deadline
+from sync.writing.op import Done
 
 AT_ONCE: Final = 100  # keys of one resync: one BatchGetItem
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from sync.ops import Source
+    from sync.aws.keys import Source
 
 logger: Final = logging.getLogger("sync")
 

@@ -8,15 +8,15 @@ row is a minute old at worst, and writing ops costs no request of its own.
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sync.aws import Clients, failures
-from sync.breaker import Breakers
-from sync.clock import Clock
+from sync.aws.clients import Clients, failures
 from sync.errors import Retry
-from sync.log import logger
-from sync.moments import iso
-from sync.ops import Done, Outcome
-from sync.sinks.base import Sink, has_queue
-from sync.versions import SECOND
+from sync.runtime.clock import Clock
+from sync.runtime.log import logger
+from sync.runtime.moments import iso
+from sync.writing.breaker import Breakers
+from sync.writing.op import Done, Outcome
+from sync.writing.sink import Sink, has_queue
+from sync.writing.versions import SECOND
 
 EVERY_S: Final = 60.0
 _LONGEST: Final = 500  # characters

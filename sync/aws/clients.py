@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Any, Final
 
 from sync.errors import Misconfigured, Throttled, Unavailable
-from sync.waits import effect_s
+from sync.runtime.waits import effect_s
 
 _THROTTLING: Final = frozenset(
     [

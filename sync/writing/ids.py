@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from sync.attributes import key_text
+from sync.aws.attributes import key_text
+from sync.aws.keys import AttributeMap
 from sync.errors import RecordError
-from sync.ops import AttributeMap
 
 MAX_ID_BYTES = 512  # OpenSearch refuses the whole bulk request over one longer id
 

@@ -1,0 +1,1 @@
+"""AWS through boto3: clients, items, attributes, transactions, batches."""

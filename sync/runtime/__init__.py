@@ -1,0 +1,1 @@
+"""What every part stands on: clock, deadline, settings, log, waits."""

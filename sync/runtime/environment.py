@@ -1,0 +1,51 @@
+"""Reading environment variables; each function raises ConfigError that names the variable."""
+
+import re
+from collections.abc import Collection, Mapping
+
+from sync.errors import ConfigError
+
+TABLE = r"[A-Za-z0-9_.-]{3,255}"  # DynamoDB's names (developer guide, naming rules)
+
+
+def required(env: Mapping[str, str], name: str) -> str:
+    """The value of *name*. Raises ConfigError where it is missing or empty."""
+    value = env.get(name, "").strip()
+    if not value:
+        raise ConfigError(f"{name} is not set")
+    return value
+
+
+def matching(env: Mapping[str, str], name: str, pattern: str, what: str) -> str:
+    """The value of *name*, which must match *pattern* in full; *what* says so to people."""
+    value = required(env, name)
+    if not re.fullmatch(pattern, value):
+        raise ConfigError(f"{name} must be {what}, not {value[:80]!r}")
+    return value
+
+
+def seconds(
+    env: Mapping[str, str], name: str, *, most: float, default: float | None = None
+) -> float:
+    """The value of *name*, a number of seconds over 0 and at most *most*; without a *default* it
+    has to be set."""
+    text = env.get(name, "").strip()
+    if not text and default is not None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value <= most:
+        raise ConfigError(f"{name} must be a number over 0 and at most {most:g}, not {text[:80]!r}")
+    return value
+
+
+def one_of(
+    env: Mapping[str, str], name: str, choices: Collection[str], *, default: str = ""
+) -> str:
+    """The value of *name*, one of *choices*; without a *default* it has to be set."""
+    value = env.get(name, "").strip() or default or required(env, name)
+    if value not in choices:
+        raise ConfigError(f"{name} must be one of {', '.join(choices)}, not {value[:80]!r}")
+    return value

@@ -1,0 +1,1 @@
+"""From ops to sinks: what both are, and how a write goes."""
