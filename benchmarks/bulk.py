@@ -55,7 +55,9 @@ def ways(url: str) -> dict[str, Callable[[], None]]:
 
     def by_sink() -> None:
         version = next(_versions)
-        ops = [Op(SOURCE, ALIAS, f"{n}", body, version) for n, body in enumerate(bodies)]
+        ops = [
+            Op("opensearch", SOURCE, ALIAS, f"{n}", body, version) for n, body in enumerate(bodies)
+        ]
         assert all(o.result is Done.WRITTEN for o in sink.write(ops, Deadline(60)))
 
     def by_helper() -> None:

@@ -15,6 +15,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any, Final
 
+import handler
 from benchmarks.ratio import compare
 from sync.runtime.clock import SystemClock
 from sync.service import Service
@@ -111,7 +112,7 @@ def _batches() -> dict[str, Any]:
         SystemClock(),
         sinks={
             OpenSearch: memory,
-            Typesense: Typesense(ENV["TYPESENSE_QUEUE_URL"], aws, lambda: memory),
+            Typesense: memory,
             Counters: Counters(aws, contributions="contributions", counters=CORE),
             DefaultImage: DefaultImage(aws, CORE),
         },
@@ -129,7 +130,7 @@ def _batches() -> dict[str, Any]:
     }
 
     def run(name: str) -> None:
-        assert service.handle(events[name], Context()) == {"batchItemFailures": []}
+        assert handler.run(events[name], Context(), service) == {"batchItemFailures": []}
 
     calls = {}
     for name in events:

@@ -82,7 +82,7 @@ class NotTried(Unavailable):
 
 
 class Held(Retry):
-    """Refused, as most were before it: no dead letter each, see sync/deadletters/brake.py."""
+    """Refused, as most were before it: no dead letter each, see sync/recovery/brake.py."""
 
 
 class Misconfigured(Retry):

@@ -1,10 +1,11 @@
-"""The service, wired: from settings and clients to what handles each shape of event."""
+"""The service, wired: from settings and clients to the part that takes each kind of event."""
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from sync.aws.clients import Clients, queue_name
+from sync.aws.responses import BatchResponse
 from sync.config import Config
 from sync.errors import ConfigError, RecordError
 from sync.runtime import log, waits
@@ -12,23 +13,31 @@ from sync.runtime.clock import Clock
 from sync.runtime.deadline import Deadline, LambdaContext
 from sync.writing.fanout import AtOnce, Fanout, in_threads
 from sync.writing.metrics import Emit, Metrics, to_stdout
-from sync.writing.sink import Queued, Sink, Worker, has_queue
+from sync.writing.sink import Sink, Writer, lanes_of
 
 if TYPE_CHECKING:
-    from sync.deadletters.bodies import Bodies
-    from sync.deadletters.brake import Brake
+    from sync.aws.items import Items
     from sync.deadletters.consumer import DeadLetterConsumer
-    from sync.deadletters.letters import DeadLetters
+    from sync.deadletters.journal import TableJournal
+    from sync.deadletters.replay import Replay
     from sync.deadletters.table import DeadLetterTable
+    from sync.lanes.sender import Sender
+    from sync.lanes.worker import LaneWorker
+    from sync.model.planner import Planner
     from sync.model.registry import Registry
+    from sync.recovery.bodies import Bodies
+    from sync.recovery.brake import Brake
     from sync.recovery.by_hand import ByHand
-    from sync.recovery.journal import TableJournal
+    from sync.recovery.letters import DeadLetters
     from sync.recovery.parking import Parking
-    from sync.recovery.replay import Replay
     from sync.recovery.resync import Resync
+    from sync.recovery.settle import Settle
     from sync.recovery.worker import ResyncWorker
     from sync.stream.dispatch import Dispatcher
     from sync.writing.health import StateTable
+
+Run = Callable[[Sequence[Mapping[str, Any]], Deadline], BatchResponse]
+"""Handles messages of one queue; says which are to come again."""
 
 RESERVE_S = 10.0  # of an invocation: for parking, dead letters and the answer
 
@@ -60,37 +69,24 @@ class Service:
         self.metrics = Metrics(self.config.stage, clock, emit)
         self._check()
 
-    def handle(self, event: Any, context: LambdaContext) -> Any:
-        """Hand *event* to the part for its shape. Raises RecordError for one of no known shape."""
-        log.begin(context.aws_request_id)
-        try:
-            return self._handle(event, context)
-        finally:
-            self.metrics.flush()
+    def deadline(self, context: LambdaContext) -> Deadline:
+        """When an invocation has to be done with its work, so that it can still answer."""
+        left = context.get_remaining_time_in_millis() / 1000 - RESERVE_S
+        return Deadline(left, clock=self.clock.monotonic, sleep=self.clock.sleep)
 
-    def _handle(self, event: Any, context: LambdaContext) -> Any:
-        if isinstance(event, dict) and "command" in event:
-            from sync.commands import run
-
-            return run(event, self, self._deadline(context))
-        records = event.get("Records") if isinstance(event, dict) else None
-        sources = set(map(_source_of, records)) if isinstance(records, list) else set()
-        deadline = self._deadline(context)
-        if "aws:dynamodb" in sources:
-            return self.dispatcher.run(_records(event), deadline)
-        if sources == {"aws:sqs"}:
-            queue = _queue_of(records)
-            if queue == queue_name(self.config.resync_queue_url):
-                return self.resync_worker.run(_records(event), deadline)
-            if queue == queue_name(self.config.dead_letter_queue_url):
-                return self.dead_letter_consumer.run(_records(event), deadline)
-            if (worker := self.queue_workers.get(queue)) is not None:
-                return worker.run(_records(event), deadline)
-            for sink in self.queued:
-                if queue == queue_name(sink.dead_letter_queue_url):
-                    return self.dead_letter_consumer.run(_records(event), deadline, of=sink)
-            raise RecordError(f"no handler for messages of the queue {queue}")
-        raise RecordError(f"no handler for an event like this: {_shape(event)}")
+    def queue(self, name: str) -> Run:
+        """What handles messages of the queue *name*. Raises RecordError for a queue of others."""
+        config = self.config
+        if name == queue_name(config.resync_queue_url):
+            return self.resync_worker.run
+        if name == queue_name(config.dead_letter_queue_url):
+            return self.dead_letter_consumer.run
+        for sink, sender in self.senders.items():
+            if name == queue_name(sender.queue_url):
+                return self.lane_workers[sink].run
+            if name == queue_name(sender.dead_letter_queue_url):
+                return partial(self.dead_letter_consumer.run, of=sink)
+        raise RecordError(f"no handler for messages of the queue {name}")
 
     @cached_property
     def registry(self) -> "Registry":
@@ -100,31 +96,60 @@ class Service:
         return Registry(models.load(), self.config.stage)
 
     @cached_property
-    def sinks(self) -> Mapping[type[Sink], Sink]:
-        """Every sink that a model feeds."""
+    def sinks(self) -> Mapping[str, Sink]:
+        """Every sink that a model feeds, by name."""
         return {
-            sink: self._given.get(sink) or sink.from_env(self.env) for sink in self.registry.sinks
+            kind.name: self._given.get(kind) or kind.from_env(self.env)
+            for kind in self.registry.sinks
         }
 
     @cached_property
-    def queued(self) -> "list[Queued]":
-        """The sinks that have a queue of their own."""
-        return [sink for sink in self.sinks.values() if has_queue(sink)]
+    def senders(self) -> "Mapping[str, Sender]":
+        """What the stream writes to instead of a sink that has lanes, by the sink's name."""
+        lanes = {kind.name: found for kind in self.registry.sinks if (found := lanes_of(kind))}
+        if not lanes:
+            return {}
+        from sync.lanes.sender import Sender
+
+        return {
+            name: Sender.from_settings(name, found, self.env, self.clients)
+            for name, found in lanes.items()
+        }
 
     @cached_property
     def fanout(self) -> Fanout:
+        """From the stream and from resyncs: through lanes, where a sink has them."""
+        return self._fanout(
+            {**self.sinks, **self.senders},
+            strict=self.config.strict_sinks,
+            noted_as={name: lane_name(name) for name in self.senders},
+        )
+
+    def _fanout(self, sinks: Mapping[str, Writer], **more: Any) -> Fanout:
         return Fanout(
-            self.sinks,
+            sinks,
             self.clock,
             at_once=self._at_once,
             state=self.state,
-            strict=self.config.strict_sinks,
             watchers=(self.metrics, self.brake),
+            **more,
         )
 
     @cached_property
+    def items(self) -> "Items":
+        from sync.aws.items import Items
+
+        return Items(self.clients)
+
+    @cached_property
+    def planner(self) -> "Planner":
+        from sync.model.planner import Planner
+
+        return Planner(self.registry, self.brake.read)
+
+    @cached_property
     def brake(self) -> "Brake":
-        from sync.deadletters.brake import Brake
+        from sync.recovery.brake import Brake
 
         return Brake(self.metrics)
 
@@ -149,7 +174,7 @@ class Service:
 
     @cached_property
     def dead_letters(self) -> "DeadLetters":
-        from sync.deadletters.letters import DeadLetters
+        from sync.recovery.letters import DeadLetters
 
         config = self.config
         return DeadLetters(
@@ -161,58 +186,49 @@ class Service:
         )
 
     @cached_property
+    def settle(self) -> "Settle":
+        return self._settle()
+
+    def _settle(self, **more: Any) -> "Settle":
+        from sync.recovery.settle import Settle
+
+        return Settle(self.parking, self.dead_letters, self.brake, **more)
+
+    @cached_property
     def dispatcher(self) -> "Dispatcher":
         from sync.stream.dispatch import Dispatcher
 
-        return Dispatcher(
-            self.registry,
-            self.fanout,
-            self.parking,
-            self.dead_letters,
-            self.brake,
-            strict=self.config.strict_sinks,
-        )
+        settle = self._settle(strict=self.config.strict_sinks)
+        return Dispatcher(self.planner, self.fanout, settle)
 
     @cached_property
     def resync(self) -> "Resync":
-        from sync.aws.items import Items
         from sync.recovery.resync import Resync
 
-        return Resync(self.registry, self.fanout, Items(self.clients), self.clock, self.brake)
+        return Resync(self.planner, self.fanout, self.items, self.clock)
 
     @cached_property
     def resync_worker(self) -> "ResyncWorker":
         from sync.recovery.worker import ResyncWorker
 
-        return ResyncWorker(self.resync, self.parking, self.dead_letters, self.brake)
+        return ResyncWorker(self.resync, self.settle)
 
     @cached_property
-    def queue_workers(self) -> Mapping[str, Worker]:
-        """The worker of each sink that has a queue, by the queue's name."""
-        from sync.aws.items import Items
+    def lane_workers(self) -> "Mapping[str, LaneWorker]":
+        """What handles the messages of lanes, by the name of the sink behind them."""
+        from sync.lanes.worker import LaneWorker
         from sync.recovery.resync import Resync
 
-        workers = {}
-        for kind, sink in self.sinks.items():
-            if has_queue(sink):
-                # Writing past the queue, or the worker would fill what it is to empty.
-                fanout = Fanout(
-                    {kind: sink.direct()},
-                    self.clock,
-                    at_once=self._at_once,
-                    state=self.state,
-                    watchers=(self.metrics, self.brake),
-                )
-                items = Items(self.clients)
-                resync = Resync(self.registry, fanout, items, self.clock, self.brake)
-                workers[queue_name(sink.queue_url)] = sink.worker(
-                    fanout, resync, self.parking, self.dead_letters, self.brake
-                )
-        return workers
+        fanout = self._fanout({name: self.sinks[name] for name in self.senders})
+        resync = Resync(self.planner, fanout, self.items, self.clock)
+        return {
+            name: LaneWorker(sender, self.sinks[name].effect_s, fanout, resync, self.settle)
+            for name, sender in self.senders.items()
+        }
 
     @cached_property
     def bodies(self) -> "Bodies":
-        from sync.deadletters.bodies import Bodies
+        from sync.recovery.bodies import Bodies
 
         return Bodies(self.config.payload_bucket, self.clients)
 
@@ -237,7 +253,7 @@ class Service:
 
     @cached_property
     def journal(self) -> "TableJournal":
-        from sync.recovery.journal import TableJournal
+        from sync.deadletters.journal import TableJournal
 
         return TableJournal(self.dead_letter_table, self.clock)
 
@@ -249,48 +265,28 @@ class Service:
 
     @cached_property
     def replay(self) -> "Replay":
-        from sync.aws.items import Items
-        from sync.recovery.replay import Replay
+        from sync.deadletters.replay import Replay
 
-        queued = [sink.name for sink in self.queued]
         return Replay(
-            self.registry, self.by_hand, Items(self.clients), self.dead_letter_table, queued=queued
+            self.registry,
+            self.by_hand,
+            self.items,
+            self.dead_letter_table,
+            queued=self.senders.keys(),
         )
 
     def _check(self) -> None:
         """Refuse settings of sinks, before any record is taken on."""
-        names = {sink.name for sink in self.sinks}
-        if unknown := self.config.strict_sinks - names:
+        if unknown := self.config.strict_sinks - self.sinks.keys():
             raise ConfigError(
                 f"STRICT_SINKS names {', '.join(sorted(unknown))}; the sinks are: "
-                f"{', '.join(sorted(names))}"
+                f"{', '.join(sorted(self.sinks))}"
             )
-        direct = [sink.direct() for sink in self.queued]
-        self.park_delay_s = waits.park_delay_s(
-            (*self.sinks.values(), *direct), self.config.park_delay_s
-        )
-
-    def _deadline(self, context: LambdaContext) -> Deadline:
-        left = context.get_remaining_time_in_millis() / 1000 - RESERVE_S
-        return Deadline(left, clock=self.clock.monotonic, sleep=self.clock.sleep)
+        lasting = {name: sink.effect_s for name, sink in self.sinks.items()}
+        lasting |= {lane_name(name): sender.effect_s for name, sender in self.senders.items()}
+        self.park_delay_s = waits.park_delay_s(lasting, self.config.park_delay_s)
 
 
-def _records(event: Mapping[str, Any]) -> Sequence[Any]:
-    records: Sequence[Any] = event["Records"]
-    return records
-
-
-def _source_of(record: Any) -> str | None:
-    source = record.get("eventSource") if isinstance(record, dict) else None
-    return source if isinstance(source, str) else None
-
-
-def _queue_of(records: Any) -> str:
-    """The name of the queue that SQS *records* come from; a batch has one source."""
-    return str(records[0].get("eventSourceARN", "")).rpartition(":")[2]
-
-
-def _shape(event: Any) -> str:
-    return (
-        f"keys {sorted(map(str, event))[:10]}" if isinstance(event, dict) else type(event).__name__
-    )
+def lane_name(sink: str) -> str:
+    """Under which name the lanes of *sink* are noted beside the sink itself."""
+    return f"{sink} queue"

@@ -9,8 +9,8 @@ from typing import Any, Final
 import boto3
 from moto.sqs.models import sqs_backends
 
-from sync.recovery.parking import Message as ParkedMessage
-from sync.runtime.deadline import LambdaContext
+from handler import run
+from sync.recovery.parking import ParkedMessage
 from sync.service import Service
 from sync.sinks.counters import Counters
 from sync.sinks.default_image import DefaultImage
@@ -91,17 +91,6 @@ def client(service: str) -> Any:
 ACTING: Final[ContextVar[str | None]] = ContextVar("ACTING", default=None)  # a function's name
 
 
-class Invoked(Service):
-    """The service, which says while it handles an event whose event that is."""
-
-    def handle(self, event: Any, context: LambdaContext) -> Any:
-        before = ACTING.set(invoked_by(event))
-        try:
-            return super().handle(event, context)
-        finally:
-            ACTING.reset(before)
-
-
 class Account:
     """Tables, queues and bucket; make one within `moto.mock_aws()`.
 
@@ -142,18 +131,13 @@ class Account:
 
     def fresh(self, **env: str) -> Service:
         """A service as of a cold start."""
-        return Invoked(
+        return Service(
             {**ENV, **env},
             self.clients,
             self.clock,
             sinks={
                 OpenSearch: self.memory,
-                Typesense: Typesense(
-                    TYPESENSE_QUEUE,
-                    self.clients,
-                    lambda: self.typesense,
-                    dead_letter_queue_url=TYPESENSE_LETTERS,
-                ),
+                Typesense: self.typesense,
                 Counters: Counters(self.clients, contributions=CONTRIBUTIONS, counters=CORE),
                 DefaultImage: self.images,
             },
@@ -163,7 +147,7 @@ class Account:
 
     def call(self, command: str, **payload: Any) -> dict[str, Any]:
         """The answer to a command, which stands the way to JSON and back."""
-        answer = self.service.handle({"command": command, **payload}, Context())
+        answer = self.handle({"command": command, **payload})
         plain: dict[str, Any] = json.loads(json.dumps(answer))
         return plain
 
@@ -179,7 +163,7 @@ class Account:
             }
             for n, body in enumerate(bodies)
         ]
-        return self.service.handle({"Records": records}, Context())
+        return self.handle({"Records": records})
 
     def give_up(self, records: Sequence[Any], **document: Any) -> Any:
         """What the consumer answers once Lambda has written to the bucket that it gave up on
@@ -209,7 +193,11 @@ class Account:
 
     def handle(self, event: Any) -> Any:
         """The answer of a function to *event*."""
-        return self.service.handle(event, Context())
+        before = ACTING.set(invoked_by(event))
+        try:
+            return run(event, Context(), self.service)
+        finally:
+            ACTING.reset(before)
 
     def resync(self) -> Any:
         """Hand its worker what is parked, whatever the delays."""
@@ -238,7 +226,7 @@ class Account:
                 }
                 for message in messages
             ]
-            answer = self.service.handle({"Records": records}, Context())
+            answer = self.handle({"Records": records})
             for message in messages:
                 sqs.delete_message(QueueUrl=TYPESENSE_QUEUE, ReceiptHandle=message["ReceiptHandle"])
 

@@ -1,6 +1,6 @@
 """A clock that moves only when it is told to, or slept on; and what counts by it."""
 
-from sync.deadletters.brake import Brake
+from sync.recovery.brake import Brake
 from sync.writing.metrics import Metrics
 
 

@@ -167,7 +167,7 @@ def in_process() -> Iterator[Tables]:
         yield Tables(_client())
 
 
-def one_by_one(write: Write, sinks: Iterable[type[Sink]]) -> Iterator[Written]:
+def one_by_one(write: Write, sinks: Iterable[str]) -> Iterator[Written]:
     """Sinks written to in turn, for the fanout: moto's DynamoDB is not made for threads."""
     return ((sink, write(sink)) for sink in sinks)
 
@@ -184,13 +184,13 @@ def says(n: int, what: Counted | None, version: int) -> Op:
     """An op: link *n* contributes to *what*."""
     source = link(n)
     id_ = document_id(source.keys, ["PK", "SK"])
-    return Op(source, FAMILY, id_, what.body() if what else None, version)
+    return Op("counters", source, FAMILY, id_, what.body() if what else None, version)
 
 
 def look(entity: Entity, version: int = 1) -> Op:
     """An op: the entity's images changed."""
     source = Source(CORE, entity.row("IMG#1"))
-    return Op(source, "default_images", entity.op_id, entity.body(), version)
+    return Op("default_image", source, "default_images", entity.op_id, entity.body(), version)
 
 
 def patient() -> Deadline:

@@ -4,13 +4,15 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Self
 
-from sync.deadletters.letters import DeadLetter, DeadLetters
 from sync.errors import Refused, Retry, Unavailable
 from sync.model.change import Change
 from sync.model.fields import Number, Text
 from sync.model.model import Model, Route
+from sync.model.planner import Planner
 from sync.model.registry import Registry
+from sync.recovery.letters import DeadLetter, DeadLetters
 from sync.recovery.parking import Parked, Parking
+from sync.recovery.settle import Settle
 from sync.runtime.clock import SystemClock
 from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
@@ -104,18 +106,15 @@ class Bench:
         self.memory = Memory()
         self.letters = letters or Letters()
         self.queue = queue or Queue()
-        sinks: dict[type[Sink], Sink] = {
-            Memory: memory or self.memory,
-            Second: second or Second(),
+        sinks: dict[str, Sink] = {
+            Memory.name: memory or self.memory,
+            Second.name: second or Second(),
         }
         brake = a_brake()
         self.dispatcher = Dispatcher(
-            Registry(models, "test"),
+            Planner(Registry(models, "test"), brake.read),
             Fanout(sinks, SystemClock(), strict=frozenset(strict), watchers=[brake]),
-            self.queue,
-            self.letters,
-            brake,
-            strict=frozenset(strict),
+            Settle(self.queue, self.letters, brake, strict=frozenset(strict)),
         )
 
     @property

@@ -9,7 +9,6 @@ from sync.aws.keys import Source
 from sync.errors import Refused, Retry
 from sync.model.fields import Text
 from sync.model.model import Model, Route
-from sync.model.registry import Registry
 from sync.recovery.parking import Parked
 from sync.recovery.resync import Resync
 from sync.runtime.deadline import Deadline
@@ -19,6 +18,7 @@ from sync.writing.op import Done, Op, Outcome
 from sync.writing.sink import Sink
 from tests.clocks import ManualClock
 from tests.records import CORE, core_keys
+from tests.wiring import planner
 
 
 class Plain(Memory):
@@ -73,8 +73,8 @@ class World:
         self.memory = memory or Memory()
         self.plain = Plain(versioned=False)
         sinks: dict[type[Sink], Sink] = {Memory: self.memory, Plain: self.plain}
-        fanout = Fanout(sinks, self.clock)
-        self.resync = Resync(Registry([Thing], "test"), fanout, self.table, self.clock)
+        fanout = Fanout({kind.name: sink for kind, sink in sinks.items()}, self.clock)
+        self.resync = Resync(planner(Thing), fanout, self.table, self.clock)
         self.deadline = Deadline(30, clock=self.clock.monotonic, sleep=self.clock.sleep)
 
     def run(self, *keys: Parked, only: str | None = None) -> list[Any]:

@@ -6,20 +6,21 @@ from typing import ClassVar, Self
 
 from sync.aws.items import Found, Items
 from sync.aws.keys import Source
-from sync.deadletters.letters import DeadLetter, DeadLetters
 from sync.errors import Retry
+from sync.lanes.sender import Sender
+from sync.lanes.worker import LaneWorker
 from sync.model.model import Model
-from sync.model.registry import Registry
+from sync.recovery.letters import DeadLetter, DeadLetters
 from sync.recovery.parking import Parked, Parking
 from sync.recovery.resync import Resync
 from sync.runtime.deadline import Deadline
 from sync.sinks.typesense import Typesense
-from sync.sinks.typesense.worker import TypesenseWorker
 from sync.writing.fanout import Fanout
 from sync.writing.op import Op, Outcome
 from sync.writing.sink import Sink
-from tests.clocks import ManualClock, a_brake
+from tests.clocks import ManualClock
 from tests.fifo import URL, Fifo
+from tests.wiring import planner, settle
 
 
 @dataclass
@@ -71,11 +72,11 @@ class Line:
         self.parking = Kept()
         self.letters = Letters()
         self.table = Table()
-        self.sink = Typesense(URL, {"sqs": self.fifo}.__getitem__, lambda: direct)
-        fanout = Fanout({Typesense: direct}, self.clock)
-        resync = Resync(Registry(models, "test"), fanout, self.table, self.clock)
-        self.worker = TypesenseWorker(
-            fanout, resync, self.parking, self.letters, a_brake(), self.sink.come_again
+        self.sink = Sender("typesense", Typesense.lanes, URL, {"sqs": self.fifo}.__getitem__)
+        fanout = Fanout({"typesense": direct}, self.clock)
+        resync = Resync(planner(*models), fanout, self.table, self.clock)
+        self.worker = LaneWorker(
+            self.sink, direct.effect_s, fanout, resync, settle(self.parking, self.letters)
         )
 
     def deadline(self, seconds: float = 60.0) -> Deadline:
@@ -92,7 +93,7 @@ class Queued:
     """The queue's sink, whose worker has done its part when a write ends."""
 
     name: ClassVar[str] = "typesense"
-    effect_s = Typesense.effect_s
+    effect_s = Sender.effect_s
 
     def __init__(self, line: Line) -> None:
         self.line = line

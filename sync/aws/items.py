@@ -1,14 +1,14 @@
 """Reading items back from their tables: what resync takes for the truth."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sync.aws.clients import Clients, failures
 from sync.aws.keys import AttributeMap, Identity, Source, canonical, identity
 from sync.errors import Retry, Throttled
-from sync.runtime.backoff import full_jitter
 from sync.runtime.deadline import Deadline
+from sync.runtime.retry import full_jitter, until_settled
 
 _MOST_KEYS: Final = 100  # in one BatchGetItem (API reference)
 
@@ -35,29 +35,28 @@ class Items:
             by_table.setdefault(source.table, []).append(source)
         for table, wanted in by_table.items():
             for at in range(0, len(wanted), _MOST_KEYS):
-                self._read(table, wanted[at : at + _MOST_KEYS], deadline, found)
+                found.update(self._read(table, wanted[at : at + _MOST_KEYS], deadline))
         return found
 
     def _read(
-        self, table: str, wanted: Sequence[Source], deadline: Deadline, found: dict[Source, Found]
-    ) -> None:
-        waiting = list(wanted)
-        retry = 0
-        while waiting:
+        self, table: str, wanted: Sequence[Source], deadline: Deadline
+    ) -> Iterator[tuple[Source, Found]]:
+        left = Throttled(f"{table}: items left unprocessed until time was up")
+
+        def attempt(waiting: Sequence[Source]) -> Iterator[tuple[Source, Found]]:
             try:
                 items, unprocessed = self._ask(table, waiting)
             except Retry as error:
-                found.update(dict.fromkeys(waiting, error))
+                yield from ((source, error) for source in waiting)
                 return
             for source in waiting:
-                if identity(source.keys) not in unprocessed:
-                    found[source] = items.get(identity(source.keys))
-            waiting = [source for source in waiting if identity(source.keys) in unprocessed]
-            retry += 1
-            if waiting and not deadline.pause(full_jitter(retry)):
-                late = Throttled(f"{table}: items left unprocessed until time was up")
-                found.update(dict.fromkeys(waiting, late))
-                return
+                at = identity(source.keys)
+                yield source, left if at in unprocessed else items.get(at)
+
+        def pause(retry: int, failed: Sequence[tuple[Source, Retry]]) -> bool:
+            return failed[0][1] is left and deadline.pause(full_jitter(retry))
+
+        return until_settled(wanted, attempt, pause)
 
     def _ask(
         self, table: str, wanted: Sequence[Source]

@@ -6,9 +6,8 @@ from uuid import uuid4
 
 from sync.aws.clients import Clients, failures
 from sync.errors import Misconfigured, Retry, Throttled, Unavailable
-from sync.runtime.backoff import full_jitter
 from sync.runtime.deadline import Deadline
-from sync.writing.op import Done
+from sync.runtime.retry import full_jitter, until_settled
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
@@ -22,7 +21,7 @@ _LOST: Final = frozenset({"None", "ConditionalCheckFailed", "TransactionConflict
 _THROTTLED: Final = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError"})
 
 T = TypeVar("T")
-Result = Done | Retry
+R = TypeVar("R")
 
 
 def transact(clients: Clients, actions: "Actions", what: str) -> bool:
@@ -54,34 +53,28 @@ def transact(clients: Clients, actions: "Actions", what: str) -> bool:
     return True
 
 
-def until_settled(
-    items: Sequence[T],
-    attempt: Callable[[Sequence[T]], Iterable[tuple[T, Result]]],
+def until_undisturbed(
+    items: Iterable[T],
+    attempt: Callable[[Sequence[T]], Iterable[tuple[T, R]]],
     deadline: Deadline,
-) -> Iterator[tuple[T, Result]]:
-    """Give *items* to *attempt*, and again those that it answers with Retry, with full jitter.
+) -> Iterator[tuple[T, R | Retry]]:
+    """Give *items* to *attempt*, and again those whose transactions others were in the way of.
 
     Ends when none are left, when tries or time run out, or when the fault is Misconfigured, which
     no waiting mends; what is left then is yielded with its last error.
     """
-    waiting = list(items)
-    for retry in range(1, TRIES + 1):
-        if not waiting:
-            return
-        if not deadline.remaining():
-            yield from ((item, Unavailable("no time is left")) for item in waiting)
-            return
-        failed: list[tuple[T, Retry]] = []
-        for item, result in attempt(waiting):
-            if isinstance(result, Retry):
-                failed.append((item, result))
-            else:
-                yield item, result
-        waiting = [item for item, _ in failed]
-        if waiting and (
-            retry == TRIES
-            or any(isinstance(error, Misconfigured) for _, error in failed)
-            or not deadline.pause(full_jitter(retry, base_s=0.05, cap_s=1.0))
-        ):
-            yield from failed
-            return
+
+    def in_time(left: Sequence[T]) -> Iterable[tuple[T, R | Retry]]:
+        if deadline.remaining():
+            yield from attempt(left)
+        else:
+            yield from ((item, Unavailable("no time is left")) for item in left)
+
+    def pause(retry: int, failed: Sequence[tuple[T, Retry]]) -> bool:
+        return (
+            retry < TRIES
+            and not any(isinstance(error, Misconfigured) for _, error in failed)
+            and deadline.pause(full_jitter(retry, base_s=0.05, cap_s=1.0))
+        )
+
+    return until_settled(items, in_time, pause)

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from sync.commands.arguments import Arguments
+from sync.deadletters.replay import AT_ONCE
 from sync.deadletters.row import DISCARDED, OPEN, STATUSES, Row
 from sync.deadletters.table import DeadLetterTable, Filter
 from sync.errors import ConfigError, Retry
-from sync.recovery.replay import AT_ONCE
 from sync.runtime.deadline import Deadline
 
 if TYPE_CHECKING:

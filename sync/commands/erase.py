@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from sync.commands.arguments import Arguments
 from sync.commands.keys import checked, key_names
-from sync.deadletters.letters import row_id
 from sync.errors import ConfigError
+from sync.recovery.letters import row_id
 from sync.runtime.deadline import Deadline
 
 if TYPE_CHECKING:

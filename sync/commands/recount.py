@@ -55,7 +55,7 @@ def recount(given: Arguments, service: "Service", deadline: Deadline) -> dict[st
 
 
 def _recount(service: "Service", family: Family) -> Recount:
-    sink = service.sinks[Counters]
+    sink = service.sinks[Counters.name]
     if not isinstance(sink, Counters):
         raise ConfigError(f"{family.target} is written to by {type(sink).__name__}")
     return Recount(family, sink, service.registry, service.by_hand, service.clients)

@@ -10,11 +10,10 @@ from sync.aws.items import text_only, wire
 from sync.aws.keys import AttributeMap, Source
 from sync.commands.arguments import Arguments
 from sync.commands.keys import checked, key_names
-from sync.deadletters.letters import DeadLetter
 from sync.errors import ConfigError, Retry
+from sync.recovery.letters import DeadLetter
 from sync.recovery.parking import Parked
 from sync.recovery.resync import Unmatched
-from sync.recovery.worker import letter
 from sync.runtime.deadline import Deadline
 from sync.writing.op import Done
 
@@ -91,7 +90,7 @@ def _resync(
                 {"keys": settled.key.source.keys, "error": f"{type(verdict).__name__}: {verdict}"}
             )
             if not isinstance(verdict, Retry):
-                letters.append(letter(settled, verdict, sink))
+                letters.append(settled.letter(verdict, sink))
     list(service.dead_letters.publish(letters))  # logs what can't be; the answer tells of all
 
 

@@ -12,7 +12,7 @@ from sync.deadletters.table import Filter
 from sync.errors import Retry
 from sync.runtime.deadline import Deadline
 from sync.runtime.moments import iso
-from sync.writing.health import noted_as
+from sync.service import lane_name
 
 if TYPE_CHECKING:
     from sync.service import Service
@@ -182,17 +182,15 @@ def _problems(
 
 def _names(service: "Service") -> Iterator[tuple[str, bool]]:
     """What is noted of sinks, and whether dead letters have that name."""
-    for kind, sink in service.sinks.items():
-        yield kind.name, True
-        if (noted := noted_as(kind, sink)) != kind.name:
-            yield noted, False
+    yield from ((name, True) for name in service.sinks)
+    yield from ((lane_name(name), False) for name in service.senders)
 
 
 def _queues(service: "Service") -> Iterator[tuple[dict[str, Any], str]]:
     """What sinks' own queues are called and for, and their URLs."""
-    for sink in service.queued:
-        for url, dead in ((sink.queue_url, False), (sink.dead_letter_queue_url, True)):
-            yield {"sink": sink.name, "queue": queue_name(url), "dead_letters": dead}, url
+    for name, sender in service.senders.items():
+        for url, dead in ((sender.queue_url, False), (sender.dead_letter_queue_url, True)):
+            yield {"sink": name, "queue": queue_name(url), "dead_letters": dead}, url
 
 
 def _sink(name: str, row: dict[str, Any], dead: int | None, now_s: float) -> dict[str, Any]:

@@ -9,17 +9,16 @@ from urllib.parse import unquote_plus
 
 from sync.aws.responses import BatchResponse, failures_of
 from sync.deadletters import rows
-from sync.deadletters.bodies import Bodies, Payload
-from sync.deadletters.letters import folder
 from sync.deadletters.row import Row
 from sync.deadletters.table import DeadLetterTable
 from sync.errors import NotTried, RecordError, RegistryError, Retry
+from sync.lanes.messages import read
 from sync.model.registry import Registry
+from sync.recovery.bodies import Bodies, Payload, folder
 from sync.runtime.clock import Clock
 from sync.runtime.deadline import Deadline
 from sync.runtime.log import logger
 from sync.writing.metrics import Metrics
-from sync.writing.sink import Queued
 
 INLINE_BYTES: Final = 200_000  # an item holds 400 KB; larger bodies go to S3
 _MALFORMED: Final = (
@@ -57,11 +56,11 @@ class DeadLetterConsumer:
         self._wait_s = wait_s
 
     def run(
-        self, records: Sequence[Mapping[str, Any]], deadline: Deadline, *, of: Queued | None = None
+        self, records: Sequence[Mapping[str, Any]], deadline: Deadline, *, of: str | None = None
     ) -> BatchResponse:
         """Keep the SQS *records*; reports the messages that could not be, to come again.
 
-        *of*: the sink whose own queue they failed in. None: they are of the dead-letter queue.
+        *of*: the sink in whose lanes they failed. None: they are of the dead-letter queue.
         """
         counts: Counter[str] = Counter(messages=len(records))
         failed = [
@@ -75,7 +74,7 @@ class DeadLetterConsumer:
     def _handle(
         self,
         record: Mapping[str, Any],
-        of: Queued | None,
+        of: str | None,
         deadline: Deadline,
         counts: Counter[str],
     ) -> bool:
@@ -116,20 +115,20 @@ class DeadLetterConsumer:
             )
         return not failures
 
-    def _queued(self, record: Mapping[str, Any], of: Queued) -> list[Row]:
-        """The rows of a message that failed in the queue of *of*."""
+    def _queued(self, record: Mapping[str, Any], of: str) -> list[Row]:
+        """The rows of a message that failed in a lane of the sink *of*."""
         now_s = self._clock.time_ns() / 1e9
         try:
             receives = _receives(record)
             found = [
-                rows.queued(of.name, op, said, receives, now_s, wait_s=self._wait_s)
-                for op, said in of.contents(record["body"])
+                rows.queued(of, action, receives, now_s, wait_s=self._wait_s)
+                for action in read(record["body"])
             ]
             if not found:
                 raise RecordError("the message speaks of no key")
             return found
         except _MALFORMED as error:
-            return [rows.unknown(record["body"], error, now_s, sink=of.name)]
+            return [rows.unknown(record["body"], error, now_s, sink=of)]
 
     def _letters(self, record: Mapping[str, Any], objects: list[Payload]) -> list[Row]:
         """The rows of one message, whatever it is; *objects* gets what can go once they are kept.

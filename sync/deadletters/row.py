@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 from sync.aws.keys import AttributeMap
-from sync.deadletters.bodies import Payload
+from sync.recovery.bodies import Payload
 
 OPEN, REPLAYED, DISCARDED = STATUSES = ("open", "replayed", "discarded")
 RUNNING: Final = "running"  # not of a letter: keys that a command is writing, see journal.py
@@ -23,7 +23,7 @@ class Row:
     The attributes have the same names. The index `by-status` lacks body, payload and trace.
     """
 
-    id: str  # sync/deadletters/letters.py, row_id
+    id: str  # sync/recovery/letters.py, row_id
     kind: str  # sync/deadletters/rows.py lists them
     first_at: str
     last_at: str

@@ -18,15 +18,15 @@ from dataclasses import replace
 from typing import Any
 
 from sync.aws.keys import keys_in
-from sync.deadletters.bodies import Payload
-from sync.deadletters.letters import SCHEMA, digest, row_id
 from sync.deadletters.row import Row
-from sync.deadletters.text import compact
 from sync.errors import RecordError
-from sync.recovery.parking import Message
+from sync.lanes.messages import Action
+from sync.recovery.bodies import Payload
+from sync.recovery.letters import SCHEMA, digest, row_id
+from sync.recovery.parking import ParkedMessage
+from sync.runtime.jsontext import compact
 from sync.runtime.moments import epoch, iso
 from sync.stream.record import table_of, version_of
-from sync.writing.op import Op
 
 _LONGEST_ERROR, _LONGEST_TRACE = 2_000, 8_000  # characters
 _LONGEST_ID = 200  # characters; ours have 32, and DynamoDB takes 2,048 bytes
@@ -146,7 +146,7 @@ def invocation(document: Mapping[str, Any], now_s: float) -> Row:
 
 def parked(body: str, receives: str, now_s: float) -> list[Row]:
     """One row for each key of a message of the resync queue. Raises RecordError."""
-    message = Message.read(body)
+    message = ParkedMessage.read(body)
     return [
         _of_key(
             Row(
@@ -171,11 +171,12 @@ def parked(body: str, receives: str, now_s: float) -> list[Row]:
     ]
 
 
-def queued(sink: str, op: Op, said: str, receives: str, now_s: float, *, wait_s: float) -> Row:
-    """The row of *op*, of which a message of the queue of *sink* says *said*.
+def queued(sink: str, action: Action, receives: str, now_s: float, *, wait_s: float) -> Row:
+    """The row of *action*, which a message of a lane of *sink* holds.
 
     The worker's last request has to be over before the key is resynced: *wait_s* from now on.
     """
+    op = action.op(sink)
     return _of_key(
         Row(
             id=digest("queued", op.target, op.id, str(op.version)),
@@ -194,7 +195,7 @@ def queued(sink: str, op: Op, said: str, receives: str, now_s: float, *, wait_s:
             ),
             version=op.version,
             after=max(op.version, _ns(now_s + wait_s)),
-            body=said,
+            body=action.text(),
         )
     )
 

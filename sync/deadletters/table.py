@@ -8,8 +8,8 @@ from sync.aws.clients import Clients, failures
 from sync.aws.items import Items
 from sync.aws.keys import AttributeMap, Source
 from sync.deadletters.row import OPEN, Row, from_item, merged, to_item
-from sync.deadletters.state import state_of
 from sync.errors import ConfigError, Retry, Throttled
+from sync.recovery.state import state_of
 from sync.runtime.clock import Clock
 from sync.runtime.deadline import Deadline
 from sync.runtime.moments import iso

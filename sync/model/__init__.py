@@ -1,8 +1,9 @@
 """What items are, and what each sink gets of them: all that a file of sync/models/ imports."""
 
-from sync.model.change import Change, Planned
+from sync.model.change import Change
 from sync.model.fields import Keyword, Number, Object, Text, Timestamp
 from sync.model.model import Model, route
+from sync.writing.op import Op
 
 __all__ = [
     "Change",
@@ -10,7 +11,7 @@ __all__ = [
     "Model",
     "Number",
     "Object",
-    "Planned",
+    "Op",
     "Text",
     "Timestamp",
     "route",

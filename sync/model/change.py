@@ -1,20 +1,28 @@
 """One item's old and new state, decoded when first looked at, and the ops that follow from it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from sync.aws.attributes import decode
 from sync.aws.keys import AttributeMap, Source
 from sync.writing.op import Op
 from sync.writing.sink import Sink, skips_equal
 
-if TYPE_CHECKING:
-    from sync.model.model import Model
 
-M = TypeVar("M", bound="Model")
+class Readable(Protocol):
+    """What a change needs of a model (model.py)."""
 
-Planned = tuple[type[Sink], Op]
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> Self: ...
+
+    @classmethod
+    def takes(cls) -> Collection[str] | None: ...
+
+    def document(self) -> bytes: ...
+
+
+M = TypeVar("M", bound=Readable)
 
 
 class Change(Generic[M]):
@@ -60,14 +68,15 @@ class Change(Generic[M]):
         old, new = self._old_image, self._new_image
         if old is None or new is None:
             return False
-        if self.model.is_open():
+        names = self.model.takes()
+        if names is None:
             return old == new
-        return all(old.get(name) == new.get(name) for name in self.model.model_fields)
+        return all(old.get(name) == new.get(name) for name in names)
 
-    def document(self, sink: type[Sink], target: str) -> Iterator[Planned]:
+    def document(self, sink: type[Sink], target: str) -> Iterator[Op]:
         """`target` holds the item's document, or nothing once the item is gone.
 
-        No op where that is what it held before, and the sink wants no such ones.
+        Yields nothing if the document is unchanged and the sink sets `skips_equal`.
         """
         if self.new is None:
             yield self.delete(sink, target)
@@ -78,10 +87,10 @@ class Change(Generic[M]):
 
     def put(
         self, sink: type[Sink], target: str, body: bytes, *, document_id: str | None = None
-    ) -> Planned:
+    ) -> Op:
         """`target` holds *body* under the id made of the keys, or under *document_id*."""
-        return sink, Op(self.source, target, document_id or self.id, body, self.version)
+        return Op(sink.name, self.source, target, document_id or self.id, body, self.version)
 
-    def delete(self, sink: type[Sink], target: str, *, document_id: str | None = None) -> Planned:
+    def delete(self, sink: type[Sink], target: str, *, document_id: str | None = None) -> Op:
         """`target` holds nothing under that id."""
-        return sink, Op(self.source, target, document_id or self.id, None, self.version)
+        return Op(sink.name, self.source, target, document_id or self.id, None, self.version)

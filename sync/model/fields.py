@@ -1,20 +1,16 @@
-"""The types a model's fields can have, and what a schema needs to know of them."""
+"""The types that a model's fields can have."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import PlainValidator, StringConstraints
+from pydantic import BaseModel, PlainValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from sync.errors import RegistryError
-
-if TYPE_CHECKING:
-    from sync.model.model import Model
-
-Kind = Literal["text", "keyword", "number", "integer", "boolean", "timestamp", "object"]
+from sync.writing.schema import Field, Kind, Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,45 +42,40 @@ Object = Annotated[dict[str, Any], As("object")]  # a map of unknown fields, sea
 _KINDS: dict[Any, Kind] = {str: "text", int: "integer", bool: "boolean"}
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field as schemas see it: of a *kind*, or *nested*; *many* where it holds a list."""
+def schema_of(model: type[BaseModel], nested: Callable[[Any], Schema | None]) -> Schema:
+    """What sinks have to know of *model*. *nested* gives the schema of a type that is a model.
 
-    name: str
-    kind: Kind | None
-    nested: "type[Model] | None" = None
-    many: bool = False
-    required: bool = True
-
-
-def fields(model: "type[Model]") -> Iterator[Field]:
-    """The fields of *model*. Raises RegistryError for a type that no schema can be made of."""
+    Raises RegistryError for a field of a type that no schema can be made of.
+    """
+    fields = []
     for name, info in model.model_fields.items():
         annotation: Any = info.annotation
         for hint in reversed(info.metadata):  # Pydantic moves Annotated's metadata here
             annotation = Annotated[annotation, hint]
-        yield _field(f"{model.__name__}.{name}", name, annotation, required=info.is_required())
+        path = f"{model.__name__}.{name}"
+        field = _field(path, name, annotation, nested)
+        fields.append(replace(field, required=info.is_required()))
+    is_open = model.model_config.get("extra") == "allow"
+    return Schema(model.__name__, tuple(fields), is_open)
 
 
-def _field(path: str, name: str, annotation: Any, *, required: bool, many: bool = False) -> Field:
-    from sync.model.model import Model
-
+def _field(path: str, name: str, annotation: Any, nested: Callable[[Any], Schema | None]) -> Field:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         for hint in arguments[1:]:
             if isinstance(hint, As):
-                return Field(name, hint.kind, many=many, required=required)
-        return _field(path, name, arguments[0], required=required, many=many)
+                return Field(name, hint.kind)
+        return _field(path, name, arguments[0], nested)
     if origin in (Union, UnionType):
         (*members,) = (argument for argument in arguments if argument is not NoneType)
         if len(members) == 1:
-            return _field(path, name, members[0], required=required, many=many)
-    if origin is list and not many:
-        return _field(path, name, arguments[0], required=required, many=True)
+            return _field(path, name, members[0], nested)
+    if origin is list and not (inner := _field(path, name, arguments[0], nested)).many:
+        return replace(inner, many=True)
     if annotation in _KINDS:
-        return Field(name, _KINDS[annotation], many=many, required=required)
-    if isinstance(annotation, type) and issubclass(annotation, Model):
-        return Field(name, None, nested=annotation, many=many, required=required)
+        return Field(name, _KINDS[annotation])
+    if (schema := nested(annotation)) is not None:
+        return Field(name, None, nested=schema)
     if annotation is float:
         raise RegistryError(f"{path}: a float loses digits that DynamoDB keeps; use Number")
     raise RegistryError(f"{path}: no schema for the type {annotation}")

@@ -20,7 +20,10 @@ def generate(models: Iterable[type[Model]]) -> Mapping[str, str]:
         for sink, target in (model.route.into if model.route else {}).items():
             feeds.setdefault((sink, target), []).append(model)
     return {
-        f"{sink.name}/{target}.json": json.dumps(sink.schema(feeding), indent=2) + "\n"
+        f"{sink.name}/{target}.json": json.dumps(
+            sink.schema([model.document_schema() for model in feeding]), indent=2
+        )
+        + "\n"
         for (sink, target), feeding in feeds.items()
         if issubclass(sink, Schematic)
     }

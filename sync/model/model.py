@@ -1,6 +1,6 @@
 """What a model is: typed fields, the keys it stands under, and what each sink gets of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -8,8 +8,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sync.aws.attributes import dumps
 from sync.errors import InvalidImage, RegistryError
-from sync.model.change import Change, Planned
-from sync.model.fields import fields
+from sync.model.change import Change
+from sync.model.fields import schema_of
+from sync.writing.op import Op
+from sync.writing.schema import Schema
 from sync.writing.sink import Sink
 
 
@@ -19,11 +21,13 @@ class Route:
 
     *table* may hold `{stage}`. *keys* gives each key attribute's pattern, hash key first;
     patterns match in full. *into* names each sink's target (index, collection, namespace).
+    *is_fallback*: the model gets what its patterns match and no other model's do.
     """
 
     table: str
     keys: Mapping[str, str]
     into: Mapping[type[Sink], str] = field(default_factory=dict)
+    is_fallback: bool = False
 
 
 class Model(BaseModel):
@@ -47,13 +51,22 @@ class Model(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
-        for _ in fields(cls):  # refuses a field of a type that would lose something
-            pass
+        cls.document_schema()  # refuses a field of a type that would lose something
+
+    @classmethod
+    def document_schema(cls) -> Schema:
+        """What sinks have to know of its documents. Raises RegistryError."""
+        return schema_of(cls, _nested)
 
     @classmethod
     def is_open(cls) -> bool:
         """Whether its documents have the item's attributes that are no fields, too."""
         return cls.model_config.get("extra") == "allow"
+
+    @classmethod
+    def takes(cls) -> Collection[str] | None:
+        """The attributes of an item that its document has; None: all of them."""
+        return None if cls.is_open() else cls.model_fields
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Self:
@@ -70,7 +83,7 @@ class Model(BaseModel):
             raise invalid from error
 
     @classmethod
-    def plan(cls, change: Change[Self]) -> Iterator[Planned]:
+    def plan(cls, change: Change[Self]) -> Iterator[Op]:
         """What every sink should hold now. Pure: old and new state in, ops out."""
         assert cls.route is not None  # noqa: S101 - the registry holds routed models only
         for sink, target in cls.route.into.items():
@@ -87,6 +100,11 @@ class Model(BaseModel):
         return {**found, **self.__pydantic_extra__} if self.__pydantic_extra__ else found
 
 
+def _nested(annotation: Any) -> Schema | None:
+    is_model = isinstance(annotation, type) and issubclass(annotation, Model)
+    return annotation.document_schema() if is_model else None
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Model):
         return value._plain()
@@ -98,7 +116,9 @@ def _plain(value: Any) -> Any:
 C = TypeVar("C", bound=type[Model])
 
 
-def route(table: str, *, into: Mapping[type[Sink], str], **keys: str) -> Any:
+def route(
+    table: str, *, into: Mapping[type[Sink], str], is_fallback: bool = False, **keys: str
+) -> Any:
     """Route the decorated model: *keys* are the table's key attributes with their patterns.
 
     @route("shop-{stage}", PK=r"PRODUCT", SK=r"ID#.+", into={OpenSearch: "products"})
@@ -108,7 +128,7 @@ def route(table: str, *, into: Mapping[type[Sink], str], **keys: str) -> Any:
         raise RegistryError(f"{table}: a table has one or two key attributes, not {len(keys)}")
 
     def apply(model: C) -> C:
-        model.route = Route(table, keys, into)
+        model.route = Route(table, keys, into, is_fallback)
         return model
 
     return apply

@@ -57,6 +57,7 @@ class Pattern:
     model: type[Model]
     names: tuple[str, ...]
     matches: tuple[Any, ...]  # one fullmatch function a key
+    is_fallback: bool
 
     def fits(self, texts: tuple[str, ...]) -> bool:
         return all(match(text) for match, text in zip(self.matches, texts, strict=True))
@@ -80,25 +81,28 @@ class _Table:
                 raise RegistryError(f"{model.__name__}: bad key pattern: {error}") from error
             by_range = grouped.setdefault(literal_prefix(keys[0]), {})
             by_range.setdefault(literal_prefix(keys[-1]), []).append(
-                Pattern(model, self.names, compiled)
+                Pattern(model, self.names, compiled, route.is_fallback)
             )
         self._index = PrefixIndex({p: PrefixIndex(ranges) for p, ranges in grouped.items()})
 
     def find(self, texts: tuple[str, ...]) -> list[Pattern]:
-        return [
+        found = [
             pattern
             for ranges in self._index.find(texts[0])
             for patterns in ranges.find(texts[-1])
             for pattern in patterns
             if pattern.fits(texts)
         ]
+        if len(found) > 1:
+            return [pattern for pattern in found if not pattern.is_fallback] or found
+        return found
 
 
 class Registry:
     """The models of a service, by table and keys.
 
     Raises RegistryError where a model has no route, the models of a table disagree on its key
-    attributes, or two patterns are seen to overlap.
+    attributes, two patterns are seen to overlap, or two sinks have one name.
     """
 
     def __init__(self, models: Iterable[type[Model]], stage: str) -> None:
@@ -117,7 +121,12 @@ class Registry:
             tables.setdefault(table, []).append(model)
         self._tables = {name: _Table(name, members) for name, members in tables.items()}
         for name, members in tables.items():
-            _refuse_overlaps(name, members)
+            for fallback in (False, True):
+                _refuse_overlaps(name, [m for m in members if _is_fallback(m) is fallback])
+        kinds: dict[str, type[Sink]] = {}
+        for kind in self.sinks:
+            if kinds.setdefault(kind.name, kind) is not kind:
+                raise RegistryError(f"two sinks are called {kind.name!r}")
 
     @property
     def tables(self) -> Mapping[str, tuple[str, ...]]:
@@ -161,8 +170,12 @@ class Registry:
         return found[0] if found else None
 
 
+def _is_fallback(model: type[Model]) -> bool:
+    return model.route is not None and model.route.is_fallback
+
+
 def _refuse_overlaps(table: str, models: list[type[Model]]) -> None:
-    """Refuse two models that one key satisfies.
+    """Refuse two of *models* that one key satisfies.
 
     Whether two regular expressions can meet is not decided in general: each pattern gives a few
     texts that it matches, and a text that both match proves the overlap. What this misses is
@@ -173,7 +186,7 @@ def _refuse_overlaps(table: str, models: list[type[Model]]) -> None:
         for model in models
         if model.route is not None
     ]
-    for (one, keys), (other, other_keys) in _neighbours(keyed):
+    for (one, keys), (other, other_keys) in _neighbours(keyed) if keyed else ():
         witnesses = [_witness(*a, *b) for a, b in zip(keys, other_keys, strict=False)]
         if all(witness is not None for witness in witnesses):
             raise RegistryError(

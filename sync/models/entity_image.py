@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Self
 
 from sync.errors import InvalidImage
-from sync.model import Change, Keyword, Model, Planned, Text, Timestamp, route
+from sync.model import Change, Keyword, Model, Op, Text, Timestamp, route
 from sync.sinks.default_image import ENTITY_TYPES, DefaultImage, Entity
 
 POINTERS = "default_images"
@@ -26,7 +26,7 @@ class EntityImage(Model):
     uploaded_at: Timestamp | None = None
 
     @classmethod
-    def plan(cls, change: Change[Self]) -> Iterator[Planned]:
+    def plan(cls, change: Change[Self]) -> Iterator[Op]:
         """The entity's default image may be another one now. Of which entity, the keys tell."""
         named = change.new.model_dump() if change.new else None
         entity = Entity.of_image(change.source.keys, named)
@@ -43,7 +43,7 @@ class UnknownImage(EntityImage):
     """An image of nothing that is known: a dead letter, so that it is seen."""
 
     @classmethod
-    def plan(cls, change: Change[Self]) -> Iterator[Planned]:
+    def plan(cls, change: Change[Self]) -> Iterator[Op]:
         """Raises RecordError: here, not in the sink, so that each image's record is told of."""
         entity = Entity.of_image(change.source.keys, None)  # raises where there is none
         raise InvalidImage(

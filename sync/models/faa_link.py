@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sync.model import Change, Keyword, Model, Planned, route
+from sync.model import Change, Keyword, Model, Op, route
 from sync.sinks.counters import Counted, Counters
 
 MATCHER = "icao_entity_matcher"
@@ -25,7 +25,7 @@ class FaaLink(Model):
     model: Keyword | None = None
 
     @classmethod
-    def plan(cls, change: Change["FaaLink"]) -> Iterator[Planned]:
+    def plan(cls, change: Change["FaaLink"]) -> Iterator[Op]:
         link = change.new
         if link and link.type_designator and link.manufacturer and link.model:
             counted = Counted(link.type_designator, link.manufacturer, link.model)

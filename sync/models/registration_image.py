@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Self
 
 from sync.aws.attributes import key_text
-from sync.model import Change, Planned, route
+from sync.model import Change, Op, route
 from sync.models.entity_image import POINTERS, EntityImage
 from sync.sinks.default_image import DefaultImage
 from sync.sinks.typesense import Typesense
@@ -22,7 +22,7 @@ class RegistrationImage(EntityImage):
     """An image of one aircraft, of any organisation; those of SYSTEM are searched."""
 
     @classmethod
-    def plan(cls, change: Change[Self]) -> Iterator[Planned]:
+    def plan(cls, change: Change[Self]) -> Iterator[Op]:
         yield from super().plan(change)
         if key_text(change.source.keys["PK"]).startswith(_SEARCHED):
             yield from change.document(Typesense, "aircraft_images")

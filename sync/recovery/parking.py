@@ -43,7 +43,7 @@ class Parked:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class ParkedMessage:
     """Keys of one sink (None: of every sink that their models feed); *tries* of a resync so far."""
 
     sink: str | None
@@ -78,7 +78,7 @@ class Message:
         return entry if since == self.since else {**entry, "since": since}
 
     @classmethod
-    def read(cls, body: str) -> "Message":
+    def read(cls, body: str) -> "ParkedMessage":
         """Each key with its age. Raises RecordError for what is no such message, or one of a newer
         schema."""
         try:
@@ -94,7 +94,7 @@ class Message:
             raise RecordError(f"not a message of parked keys: {error!r:.200}") from error
 
 
-def merged(messages: Sequence[Message]) -> Message:
+def merged(messages: Sequence[ParkedMessage]) -> ParkedMessage:
     """One message for all of *messages*, which are of one sink.
 
     Of several copies of a key, which a long outage brings about, the one that has to wait longest
@@ -110,7 +110,7 @@ def merged(messages: Sequence[Message]) -> Message:
             )
     tries = max(message.tries for message in messages)
     since = max(message.since for message in messages)
-    return Message(messages[0].sink, tuple(keys.values()), tries, since)
+    return ParkedMessage(messages[0].sink, tuple(keys.values()), tries, since)
 
 
 def _parked(value: Any, since: float) -> Parked:
@@ -120,6 +120,13 @@ def _parked(value: Any, since: float) -> Parked:
         raise ValueError("a key that no item can have")
     parked_at = moment(value["since"]) if "since" in value else since
     return Parked(Source(value["table"], keys), int(value["after"]), parked_at)
+
+
+def expiry(error: Retry) -> Unavailable:
+    """What the dead letter of a key says that was parked for too long; it has *error* now."""
+    expired = Unavailable(f"parked for 14 days, and still: {error}")
+    expired.__cause__ = error
+    return expired
 
 
 def moment(value: Any) -> float:
@@ -162,9 +169,11 @@ class Parking:
         its age: it waits ever longer, and its two weeks end.
         """
         now = self._clock.time_ns() / 1e9
-        yield from self._send(Message(sink, (), 0, now), keys)
+        yield from self._send(ParkedMessage(sink, (), 0, now), keys)
 
-    def again(self, message: Message, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
+    def again(
+        self, message: ParkedMessage, keys: Sequence[Parked]
+    ) -> Iterator[tuple[Parked, Retry]]:
         """Park what is left of *message* once more, for longer than the last time."""
         yield from self._send(replace(message, keys=(), tries=message.tries + 1), keys)
 
@@ -173,7 +182,7 @@ class Parking:
         to look."""
         return self._clock.time_ns() / 1e9 - since > LIFETIME_S
 
-    def _send(self, like: Message, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
+    def _send(self, like: ParkedMessage, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
         if self._metrics is not None:
             self._metrics.count(like.sink, "parked", len(keys))
         now = self._clock.time_ns() / 1e9
@@ -198,10 +207,10 @@ class Parking:
                 yield from ((key, error) for message, _ in batch for key in message.keys)
                 continue
             for failed in answer.get("Failed", []):
-                cause = Unavailable(f"parking: {failed['Code']}: {failed.get('Message', '')}")
+                cause = Unavailable(f"parking: {failed['Code']}: {failed.get('ParkedMessage', '')}")
                 yield from ((key, cause) for key in batch[int(failed["Id"])][0].keys)
 
-    def _delay(self, message: Message) -> int:
+    def _delay(self, message: ParkedMessage) -> int:
         """Whole seconds: a quarter of the time that the keys have waited, never below the least.
 
         So a sink that is back after an outage is in line again within about a third of the time
@@ -212,7 +221,7 @@ class Parking:
         return min(LONGEST_DELAY_S, ceil(least * random.uniform(1.0, 1.5)))  # noqa: S311 - no secret
 
 
-def _of_one_age(like: Message, keys: Iterable[Parked], now: float) -> Iterator[list[Parked]]:
+def _of_one_age(like: ParkedMessage, keys: Iterable[Parked], now: float) -> Iterator[list[Parked]]:
     """*keys* in groups whose oldest has waited for four times as long as its youngest, at most.
 
     What has waited for a day need not be tried as often as what came just now.

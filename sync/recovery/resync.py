@@ -8,15 +8,13 @@ the end, and why a parked key waits until its version is past: shown over every 
 small history (docs/guarantees.md).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from sync.aws.items import Found, Items
 from sync.aws.keys import Source
-from sync.deadletters.brake import Brake
 from sync.errors import (
-    ModelBug,
     NotTried,
     RecordError,
     Refused,
@@ -25,16 +23,14 @@ from sync.errors import (
     SyncError,
     Unavailable,
 )
-from sync.model.change import Change, Planned
-from sync.model.registry import Registry
+from sync.model.planner import Planner
+from sync.recovery.letters import DeadLetter
 from sync.recovery.parking import Parked
 from sync.runtime.clock import Clock
 from sync.runtime.deadline import Deadline
 from sync.runtime.log import logger
 from sync.writing.fanout import Fanout
-from sync.writing.ids import document_id
-from sync.writing.op import Done, Op, Outcome
-from sync.writing.sink import Sink
+from sync.writing.op import Address, Done, Op, Outcome
 
 SLICE: Final = 100  # items in memory at once, of up to 400 KB each: one BatchGetItem
 ROUNDS: Final = 3  # of writing and verifying, before an item that keeps changing is left for later
@@ -45,12 +41,9 @@ class Unmatched:
     """No model wants the key, or its model does not feed the sink: there is nothing to do."""
 
 
-Place = tuple[type[Sink], str, str]
-"""A sink, and the target and id of what it holds there."""
-
 Verdict = Done | Refused | RecordError | RegistryError | Retry | Unmatched
 """What became of a key: in line (Done), never (Refused, RecordError, RegistryError), not yet
-(Retry), or nobody's (Unmatched)."""
+(Retry), or of no model (Unmatched)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +58,46 @@ class Settled:
     verdict: Verdict
     found: Found = None
     op: Op | None = None
-    sink: type[Sink] | None = None
     version: int = 0
     tried: bool = False
+
+    def letter(self, error: SyncError, sink: str | None) -> DeadLetter:
+        """A dead letter for the key, with the item as it was read. *sink*: the one it is for.
+
+        Where the item had no part in the error it is left out: then a replay may end otherwise
+        although the item has not changed.
+        """
+        source = self.key.source
+        raw: dict[str, Any] = {"table": source.table, "keys": source.keys}
+        if not isinstance(self.verdict, Retry):
+            raw["item"] = self.found
+        return DeadLetter(
+            raw,
+            error,
+            table=source.table,
+            keys=source.keys,
+            sink=self.op.sink if self.op else sink,
+            target=self.op.target if self.op else None,
+            document_id=self.op.id if self.op else None,
+            version=self.version,
+        )
+
+
+@dataclass(slots=True)
+class Asked:
+    """What the items of some keys ask for, and what is settled without writing anything."""
+
+    settled: list[Settled] = field(default_factory=list)
+    keys: dict[Parked, Found] = field(default_factory=dict)  # those that ask for ops
+    ops: dict[Address, Op] = field(default_factory=dict)
+    askers: dict[Address, list[Parked]] = field(default_factory=dict)  # several may ask for one
 
 
 class Resync:
     """Writes outside the stream. Holds no state of a call."""
 
-    def __init__(
-        self,
-        registry: Registry,
-        fanout: Fanout,
-        items: Items,
-        clock: Clock,
-        brake: Brake | None = None,
-    ) -> None:
-        """*brake*, if given, is told what models take and refuse."""
-        self._registry = registry
-        self._brake = brake
+    def __init__(self, planner: Planner, fanout: Fanout, items: Items, clock: Clock) -> None:
+        self._planner = planner
         self._fanout = fanout
         self._items = items
         self._clock = clock
@@ -118,7 +132,7 @@ class Resync:
         for number in range(ROUNDS):
             if not waiting:
                 return
-            settled, written = self._write(waiting, deadline, only)
+            settled, written = self._round(waiting, deadline, only)
             yield from (replace(one, tried=one.tried or number > 0) for one in settled)
             waiting = []
             now = self._items.read([one.key.source for one in written], deadline)
@@ -136,111 +150,82 @@ class Resync:
             changed = Unavailable("the item changed each time it was verified")
             yield Settled(key, changed, tried=True)
 
-    def _write(
+    def _round(
         self, keys: Sequence[Parked], deadline: Deadline, only: str | None
     ) -> tuple[list[Settled], list[Settled]]:
         """Read and write *keys* once; returns what is settled, and what is so once verified."""
-        settled: list[Settled] = []
         version = self._clock.time_ns()  # taken before reading: what is read is no older
+        asked = self._ask(keys, version, deadline, only)
+        ended = {
+            key: Settled(key, Done.WRITTEN, found, version=version)
+            for key, found in asked.keys.items()
+        }
+        wrote: set[Parked] = set()
+        tried: set[Parked] = set()
+        for outcome in self._fanout.write(asked.ops.values(), deadline):
+            for key in asked.askers[outcome.op.address]:
+                if outcome.result is Done.WRITTEN:
+                    wrote.add(key)
+                elif isinstance(outcome.result, Retry) and not isinstance(outcome.result, NotTried):
+                    tried.add(key)
+                ended[key] = _worse(ended[key], outcome, version)
+        settled = asked.settled
+        to_verify: list[Settled] = []
+        for key, one in ended.items():
+            again = isinstance(one.verdict, Retry) and key not in wrote
+            (settled if again else to_verify).append(replace(one, tried=key in tried))
+        return settled, to_verify
+
+    def _ask(
+        self, keys: Sequence[Parked], version: int, deadline: Deadline, only: str | None
+    ) -> Asked:
+        """Read the items of *keys* and plan their ops."""
+        asked = Asked()
         due = []
         for key in keys:
             if key.after < version:
                 due.append(key)
             else:
                 wait_s = (key.after - version) / 1e9
-                settled.append(Settled(key, NotTried(f"its time comes in {wait_s:.0f} s")))
+                asked.settled.append(Settled(key, NotTried(f"its time comes in {wait_s:.0f} s")))
         items = self._items.read([key.source for key in due], deadline)
-        ops: dict[Place, Op] = {}
-        askers: dict[Place, list[Parked]] = {}  # several items may ask for one op
-        asked: list[Parked] = []
         for key in due:
             found = items[key.source]
             if isinstance(found, Retry):
-                settled.append(Settled(key, found))
+                asked.settled.append(Settled(key, found))
                 continue
             try:
-                planned = self._plan(key.source, found, version, only)
+                ops = self._plan(key, found, version, only)
             except (RecordError, RegistryError) as error:
-                settled.append(Settled(key, error, found, version=version))
+                asked.settled.append(Settled(key, error, found, version=version))
                 continue
-            if not planned:
-                settled.append(Settled(key, Unmatched(), found, version=version))
+            if not ops:
+                asked.settled.append(Settled(key, Unmatched(), found, version=version))
                 continue
-            asked.append(key)
-            for sink, op in planned:  # a sink that hands it on hands on its age
-                ops[sink, op.target, op.id] = replace(op, since=key.since)
-                askers.setdefault((sink, op.target, op.id), []).append(key)
-        ended = {
-            key: Settled(key, Done.WRITTEN, items[key.source], version=version) for key in asked
-        }
-        wrote: set[Parked] = set()
-        tried: set[Parked] = set()
-        for sink, outcome, key in self._outcomes(ops, askers, deadline):
-            if outcome.result is Done.WRITTEN:
-                wrote.add(key)
-            elif isinstance(outcome.result, Retry) and not isinstance(outcome.result, NotTried):
-                tried.add(key)
-            if outcome.result is Done.WRITTEN or isinstance(ended[key].verdict, Retry):
-                continue  # of several sinks' verdicts one that may yet pass decides
-            verdict = _verdict(outcome)
-            # What was tried may land yet: whoever resyncs next, by whatever clock, has to be above.
-            above = max(key.after, version) if isinstance(verdict, Retry) else key.after
-            ended[key] = Settled(
-                replace(key, after=above), verdict, items[key.source], outcome.op, sink, version
-            )
-        to_verify: list[Settled] = []
-        for key, one in ended.items():
-            one = replace(one, tried=key in tried)
-            again = isinstance(one.verdict, Retry) and key not in wrote
-            (settled if again else to_verify).append(one)
-        return settled, to_verify
+            asked.keys[key] = found
+            for op in ops:
+                asked.ops[op.address] = op
+                asked.askers.setdefault(op.address, []).append(key)
+        return asked
 
-    def _plan(self, source: Source, found: Found, version: int, only: str | None) -> list[Planned]:
-        pattern = self._registry.match(source.table, source.keys)
+    def _plan(self, key: Parked, found: Found, version: int, only: str | None) -> list[Op]:
+        """The ops that *key*'s item asks for; a sink behind a queue passes on the key's age."""
+        pattern = self._planner.match(key.source)
         if pattern is None:
             return []
-        change = Change(
-            pattern.model,
-            source,
-            document_id(source.keys, pattern.names),
-            version,
-            new_image=None if isinstance(found, Retry) else found,
-        )
-        try:
-            planned = list(pattern.model.plan(change))
-        except SyncError as error:
-            self._read(change, error)
-            raise
-        except Exception as error:
-            # A batch of the stream is bisected until its bug is alone. Keys come from anywhere and
-            # have nobody to do that, so it is told here and costs its own key.
-            name = pattern.model.__name__
-            extra = {"table": source.table, "keys": source.keys}
-            logger.exception("plan of %s failed", name, extra=extra)
-            bug = ModelBug(f"the plan of {name} failed: {error!r}")
-            bug.model = name
-            self._read(change, bug)
-            raise bug from error
-        self._read(change)
-        return [(sink, op) for sink, op in planned if only in (None, sink.name)]
+        image = None if isinstance(found, Retry) else found
+        plan = self._planner.plan(pattern, key.source, version, new_image=image)
+        return [replace(op, since=key.since) for op in plan.ops if only in (None, op.sink)]
 
-    def _read(self, change: Change[Any], error: Exception | None = None) -> None:
-        if self._brake is not None:
-            self._brake.read(change.model.__name__, change.id, error)
 
-    def _outcomes(
-        self,
-        ops: Mapping[Place, Op],
-        askers: Mapping[Place, Sequence[Parked]],
-        deadline: Deadline,
-    ) -> Iterator[tuple[type[Sink], Outcome, Parked]]:
-        """Write *ops*; what became of each, for every key that asked for it."""
-        by_sink: dict[type[Sink], list[Op]] = {}
-        for (sink, _, _), op in ops.items():
-            by_sink.setdefault(sink, []).append(op)
-        for sink, outcome in self._fanout.write(by_sink, deadline):
-            for key in askers[sink, outcome.op.target, outcome.op.id]:
-                yield sink, outcome, key
+def _worse(so_far: Settled, outcome: Outcome, version: int) -> Settled:
+    """*so_far*, or what *outcome* says: of several sinks' verdicts one that may pass decides."""
+    if outcome.result is Done.WRITTEN or isinstance(so_far.verdict, Retry):
+        return so_far
+    key, verdict = so_far.key, _verdict(outcome)
+    # What was tried may land yet: whoever resyncs next, by whatever clock, has to be above.
+    above = max(key.after, version) if isinstance(verdict, Retry) else key.after
+    return Settled(replace(key, after=above), verdict, so_far.found, outcome.op, version)
 
 
 def _verdict(outcome: Outcome) -> Refused | Retry:

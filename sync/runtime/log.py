@@ -3,17 +3,12 @@
 import json
 import logging
 import sys
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from sync.aws.keys import Source
+from typing import Any, Final
 
 logger: Final = logging.getLogger("sync")
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _LONGEST_TRACE = 8_000  # characters; the end says most
-_SHOWN: Final = 10  # keys in one line; an outage has millions
 
 
 class JsonLines(logging.Formatter):
@@ -36,21 +31,6 @@ class JsonLines(logging.Formatter):
         except (RecursionError, TypeError, ValueError) as error:  # a line must not cost a record
             told = {"level": record.levelname, "message": record.getMessage()}
             return json.dumps({**told, "request_id": self.request_id, "unwritten": repr(error)})
-
-
-def waiting(sink: str | None, failures: Iterable[tuple["Source", Exception]], level: int) -> None:
-    """One line for each cause: how many items wait for it, ten of them, and its trace once."""
-    causes: dict[str, tuple[Exception, list[Source]]] = {}
-    for source, error in failures:
-        causes.setdefault(f"{type(error)} {error}", (error, []))[1].append(source)
-    for error, sources in causes.values():
-        extra = {
-            "sink": sink,
-            "error": type(error).__name__,
-            "count": len(sources),
-            "items": [{"table": one.table, "keys": one.keys} for one in sources[:_SHOWN]],
-        }
-        logger.log(level, "not written yet: %s", error, extra=extra, exc_info=error)
 
 
 def configure(level: str) -> None:

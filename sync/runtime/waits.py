@@ -16,9 +16,9 @@ A sink without versions holds the older of two writes for good where one of thes
 breaker's pause need not be among them: what it refuses is parked.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from math import ceil
-from typing import Final, Protocol
+from typing import Final
 
 from sync.errors import ConfigError
 
@@ -26,34 +26,25 @@ MARGIN_S: Final = 1.0  # for the time between a clock's reading and the sending
 AGAIN_MOST_S: Final = 600
 
 
-class Lasting(Protocol):
-    """A sink, as far as this module is concerned."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def effect_s(self) -> float: ...
-
-
 def effect_s(timeout_s: float) -> float:
     """How long after its sending a request may take effect whose caller waits for *timeout_s*."""
     return 2 * timeout_s
 
 
-def park_delay_s(sinks: Iterable[Lasting], asked: float | None) -> float:
+def park_delay_s(effects_s: Mapping[str, float], asked: float | None) -> float:
     """The least time until a parked key is tried again: *asked*, or as short as is safe.
 
-    Raises ConfigError where *asked* is not longer than a request of some sink may last.
+    *effects_s*: how long a request of each sink may last. Raises ConfigError where *asked* is not
+    longer than that.
     """
-    longest = max(sinks, key=lambda sink: sink.effect_s, default=None)
-    lasts_s = longest.effect_s if longest else 0.0
+    longest = max(effects_s, key=effects_s.__getitem__, default="")
+    lasts_s = effects_s.get(longest, 0.0)
     if asked is None:
         return lasts_s + MARGIN_S
     if longest and asked <= lasts_s:
         raise ConfigError(
             f"PARK_DELAY_S is {asked:g}: it has to be longer than the {lasts_s:g} s within which "
-            f"a request of {longest.name} may take effect"
+            f"a request of {longest} may take effect"
         )
     return asked
 

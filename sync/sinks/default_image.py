@@ -21,12 +21,12 @@ from sync.aws.attributes import key_text
 from sync.aws.clients import EFFECT_S, Clients, client, failures
 from sync.aws.items import Items, wire
 from sync.aws.keys import AttributeMap, Source
-from sync.aws.transactions import Result, transact, until_settled
+from sync.aws.transactions import transact, until_undisturbed
 from sync.errors import InvalidImage, RecordError, Refused, Retry, Throttled, Unavailable
 from sync.runtime.deadline import Deadline
 from sync.runtime.environment import TABLE, matching
 from sync.writing.ids import document_id
-from sync.writing.op import Done, Op, Outcome
+from sync.writing.op import Done, Op, Outcome, Result
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
@@ -179,7 +179,7 @@ class DefaultImage:
                 wanted.append(Wanted(op, Entity.read(op.body)))
             except Refused as refused:
                 yield Outcome(op, refused)
-        settled = until_settled(wanted, lambda left: self._try(left, deadline), deadline)
+        settled = until_undisturbed(wanted, lambda left: self._try(left, deadline), deadline)
         yield from (Outcome(each.op, result) for each, result in settled)
 
     def _try(self, wanted: Sequence[Wanted], deadline: Deadline) -> Iterator[tuple[Wanted, Result]]:

@@ -1,4 +1,4 @@
-"""Writing to several sinks at once, so that none waits for another, or long for a dead one."""
+"""Writing each sink its ops, several sinks at once: a slow or dead one delays no other."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
@@ -7,18 +7,19 @@ from sync.errors import NotTried
 from sync.runtime.clock import Clock
 from sync.runtime.deadline import Deadline
 from sync.writing.breaker import Breakers
-from sync.writing.health import StateTable, noted_as
-from sync.writing.op import Op, Outcome
-from sync.writing.sink import Sink
+from sync.writing.health import StateTable
+from sync.writing.op import Address, Op, Outcome
+from sync.writing.sink import Writer
 
-Written = tuple[type[Sink], list[Outcome]]
-Write = Callable[[type[Sink]], list[Outcome]]
-AtOnce = Callable[[Write, Iterable[type[Sink]]], Iterator[Written]]
-"""Calls a function with each of some sinks, perhaps at the same time; yields what it returns."""
+Written = tuple[str, list[Outcome]]
+Write = Callable[[str], list[Outcome]]
+AtOnce = Callable[[Write, Iterable[str]], Iterator[Written]]
+"""Calls a function with each of some sinks' names, perhaps at the same time; yields what it
+returns."""
 
 
-def in_threads(write: Write, sinks: Iterable[type[Sink]]) -> Iterator[Written]:
-    """One thread a sink; none where there is one sink alone."""
+def in_threads(write: Write, sinks: Iterable[str]) -> Iterator[Written]:
+    """One thread for each sink; none where there is only one."""
     sinks = list(sinks)
     if len(sinks) < 2:
         yield from ((sink, write(sink)) for sink in sinks)
@@ -31,32 +32,32 @@ def in_threads(write: Write, sinks: Iterable[type[Sink]]) -> Iterator[Written]:
 
 
 class Watcher(Protocol):
-    """What learns from how writes go."""
+    """Is told how each write went, in the thread of its sink."""
 
     def saw(self, sink: str, outcomes: Sequence[Outcome]) -> None: ...
 
 
 class Fanout:
-    """The sinks of a service, with breakers for each. One for each warm container.
+    """The sinks of a service by name, with breakers for each. One for each warm container.
 
     *strict* names sinks without breakers: Lambda retries what they fail, three times and at once,
     and each of these has to be a real one.
 
-    *watchers* are told how each write went, in the thread of that sink.
-
-    *state*, if given, is told how each sink is doing; a sink that has a queue under a name of its
-    own, since what the queue has taken its destination has not.
+    *state*, if given, keeps how each sink is doing. *noted_as* gives the names under which that
+    and the *watchers* know sinks that are written to through a queue: what the queue has taken,
+    the sink behind it has not.
     """
 
     def __init__(
         self,
-        sinks: Mapping[type[Sink], Sink],
+        sinks: Mapping[str, Writer],
         clock: Clock,
         *,
         at_once: AtOnce = in_threads,
         state: StateTable | None = None,
         strict: Collection[str] = (),
         watchers: Sequence[Watcher] = (),
+        noted_as: Mapping[str, str] | None = None,
     ) -> None:
         self._sinks = sinks
         self._breakers = {sink: Breakers(clock) for sink in sinks}
@@ -64,50 +65,49 @@ class Fanout:
         self._strict = strict
         self._watchers = watchers
         self._state = state
-        self._noted = {kind: noted_as(kind, sink) for kind, sink in sinks.items()}
+        self._noted_as = noted_as or {}
 
-    def refusal(self, name: str | None) -> NotTried | None:
-        """Why nothing should be tried with the sink of that *name* now; None where it should."""
-        for sink in self._breakers:
-            if sink.name == name:
-                return self._refusal(sink, None)
-        return None
+    def refusal(self, sink: str | None) -> NotTried | None:
+        """Why nothing should be tried with *sink* now; None where it should."""
+        return self._refusal(sink, None) if sink in self._breakers else None
 
-    def _refusal(self, sink: type[Sink], target: str | None) -> NotTried | None:
-        return None if sink.name in self._strict else self._breakers[sink].refusal(target)
+    def _refusal(self, sink: str | None, target: str | None) -> NotTried | None:
+        if sink is None or sink in self._strict:
+            return None
+        return self._breakers[sink].refusal(target)
 
-    def write(
-        self, ops: Mapping[type[Sink], Sequence[Op]], deadline: Deadline
-    ) -> Iterator[tuple[type[Sink], Outcome]]:
-        """Write each sink's *ops*, no two of one (target, id), and yield an outcome for each op.
+    def write(self, ops: Iterable[Op], deadline: Deadline) -> Iterator[Outcome]:
+        """Write *ops*, no two of one address, and yield an outcome for each.
 
         A sink that raises, or that leaves an op without an outcome, has a bug: that is raised.
         """
+        by_sink: dict[str, list[Op]] = {}
+        for op in ops:
+            by_sink.setdefault(op.sink, []).append(op)
 
-        def write_one(sink: type[Sink]) -> list[Outcome]:
-            breakers = self._breakers[sink]
-            refusals = {
-                target: self._refusal(sink, target) for target in {op.target for op in ops[sink]}
-            }
-            outcomes = [
-                Outcome(op, refusal) for op in ops[sink] if (refusal := refusals[op.target])
-            ]
-            if wanted := [op for op in ops[sink] if refusals[op.target] is None]:
-                written = list(self._sinks[sink].write(wanted, deadline))
-                if _places(op for op, _ in written) != _places(wanted):
-                    told = f"{len(written)} outcomes for {len(wanted)} ops"
-                    raise AssertionError(f"{sink.name}: {told}")
-                breakers.saw(written)
-                for watcher in self._watchers:
-                    watcher.saw(self._noted[sink], written)
-                if self._state is not None:
-                    self._state.saw(self._noted[sink], written, breakers)
-                outcomes += written
-            return outcomes
+        def write_one(sink: str) -> list[Outcome]:
+            return list(self._write(sink, by_sink[sink], deadline))
 
-        for sink, outcomes in self._at_once(write_one, ops):
-            yield from ((sink, outcome) for outcome in outcomes)
+        for _, outcomes in self._at_once(write_one, by_sink):
+            yield from outcomes
+
+    def _write(self, sink: str, ops: Sequence[Op], deadline: Deadline) -> Iterator[Outcome]:
+        refusals = {target: self._refusal(sink, target) for target in {op.target for op in ops}}
+        yield from (Outcome(op, refusal) for op in ops if (refusal := refusals[op.target]))
+        wanted = [op for op in ops if refusals[op.target] is None]
+        if not wanted:
+            return
+        written = list(self._sinks[sink].write(wanted, deadline))
+        if _addresses(op for op, _ in written) != _addresses(wanted):
+            raise AssertionError(f"{sink}: {len(written)} outcomes for {len(wanted)} ops")
+        breakers, name = self._breakers[sink], self._noted_as.get(sink, sink)
+        breakers.saw(written)
+        for watcher in self._watchers:
+            watcher.saw(name, written)
+        if self._state is not None:
+            self._state.saw(name, written, breakers)
+        yield from written
 
 
-def _places(ops: Iterable[Op]) -> set[tuple[str, str]]:
-    return {(op.target, op.id) for op in ops}
+def _addresses(ops: Iterable[Op]) -> set[Address]:
+    return {op.address for op in ops}

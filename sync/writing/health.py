@@ -15,20 +15,10 @@ from sync.runtime.log import logger
 from sync.runtime.moments import iso
 from sync.writing.breaker import Breakers
 from sync.writing.op import Done, Outcome
-from sync.writing.sink import Sink, has_queue
 from sync.writing.versions import SECOND
 
 EVERY_S: Final = 60.0
 _LONGEST: Final = 500  # characters
-
-
-def noted_as(kind: type[Sink], sink: Sink) -> str:
-    """Under which name *sink*, which is written to as *kind*, is noted.
-
-    What a queue has taken is not written yet: so a sink that has one is noted as `NAME queue`, and
-    as `NAME` what the queue's worker writes to.
-    """
-    return f"{kind.name} queue" if has_queue(sink) else kind.name
 
 
 class StateTable:

@@ -13,7 +13,7 @@ format specification"): no request, and nothing to import. Namespace `stream-syn
 and with the dimension `stage` alone:
 
     dead_letters        rows that the consumer wrote
-    held                refusals that the brake parked instead (sync/deadletters/brake.py)
+    held                refusals that the brake parked instead (sync/recovery/brake.py)
 """
 
 import json

@@ -8,19 +8,32 @@ from sync.aws.keys import Source
 from sync.errors import Refused, Retry
 
 
+class Address(NamedTuple):
+    """Where a document is: a sink's name, an index, collection or namespace of it, and an id."""
+
+    sink: str
+    target: str
+    id: str
+
+
 @dataclass(frozen=True, slots=True)
 class Op:
-    """A statement of state: `target`/`id` now holds *body*; None: it holds nothing.
+    """A statement of state: in *sink*, `target`/`id` now holds *body*; None: it holds nothing.
 
     Never a delta, so writing it twice leaves what writing it once does.
     """
 
-    source: Source
+    sink: str  # its name
+    source: Source  # the item that it follows from
     target: str  # index, namespace or collection
     id: str
     body: bytes | None  # one line of JSON
-    version: int  # orders the writes of one id; sync/writing/versions.py says how it is made
+    version: int  # orders the writes of one address; sync/writing/versions.py says how it is made
     since: float | None = None  # epoch seconds at which its key was first parked, if it was
+
+    @property
+    def address(self) -> Address:
+        return Address(self.sink, self.target, self.id)
 
 
 class Done(Enum):
@@ -30,8 +43,11 @@ class Done(Enum):
     STALE = "stale"  # the sink holds something newer
 
 
+Result = Done | Refused | Retry
+
+
 class Outcome(NamedTuple):
     """What became of an op: done, or the error that says why not."""
 
     op: Op
-    result: Done | Refused | Retry
+    result: Result

@@ -8,19 +8,19 @@ from unittest import mock
 
 from sync.aws.keys import Source
 from sync.errors import Refused, Retry, Unavailable
-from sync.recovery.parking import Message, Parked
+from sync.lanes.messages import Action, pack
+from sync.recovery.parking import Parked, ParkedMessage
 from sync.runtime.deadline import Deadline
 from sync.sinks.default_image import Entity
 from sync.sinks.memory import Memory
 from sync.sinks.opensearch import OpenSearch
-from sync.sinks.opensearch.settings import Settings as OpenSearchSettings
 from sync.sinks.opensearch.sink import Client as OpenSearchClient
-from sync.sinks.typesense import TypesenseDirect
-from sync.sinks.typesense.messages import Action, pack
+from sync.sinks.typesense import Typesense
+from sync.sinks.typesense.client import Connection
 from sync.sinks.typesense.settings import Settings as TypesenseSettings
 from sync.writing.op import Op, Outcome
 from sync.writing.sink import Sink
-from tests.account import ACTING, ENV, TYPESENSE_QUEUE, Account, Context
+from tests.account import ACTING, ENV, TYPESENSE_QUEUE, Account
 from tests.asked import Ask
 from tests.records import CORE, PRODUCTS, core_keys, stream_record
 from tests.settings import REGION
@@ -90,7 +90,7 @@ def _stream(account: Account) -> Way:
         new = {name: value for name, value in (item or {}).items() if name not in keys}
         plain = {name: dict(value) for name, value in keys.items()}
         record = stream_record(plain, new if item else None, table=table)
-        account.service.handle({"Records": [record]}, Context())
+        account.handle({"Records": [record]})
 
     return way
 
@@ -98,7 +98,7 @@ def _stream(account: Account) -> Way:
 def _resync(account: Account) -> Way:
     def way(table: str, keys: Keys) -> None:
         parked = Parked(Source(table, keys))
-        _message(account, "resync", Message(None, (parked,), 0, account.clock.now).body())
+        _message(account, "resync", ParkedMessage(None, (parked,), 0, account.clock.now).body())
 
     return way
 
@@ -117,7 +117,7 @@ def _message(account: Account, queue: str, body: str) -> None:
         "body": body,
         "attributes": {"ApproximateReceiveCount": "1", "MessageGroupId": "lane"},
     }
-    account.service.handle({"Records": [record]}, Context())
+    account.handle({"Records": [record]})
 
 
 # ── What happens to items ─────────────────────────────────────────────────────────────────────────
@@ -179,17 +179,26 @@ def _typesense(account: Account) -> None:
     _put(account, CORE, aircraft.keys, **NAMES, description=LARGE)
     account.typesense = Failing(Refused("no such field"))
     account.service = account.fresh()
-    _message(account, QUEUE, _actions(Op(image, "aircraft_images", "i", b"{}", 1)))
+    _message(account, QUEUE, _actions(Op("typesense", image, "aircraft_images", "i", b"{}", 1)))
     for source in (aircraft, image):
-        large = Op(source, "icao_aircraft", "a", json.dumps({"description": LARGE}).encode(), 1)
+        large = Op(
+            "typesense",
+            source,
+            "icao_aircraft",
+            "a",
+            json.dumps({"description": LARGE}).encode(),
+            1,
+        )
         _message(account, QUEUE, _actions(large))
     settings = TypesenseSettings.from_env(ENV)
-    account.typesense = HandsOn(TypesenseDirect(lambda: settings.connect(account.clients)))
+    account.typesense = HandsOn(
+        Typesense(lambda: Connection(settings, settings.api_key(account.clients)))
+    )
     account.service = account.fresh()
-    _message(account, QUEUE, _actions(Op(image, "aircraft_images", "i", b"{}", 1)))
+    _message(account, QUEUE, _actions(Op("typesense", image, "aircraft_images", "i", b"{}", 1)))
     account.typesense = Memory(versioned=False)
     account.service = account.fresh()
-    _message(account, QUEUE, _actions(Op(image, "aircraft_images", "i", b"{}", 1)))
+    _message(account, QUEUE, _actions(Op("typesense", image, "aircraft_images", "i", b"{}", 1)))
     _message(account, QUEUE, "not to be read, so that it comes again")
 
 
@@ -233,7 +242,7 @@ def _commands(account: Account) -> None:
     account.call("recover")
     account.call("status")
     with (
-        mock.patch.object(OpenSearchSettings, "connect", return_value=_unreached(account)),
+        mock.patch("sync.sinks.opensearch.client.Connection", return_value=_unreached(account)),
         mock.patch("sync.sinks.typesense.sink.aws_client", account.clients),
     ):
         account.call("mappings apply")

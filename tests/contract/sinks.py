@@ -51,10 +51,10 @@ class Subject:
     proxy: FaultProxy | None = None  # in front of the destination, if it is reached by HTTP
 
     def put(self, id_: str, body: bytes = b'{"text":"a"}', *, version: int = 1) -> Op:
-        return Op(SOURCE, self.target, id_, body, version)
+        return Op("sink", SOURCE, self.target, id_, body, version)
 
     def delete(self, id_: str, *, version: int = 1) -> Op:
-        return Op(SOURCE, self.target, id_, None, version)
+        return Op("sink", SOURCE, self.target, id_, None, version)
 
     def write(self, *ops: Op, deadline: Deadline | None = None) -> dict[str, Any]:
         """Write, and give each id's result: Done, or the class of the error."""

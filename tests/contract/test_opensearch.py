@@ -138,7 +138,7 @@ def test_a_missing_alias_is_ours_to_mend(subject: Subject, opensearch: OpenSearc
     """Puts and deletes for it are handed back, other targets are written, no index appears."""
     missing = f"{subject.target}missing"
     for bodies in ([b"{}", None], [None], [b"{}"]):
-        ops = [Op(SOURCE, missing, f"{n}", b, 1) for n, b in enumerate(bodies)]
+        ops = [Op("opensearch", SOURCE, missing, f"{n}", b, 1) for n, b in enumerate(bodies)]
         results = subject.write(*ops, subject.put("other"))
         assert results.pop("other") is WRITTEN
         assert set(results.values()) == {Misconfigured}
@@ -148,7 +148,7 @@ def test_a_missing_alias_is_ours_to_mend(subject: Subject, opensearch: OpenSearc
 
 def test_an_index_is_no_alias(subject: Subject) -> None:
     """Documents are not written past the alias."""
-    op = Op(SOURCE, f"{subject.target}-v1", "1", b"{}", 1)
+    op = Op("opensearch", SOURCE, f"{subject.target}-v1", "1", b"{}", 1)
     assert subject.write(op) == {"1": Misconfigured}
 
 
@@ -315,11 +315,13 @@ def test_an_open_model_takes_what_comes(subject: Subject, opensearch: OpenSearch
 
     alias = f"open-{subject.target}"
     assert isinstance(subject.sink, OpenSearch)
-    assert subject.sink.prepare(alias, index_body([Open])) == "created"
+    assert subject.sink.prepare(alias, index_body([Open.document_schema()])) == "created"
     first = {"n": 1, "text": "2026-11-23", "list": [1, 2], "map": {"a": 1}, "flag": True}
     later = {"n": 1.5, "text": "no date", "list": [0.5], "map": {"a": 2.5}, "flag": False}
     documents = {str(n): Open.read(values) for n, values in enumerate((first, later), 1)}
-    ops = [Op(SOURCE, alias, id_, each.document(), 1) for id_, each in documents.items()]
+    ops = [
+        Op("opensearch", SOURCE, alias, id_, each.document(), 1) for id_, each in documents.items()
+    ]
     assert [o.result for o in subject.sink.write(ops, patient())] == [WRITTEN, WRITTEN]
     for id_, values in (("1", first), ("2", later)):
         found = ask(f"{opensearch.url}/{alias}/_doc/{id_}", method="GET")["_source"]
@@ -338,7 +340,7 @@ def test_an_index_whose_shards_are_nowhere_holds_up_no_other(
     body = {"settings": nowhere, "aliases": {lost: {"is_write_index": True}}}
     url = f"{opensearch.url}/{lost}-v1"
     ask(f"{url}?wait_for_active_shards=0&timeout=1s", body, method="PUT")
-    op = Op(SOURCE, lost, "1", b'{"text":"a"}', 1)
+    op = Op("opensearch", SOURCE, lost, "1", b'{"text":"a"}', 1)
     deadline = Deadline(module.MARGIN_S + 2)
     outcomes = {o.op: o.result for o in subject.sink.write([op, subject.put("1")], deadline)}
     ask(url, method="DELETE")
@@ -359,7 +361,7 @@ def test_deletes_are_remembered_longer_than_a_request_may_last(
 
     alias = f"kept-{subject.target}"
     assert isinstance(subject.sink, OpenSearch)
-    body = index_body([Thing])
+    body = index_body([Thing.document_schema()])
     brief = {**body, "settings": {"number_of_shards": 1, "gc_deletes": "60s"}}
     results = [subject.sink.prepare(alias, each) for each in (brief, body, body)]
     assert results == ["created", "extended", "unchanged"]

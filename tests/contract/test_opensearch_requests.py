@@ -33,8 +33,11 @@ def test_the_roles_are_proved_by_what_is_sent(subject: Subject, proxy: FaultProx
     subject.write(subject.put("1"), subject.delete("2"))
     assert sent(proxy) == OPENSEARCH["bulk"]
     alias = f"asked-{subject.target}"
-    brief = index_body([Brief])
+    brief = index_body([Brief.document_schema()])
     hasty = {**brief, "settings": {"number_of_shards": 1, "gc_deletes": "60s"}}
-    done = [subject.sink.prepare(alias, each) for each in (hasty, brief, index_body([Longer]))]
+    done = [
+        subject.sink.prepare(alias, each)
+        for each in (hasty, brief, index_body([Longer.document_schema()]))
+    ]
     assert done == ["created", "extended", "extended"]
     assert sent(proxy) == OPENSEARCH["prepare"]

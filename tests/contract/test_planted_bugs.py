@@ -10,12 +10,12 @@ from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
 from sync.sinks.opensearch import answers
 from sync.sinks.opensearch import sink as module
-from sync.writing.op import Done, Op, Outcome
+from sync.writing.op import Done, Op, Outcome, Result
 from tests.contract import test_sinks as laws
 from tests.contract.sinks import Subject, of_memory
 
 Plant = Callable[[pytest.MonkeyPatch], None]
-Results = Sequence[answers.Result]
+Results = Sequence[Result]
 
 
 def ignores_item_errors(patch: pytest.MonkeyPatch) -> None:
@@ -33,7 +33,7 @@ def tries_refused_again(patch: pytest.MonkeyPatch) -> None:
     instead_of(patch, Refused, Retry())
 
 
-def instead_of(patch: pytest.MonkeyPatch, right: object, wrong: answers.Result) -> None:
+def instead_of(patch: pytest.MonkeyPatch, right: object, wrong: Result) -> None:
     read = answers.read_items
 
     def planted(answer: Any, guards: int, ops: Sequence[Op]) -> Results:
@@ -46,7 +46,7 @@ def looks_under_index_only(patch: pytest.MonkeyPatch) -> None:
     """Finds no error of a delete, since those stand under "delete"."""
     judge = answers.item_result
 
-    def planted(kind: str, item: Any) -> answers.Result:
+    def planted(kind: str, item: Any) -> Result:
         return judge(kind, item) if kind == "index" else Done.WRITTEN
 
     patch.setattr(answers, "item_result", planted)

@@ -12,7 +12,7 @@ from typesense import Client
 from local.typesense_server import TypesenseServer
 from sync.errors import Misconfigured, Refused, Throttled, Unavailable
 from sync.runtime.deadline import Deadline
-from sync.sinks.typesense import TypesenseDirect, answers
+from sync.sinks.typesense import Typesense, answers
 from sync.sinks.typesense import sink as module
 from sync.sinks.typesense.client import Connection
 from sync.sinks.typesense.sink import TRIES
@@ -159,7 +159,7 @@ def test_a_wrong_key_is_told_and_read_again(server: TypesenseServer, subject: Su
         made.append(Connection(settings_of(server.url), next(keys)))
         return made[-1]
 
-    sink = TypesenseDirect(connect, TIMEOUT_S)
+    sink = Typesense(connect, TIMEOUT_S)
     (first,) = sink.write([subject.put("1")], patient())
     assert isinstance(first.result, Misconfigured)
     assert "401 Forbidden" in str(first.result)
@@ -173,8 +173,8 @@ def test_a_missing_alias_concerns_its_own_ops(
     subject: Subject, client: Client, proxy: FaultProxy
 ) -> None:
     """It is not created by a write; ops of other collections are written."""
-    stray = Op(subject.put("1").source, "stray", "s", b"{}", 1)
-    gone = Op(subject.put("1").source, "stray", "gone", None, 1)
+    stray = Op("typesense", subject.put("1").source, "stray", "s", b"{}", 1)
+    gone = Op("typesense", subject.put("1").source, "stray", "gone", None, 1)
     found = outcome(subject, stray, gone, subject.put("1"))
     for id_ in ("s", "gone"):
         assert isinstance(found[id_], Misconfigured)

@@ -12,7 +12,7 @@ from local.typesense_server import TypesenseServer
 from sync.errors import Retry
 from sync.model.fields import Keyword
 from sync.model.model import Model
-from sync.sinks.typesense import TypesenseDirect
+from sync.sinks.typesense import Typesense
 from sync.sinks.typesense.schema import collection
 from sync.writing.op import Done, Op
 from tests.contract.sinks import SOURCE, patient
@@ -27,21 +27,23 @@ class PlaneWithEngines(Plane):
     engines: int
 
 
-def allowed(server: TypesenseServer, *actions: str) -> AbstractContextManager[TypesenseDirect]:
+def allowed(server: TypesenseServer, *actions: str) -> AbstractContextManager[Typesense]:
     """A sink whose key may do *actions*."""
     return direct_of(server, server.url, key=server.create_key("of a test", actions))
 
 
-def everything(sink: TypesenseDirect) -> list[Any]:
+def everything(sink: Typesense) -> list[Any]:
     """What became of each thing that the service does with a Typesense."""
 
     def written(id_: str, body: bytes | None) -> Any:
-        ((_, result),) = sink.write([Op(SOURCE, "planes", id_, body, 1)], patient())
+        ((_, result),) = sink.write([Op("typesense", SOURCE, "planes", id_, body, 1)], patient())
         return result
 
     def prepared(model: type[Model]) -> Any:
         try:
-            return sink.prepare("planes", json.loads(json.dumps(collection([model]))))
+            return sink.prepare(
+                "planes", json.loads(json.dumps(collection([model.document_schema()])))
+            )
         except Retry as error:
             return error
 

@@ -11,10 +11,11 @@ from local.typesense_server import TypesenseServer
 from sync import models
 from sync.errors import Refused
 from sync.model.mappings import generate
+from sync.model.planner import Planner
 from sync.recovery.parking import Parked
 from sync.recovery.resync import Resync
 from sync.sinks.default_image import Entity
-from sync.sinks.typesense import Typesense, TypesenseDirect
+from sync.sinks.typesense import Typesense
 from sync.sinks.typesense.client import Connection
 from sync.stream.record import read_record
 from sync.writing.fanout import Fanout
@@ -54,8 +55,8 @@ class Whole:
         self.line.clock.now += 600  # past breakers
         keys = [Parked(key.source) for _, key in self.line.parking.keys]
         self.line.parking.keys.clear()
-        fanout = Fanout({Typesense: self.line.sink}, self.line.clock)
-        resync = Resync(REGISTRY, fanout, self.line.table, self.line.clock)
+        fanout = Fanout({"typesense": self.line.sink}, self.line.clock)
+        resync = Resync(Planner(REGISTRY), fanout, self.line.table, self.line.clock)
         settled = list(resync.run(keys, self.line.deadline(), only="typesense"))
         assert {one.verdict for one in settled} == {Done.WRITTEN}
         self.line.pump()
@@ -80,13 +81,11 @@ def whole(typesense: TypesenseServer) -> Iterator[Whole]:
         return made[-1]
 
     with in_process() as tables:
-        line = Line(TypesenseDirect(connect), *models.load())
+        line = Line(Typesense(connect), *models.load())
         line_up = Whole(Stream(tables, typesense=line.sink), line, typesense)
         schemas = generate(models.load())
         for target in COLLECTIONS:
-            TypesenseDirect(connect).prepare(
-                target, json.loads(schemas[f"typesense/{target}.json"])
-            )
+            Typesense(connect).prepare(target, json.loads(schemas[f"typesense/{target}.json"]))
         yield line_up
         for connection in made:
             connection.close()

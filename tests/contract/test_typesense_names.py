@@ -35,7 +35,11 @@ def test_what_was_written_outlives_a_restart(typesense: TypesenseServer, client:
     with direct_of(typesense, typesense.url) as sink:
         for target in TARGETS:
             make_target(client, target)
-        ops = [Op(SOURCE, target, f"{n}", b"{}", 1) for target in TARGETS for n in range(20)]
+        ops = [
+            Op("typesense", SOURCE, target, f"{n}", b"{}", 1)
+            for target in TARGETS
+            for n in range(20)
+        ]
         assert {outcome.result for outcome in sink.write(ops, patient())} == {WRITTEN}
     typesense.stop(grace_s=0)
     typesense.start()
@@ -102,7 +106,7 @@ def test_a_question_takes_of_the_write_s_own_time(subject: Subject, proxy: Fault
 @of_typesense
 def test_a_collection_is_no_alias(subject: Subject, client: Client, proxy: FaultProxy) -> None:
     """A typo that is the name of a collection is not written to."""
-    op = Op(SOURCE, "contract_v1", "1", b"{}", 1)
+    op = Op("typesense", SOURCE, "contract_v1", "1", b"{}", 1)
     ((_, result),) = subject.sink.write([op], patient())
     assert isinstance(result, Misconfigured)
     assert result.of_target

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from sync.errors import Refused
-from sync.sinks.typesense import TypesenseDirect
+from sync.sinks.typesense import Typesense
 from tests.contract.sinks import Subject
 from tests.fault_proxy import (
     FaultProxy,
@@ -22,13 +22,13 @@ NOT_READY = b'{"message": "Not Ready or Lagging"}'
 
 
 @pytest.fixture
-def sink(subject: Subject) -> TypesenseDirect:
-    assert isinstance(subject.sink, TypesenseDirect)
+def sink(subject: Subject) -> Typesense:
+    assert isinstance(subject.sink, Typesense)
     return subject.sink
 
 
 @pytest.fixture
-def line(sink: TypesenseDirect) -> Line:
+def line(sink: Typesense) -> Line:
     return Line(sink)
 
 

@@ -9,7 +9,7 @@ from local.processes import free_port
 from local.typesense_server import TypesenseServer
 from sync.errors import Throttled, Unavailable
 from sync.runtime.deadline import Deadline
-from sync.sinks.typesense import TypesenseDirect
+from sync.sinks.typesense import Typesense
 from sync.sinks.typesense.sink import BUSY_S, TRIES
 from sync.writing.op import Done, Op
 from tests.clocks import ManualClock
@@ -37,12 +37,12 @@ def server(typesense: TypesenseServer) -> TypesenseServer:
 
 
 @pytest.fixture
-def sink(subject: Subject) -> TypesenseDirect:
-    assert isinstance(subject.sink, TypesenseDirect)
+def sink(subject: Subject) -> Typesense:
+    assert isinstance(subject.sink, Typesense)
     return subject.sink
 
 
-def slept(sink: TypesenseDirect, *ops: Op, seconds: float) -> tuple[list[Any], list[float]]:
+def slept(sink: Typesense, *ops: Op, seconds: float) -> tuple[list[Any], list[float]]:
     """The results of a write with *seconds*, and how long it paused each time."""
     clock = ManualClock()
     deadline = Deadline(seconds, clock=clock.monotonic, sleep=clock.sleep)
@@ -53,7 +53,7 @@ def slept(sink: TypesenseDirect, *ops: Op, seconds: float) -> tuple[list[Any], l
     "busy", [answer(503, NOT_READY), answer(429, RATE_LIMITED)], ids=["503", "429"]
 )
 def test_a_busy_server_is_left_alone_for_a_while(
-    subject: Subject, proxy: FaultProxy, sink: TypesenseDirect, busy: Fault
+    subject: Subject, proxy: FaultProxy, sink: Typesense, busy: Fault
 ) -> None:
     """10 to 60 s, at random, where there is time for it."""
     proxy.fail(busy, times=2)
@@ -65,7 +65,7 @@ def test_a_busy_server_is_left_alone_for_a_while(
 
 
 def test_without_time_a_busy_server_is_asked_once(
-    subject: Subject, proxy: FaultProxy, sink: TypesenseDirect
+    subject: Subject, proxy: FaultProxy, sink: Typesense
 ) -> None:
     """The op is handed back at once, to be parked."""
     proxy.fail(answer(503, NOT_READY), times=None)
@@ -77,7 +77,7 @@ def test_without_time_a_busy_server_is_asked_once(
 
 @pytest.mark.parametrize("fault", [cut_before, cut_after, answer(504), answer(200, b"?")])
 def test_a_lost_answer_is_waited_out_before_another_try(
-    subject: Subject, proxy: FaultProxy, sink: TypesenseDirect, fault: Fault
+    subject: Subject, proxy: FaultProxy, sink: Typesense, fault: Fault
 ) -> None:
     """The request may take effect for a while yet, on top of what is tried again."""
     proxy.fail(fault, times=1)
@@ -87,7 +87,7 @@ def test_a_lost_answer_is_waited_out_before_another_try(
 
 
 def test_a_lost_answer_without_time_to_wait_is_handed_back(
-    subject: Subject, proxy: FaultProxy, sink: TypesenseDirect
+    subject: Subject, proxy: FaultProxy, sink: Typesense
 ) -> None:
     """Though it was written: nobody knows. Its key is parked, and the item read anew."""
     proxy.fail(cut_after, times=1)

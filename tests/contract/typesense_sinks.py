@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from typesense import Client
 
 from local.typesense_server import TypesenseServer
-from sync.sinks.typesense import TypesenseDirect
+from sync.sinks.typesense import Typesense
 from sync.sinks.typesense.client import Connection
 from sync.sinks.typesense.documents import decode
 from sync.sinks.typesense.settings import Settings
@@ -32,7 +32,7 @@ def settings_of(url: str, timeout_s: float = TIMEOUT_S) -> Settings:
 @contextmanager
 def direct_of(
     server: TypesenseServer, url: str, timeout_s: float = TIMEOUT_S, *, key: str | None = None
-) -> Iterator[TypesenseDirect]:
+) -> Iterator[Typesense]:
     """A sink of *server*, reached by *url*, with *key* or the one to everything."""
     made: list[Connection] = []
 
@@ -41,7 +41,7 @@ def direct_of(
         return made[-1]
 
     try:
-        yield TypesenseDirect(connect, timeout_s)
+        yield Typesense(connect, timeout_s)
     finally:
         for connection in made:
             connection.close()

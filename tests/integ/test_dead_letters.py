@@ -12,7 +12,7 @@ from typing import Any
 from local.stack import Stack
 from local.typesense_server import TypesenseServer
 from sync.aws.keys import Source
-from sync.recovery.parking import Message, Parked
+from sync.recovery.parking import Parked, ParkedMessage
 from tests.integ.test_stack import _empty as _empty  # each test leaves the stack as it found it
 from tests.integ.test_stack import document, put
 from tests.integ.waiting import delivered, open_letters, quiet, until
@@ -115,7 +115,7 @@ def test_a_parked_message_that_is_never_handled_becomes_rows(stack: Stack) -> No
     delivered(stack)
     keys = [{"productId": {"S": product_id}} for product_id in ("parked", "gone")]
     sources = (Parked(Source(stack.tables["products"], key)) for key in keys)
-    message = Message("opensearch", tuple(sources), 0, 1_790_000_000.0)
+    message = ParkedMessage("opensearch", tuple(sources), 0, 1_790_000_000.0)
     with broken(stack, "resync"), impatient(stack, stack.resync_queue_url):
         stack.client("sqs").send_message(
             QueueUrl=stack.resync_queue_url, MessageBody=message.body()

@@ -10,19 +10,20 @@ from botocore.exceptions import ClientError
 from hypothesis import strategies as st
 
 from sync.aws.keys import Source
-from sync.recovery.parking import Message, Parked
+from sync.lanes.messages import Action, pack
+from sync.recovery.parking import Parked, ParkedMessage
 from sync.service import Service
 from sync.sinks.counters import Counters
 from sync.sinks.default_image import DefaultImage
 from sync.sinks.memory import Memory
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.typesense import Typesense
-from sync.sinks.typesense.messages import Action, pack
 from sync.writing.op import Op
 from tests.clocks import ManualClock
 from tests.derived import one_by_one
 from tests.records import CORE, PRODUCTS, core_keys, stream_record
 from tests.settings import ENV, REGION
+from tests.wiring import invoke
 
 Json = Any
 QUEUES: Final = {
@@ -105,13 +106,6 @@ class Cloud:
         return {}
 
 
-class Context:
-    aws_request_id = "request"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 60_000
-
-
 class World:
     """The service, as a container has it after its first event."""
 
@@ -119,19 +113,13 @@ class World:
         self.cloud = Cloud()
         self.search = Memory(versioned=False)
         self.typesense = Memory(versioned=False)
-        url = ENV["TYPESENSE_QUEUE_URL"]
         self.service = Service(
             {**ENV, "LOG_LEVEL": "CRITICAL"},
             self.cloud,
             ManualClock(1_800_000_100.0),
             sinks={
                 OpenSearch: self.search,
-                Typesense: Typesense(
-                    url,
-                    self.cloud,
-                    lambda: self.typesense,
-                    dead_letter_queue_url=ENV["TYPESENSE_DEAD_LETTER_QUEUE_URL"],
-                ),
+                Typesense: self.typesense,
                 Counters: Counters(self.cloud, contributions="contributions", counters=CORE),
                 DefaultImage: DefaultImage(self.cloud, CORE),
             },
@@ -140,7 +128,7 @@ class World:
         )
 
     def handle(self, event: Any) -> Any:
-        return self.service.handle(event, Context())
+        return invoke(self.service, event)
 
     def receive(self, queue: str, bodies: Sequence[str]) -> set[str]:
         """Which messages are to come again."""
@@ -184,9 +172,14 @@ def records() -> list[Json]:
 def messages() -> Mapping[str, list[Json]]:
     """What may arrive on each queue."""
     source = Source(PRODUCTS, {"productId": {"S": "p"}})
-    parked = json.loads(Message("opensearch", (Parked(source, 7),), 1, 1_799_999_000.0).body())
+    parked = json.loads(
+        ParkedMessage("opensearch", (Parked(source, 7),), 1, 1_799_999_000.0).body()
+    )
     registration = Source(CORE, core_keys("AIRCRAFT#REGISTRY#FAA", "DETAIL#N1"))
-    ops = [Op(registration, "registry", id_, body, 5) for id_, body in (("a", b"{}"), ("b", None))]
+    ops = [
+        Op("typesense", registration, "registry", id_, body, 5)
+        for id_, body in (("a", b"{}"), ("b", None))
+    ]
     ((actions, _),) = pack((op, Action.of(op).text()) for op in ops)
     context = {"requestId": "r", "functionArn": "f", "condition": "c", "approximateInvokeCount": 1}
     letter = {

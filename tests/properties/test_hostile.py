@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sync.deadletters.text import compact
+from sync.runtime.jsontext import compact
 from tests.lengths import cases
 from tests.properties.hostile import World, altered, messages, product, records
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 from local.delivery.ports import Answered, NotInvoked, Result
+from sync.errors import ModelBug
 from sync.writing.sink import Sink
 from tests.simulation.calls import Calls
 from tests.simulation.world import Killed, MachineClock, Task, World
@@ -96,7 +97,7 @@ class Function:
             world.note("ended", invocation.aws_request_id, value, type(error).__name__)
             if isinstance(error, Killed):
                 world.after(0.0, lambda: world.kill(invocation.tasks))
-            elif error is not None and not isinstance(error, self._expected):
+            elif error is not None and not isinstance(_root(error), self._expected):
                 self.unexpected.append(error)
                 world.broken = True
             if not isinstance(error, Killed):
@@ -137,3 +138,8 @@ def at_once(world: World) -> Callable[..., Any]:
         return list(zip(chosen, results, strict=True))
 
     return run
+
+
+def _root(error: BaseException) -> BaseException | None:
+    """What a model's plan raised, where that is what went wrong."""
+    return error.__cause__ if isinstance(error, ModelBug) else error

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
 from sync.aws.keys import AttributeMap
-from sync.model.change import Change, Planned
+from sync.model.change import Change
 from sync.model.fields import Keyword, Number, Object, Text
 from sync.model.model import Model, route
 from sync.model.registry import Registry
@@ -25,6 +25,7 @@ from sync.models.icao_image import IcaoImage
 from sync.models.icao_matcher import IcaoMatcher
 from sync.models.registration_image import RegistrationImage
 from sync.sinks.opensearch import OpenSearch
+from sync.writing.op import Op
 from tests.simulation.plain import Plain
 
 STAGE: Final = "sim"
@@ -55,7 +56,7 @@ class Article(Model):
     labels: list[Keyword] | None = None
 
     @classmethod
-    def plan(cls, change: Change[Any]) -> Iterator[Planned]:
+    def plan(cls, change: Change[Any]) -> Iterator[Op]:
         if change.new is not None and BUG in change.new.title and not cls.mended:
             raise PlanBug(change.id)
         yield from super().plan(change)

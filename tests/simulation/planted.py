@@ -13,11 +13,11 @@ from unittest import mock
 
 from sync.aws import keys as item_keys
 from sync.aws.items import Found, Items
-from sync.errors import Throttled
+from sync.deadletters.replay import Replay
+from sync.errors import RecordError, Refused, RegistryError, Throttled
+from sync.recovery import resync
 from sync.recovery.parking import Parked, Parking
-from sync.recovery.replay import Replay
 from sync.recovery.resync import Resync
-from sync.recovery.worker import ResyncWorker
 from sync.sinks.opensearch import answers, sink
 from sync.stream import dispatch
 from sync.stream import record as records
@@ -85,25 +85,22 @@ def no_delay() -> Planted:
 
 def stale_is_the_end_for_the_stream() -> Planted:
     """A stale write of the stream is a success."""
-    write = dispatch.Dispatcher._write
+    respond = dispatch.Dispatcher._respond
 
-    def forget(self: Any, work: Any, batch: Any, deadline: Any) -> None:
-        write(self, work, batch, deadline)
-        batch.waiting[:] = [one for one in batch.waiting if one.error is not dispatch.STALE]
+    def forget(self: Any, ended: Any, counts: Any) -> Any:
+        return respond(self, [one for one in ended if one.result is not Done.STALE], counts)
 
-    return mock.patch.object(dispatch.Dispatcher, "_write", forget)
+    return mock.patch.object(dispatch.Dispatcher, "_respond", forget)
 
 
 def stale_is_the_end_for_a_resync() -> Planted:
     """A stale resync is a success."""
-    outcomes = Resync._outcomes
+    worse = resync._worse
 
-    def fine(self: Resync, *given: Any) -> Iterator[Any]:
-        for key, outcome, where in outcomes(self, *given):
-            stale = outcome.result is Done.STALE
-            yield key, Outcome(outcome.op, Done.WRITTEN) if stale else outcome, where
+    def fine(so_far: Any, outcome: Outcome, version: int) -> Any:
+        return so_far if outcome.result is Done.STALE else worse(so_far, outcome, version)
 
-    return mock.patch.object(Resync, "_outcomes", fine)
+    return mock.patch.object(resync, "_worse", fine)
 
 
 def throttling_is_swallowed() -> Planted:
@@ -137,7 +134,7 @@ def deletes_are_forgotten() -> Planted:
     plan = Resync._plan
 
     def forget(self: Resync, *given: Any) -> Any:
-        return [(where, op) for where, op in plan(self, *given) if op.body is not None]
+        return [op for op in plan(self, *given) if op.body is not None]
 
     return mock.patch.object(Resync, "_plan", forget)
 
@@ -215,16 +212,17 @@ def refusals_are_dropped() -> Planted:
     """What a sink refuses is nowhere kept."""
     respond = dispatch.Dispatcher._respond
 
-    def drop(self: Any, batch: Any) -> Any:
-        batch.letters.clear()
-        return respond(self, batch)
+    def drop(self: Any, ended: Any, counts: Any) -> Any:
+        refused = (Refused, RecordError, RegistryError)
+        kept = [one for one in ended if not isinstance(one.result, refused)]
+        return respond(self, kept, counts)
 
     return mock.patch.object(dispatch.Dispatcher, "_respond", drop)
 
 
 def parked_anew_is_forgotten() -> Planted:
     """A resync that did not succeed is not tried again."""
-    return mock.patch.object(ResyncWorker, "_park", return_value=())
+    return mock.patch.object(Parking, "again", return_value=())
 
 
 def eventually_consistent() -> Planted:

@@ -7,14 +7,13 @@ from typing import Any
 from unittest import mock
 from urllib.parse import unquote_plus
 
-from sync.deadletters import table
-from sync.deadletters.bodies import Payload
+from sync.deadletters import replay, table
 from sync.deadletters.consumer import DeadLetterConsumer
-from sync.deadletters.letters import DeadLetters
+from sync.deadletters.journal import TableJournal
 from sync.deadletters.row import OPEN, Row, merged
-from sync.recovery import replay
+from sync.recovery.bodies import Payload
 from sync.recovery.by_hand import ByHand
-from sync.recovery.journal import TableJournal
+from sync.recovery.letters import DeadLetters
 from sync.recovery.parking import Parked
 from sync.recovery.resync import Settled
 

@@ -2,22 +2,23 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
 from sync.aws import transactions
-from sync.errors import Unanswered
-from sync.model.change import Change
-from sync.recovery import resync
+from sync.errors import Retry, Unanswered
+from sync.lanes import messages, worker
+from sync.lanes.sender import Sender
+from sync.lanes.worker import LaneWorker
+from sync.model.planner import Planner
 from sync.sinks import default_image
 from sync.sinks.counters import actions
 from sync.sinks.counters import sink as counters
 from sync.sinks.default_image import DefaultImage
-from sync.sinks.typesense import TypesenseDirect, answers, messages, queue, worker
+from sync.sinks.typesense import Typesense, answers
 from sync.sinks.typesense import sink as direct
-from sync.sinks.typesense.worker import TypesenseWorker
 from sync.writing.op import Done, Op
 
 Planted = AbstractContextManager[Any]
@@ -25,15 +26,17 @@ Planted = AbstractContextManager[Any]
 
 def lanes_by_version() -> Planted:
     """A document's actions go down any lane."""
-    return mock.patch.object(queue, "lane_of", lambda op: str(op.version % 32))
+    return mock.patch(
+        "tests.simulation.run.by_document", lambda count: lambda op: str(op.version % count)
+    )
 
 
 def first_of_a_document_wins() -> Planted:
     """Of the actions that the worker receives for a document, the first one counts."""
     latest = worker._latest
 
-    def backwards(records: Sequence[Any], batch: Any) -> Any:
-        return latest(list(reversed(records)), batch)
+    def backwards(sink: str, records: Sequence[Any], *more: Any) -> Any:
+        return latest(sink, list(reversed(records)), *more)
 
     return mock.patch.object(worker, "_latest", backwards)
 
@@ -41,9 +44,9 @@ def first_of_a_document_wins() -> Planted:
 def once_by_content() -> Planted:
     """A message's deduplication id is made of what it says of documents, so that an older state
     does not come again."""
-    send = queue.Typesense._send
+    send = Sender._send
 
-    def by_content(self: queue.Typesense, sent: Any, deadline: Any) -> Any:
+    def by_content(self: Sender, sent: Any, deadline: Any) -> Any:
         real = self._clients
 
         class Renamed:
@@ -61,17 +64,34 @@ def once_by_content() -> Planted:
         with mock.patch.object(self, "_clients", return_value=Renamed()):
             return send(self, sent, deadline)
 
-    return mock.patch.object(queue.Typesense, "_send", by_content)
+    return mock.patch.object(Sender, "_send", by_content)
 
 
 def worker_forgets_what_waits() -> Planted:
     """A message is done whatever became of its actions: acknowledged before it is written."""
-    return mock.patch.object(TypesenseWorker, "_park", return_value=None)
+    return _lanes_settle(lambda one: not isinstance(one.result, Retry))
 
 
 def worker_drops_refusals() -> Planted:
     """What Typesense refuses is nowhere kept."""
-    return mock.patch.object(TypesenseWorker, "_publish", return_value=None)
+    return _lanes_settle(lambda one: isinstance(one.result, Retry))
+
+
+def _lanes_settle(which: Callable[[Any], bool]) -> Planted:
+    """The worker settles those of its keys alone that are *which*."""
+    init: Any = LaneWorker.__init__
+
+    class Some:
+        def __init__(self, settle: Any) -> None:
+            self._settle = settle
+
+        def run(self, ended: Sequence[Any]) -> Any:
+            return self._settle.run([one for one in ended if which(one)])
+
+    def planted(self: Any, *given: Any) -> None:
+        init(self, *given[:-1], Some(given[-1]))
+
+    return mock.patch.object(LaneWorker, "__init__", planted)
 
 
 def one_line_of_an_import_is_ignored() -> Planted:
@@ -91,7 +111,7 @@ def one_line_of_an_import_is_ignored() -> Planted:
 
 def unanswered_is_an_end() -> Planted:
     """A request whose answer was lost is taken to have been carried out."""
-    send = TypesenseDirect._send
+    send = Typesense._send
 
     def fine(self: Any, target: str, lines: Sequence[Any], deadline: Any) -> list[Any]:
         try:
@@ -99,19 +119,19 @@ def unanswered_is_an_end() -> Planted:
         except Unanswered:
             return [Done.WRITTEN] * len(lines)
 
-    return mock.patch.object(TypesenseDirect, "_send", fine)
+    return mock.patch.object(Typesense, "_send", fine)
 
 
 def unanswered_is_tried_at_once() -> Planted:
     """A request whose answer was lost is sent again while it may still be under way."""
-    wait = TypesenseDirect._wait
+    wait = Typesense._wait
 
     def at_once(self: Any, whole: Any, retry: int, took_s: float, deadline: Any) -> bool:
         if isinstance(whole, Unanswered):
             return bool(deadline.pause(0.05))
         return wait(self, whole, retry, took_s, deadline)
 
-    return mock.patch.object(TypesenseDirect, "_wait", at_once)
+    return mock.patch.object(Typesense, "_wait", at_once)
 
 
 def large_actions_are_deletes() -> Planted:
@@ -122,10 +142,13 @@ def large_actions_are_deletes() -> Planted:
 def equal_on_a_resync() -> Planted:
     """A resync writes nothing where its item has not changed since it was read."""
 
-    def unchanged(*given: Any, new_image: Any) -> Change[Any]:
-        return Change(*given, new_image=new_image, old_image=new_image)
+    plan = Planner.plan
 
-    return mock.patch.object(resync, "Change", unchanged)
+    def unchanged(self: Any, *given: Any, **images: Any) -> Any:
+        # A resync knows no old image, and names none.
+        return plan(self, *given, **{"old_image": images["new_image"], **images})
+
+    return mock.patch.object(Planner, "plan", unchanged)
 
 
 def contributions_without_condition() -> Planted:

@@ -4,17 +4,18 @@ import random as global_random
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 from unittest import mock
 from uuid import UUID
 
 from sync.aws.keys import Source
-from sync.recovery import journal
-from sync.recovery.parking import Message, Parked
+from sync.deadletters import journal
+from sync.recovery.parking import Parked, ParkedMessage
 from sync.runtime.log import logger
-from sync.sinks.typesense import queue
+from sync.sinks.typesense import Typesense
+from sync.writing.lane import by_document
 from tests.asked import Ask
 from tests.simulation import derived, invariants
 from tests.simulation.models import Article, is_valid, kind_of
@@ -79,9 +80,10 @@ def _settings(seed: int, scenario: Scenario) -> Iterator[None]:
     level, handlers, propagate = logger.level, list(logger.handlers), logger.propagate
     global_random.seed(seed)
     Article.mended = False
+    lanes = replace(Typesense.lanes, of=by_document(scenario.lanes))
     try:
         with (
-            mock.patch.object(queue, "LANES", scenario.lanes),
+            mock.patch.object(Typesense, "lanes", lanes),
             mock.patch.object(journal, "uuid4", _drawn_id),
         ):
             yield
@@ -234,7 +236,7 @@ class Simulation:
         write = self.scenario.writes[0]
         since = self.world.now - 14 * 86_400 + 3600 + self.world.random.uniform(-900, 3600)
         sink = "opensearch" if "documents" in self.scenario.cast else "typesense"
-        message = Message(sink, (Parked(Source(write.table, write.keys)),), 1300, since)
+        message = ParkedMessage(sink, (Parked(Source(write.table, write.keys)),), 1300, since)
         self.stack.resync_queue.send(message.body())
 
     def _mend(self) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
+from handler import run
 from local.delivery.ports import Answered, Result
 from local.delivery.settings import MappingSettings
 from sync.errors import Retry
@@ -13,7 +14,7 @@ from sync.service import Service
 from sync.sinks.counters import Counters
 from sync.sinks.default_image import DefaultImage
 from sync.sinks.opensearch import OpenSearch
-from sync.sinks.typesense import Typesense, TypesenseDirect
+from sync.sinks.typesense import Typesense
 from sync.writing.sink import Sink
 from tests.asked import Asked
 from tests.simulation import opensearch, typesense
@@ -224,6 +225,8 @@ class Stack:
             "DEAD_LETTER_QUEUE_URL": self.letter_queue.url,
             "DEAD_LETTER_TABLE": self.dead_letters.name,
             "STATE_TABLE": self.state.name if scenario.state else "",
+            "TYPESENSE_QUEUE_URL": self.typesense_queue.url,
+            "TYPESENSE_DEAD_LETTER_QUEUE_URL": self.typesense_letter_queue.url,
         }
 
         function = name.replace("-", "")  # as serverless.yml calls it
@@ -234,19 +237,14 @@ class Stack:
             sinks: Mapping[type[Sink], Sink] = {
                 OpenSearch: OpenSearch(lambda: search),
                 Plain: Plain(self.store),
-                Typesense: Typesense(
-                    self.typesense_queue.url,
-                    clients,
-                    lambda: TypesenseDirect(lambda: self.typesense, typesense.TIMEOUT_S),
-                    dead_letter_queue_url=self.typesense_letter_queue.url,
-                ),
+                Typesense: Typesense(lambda: self.typesense, typesense.TIMEOUT_S),
                 Counters: Counters(clients, contributions=self.contributions.name, counters=CORE),
                 DefaultImage: DefaultImage(clients, CORE),
             }
             service = SimulatedService(
                 env, clients, clock, sinks=sinks, at_once=at_once(self.world), emit=len
             )
-            return service.handle
+            return lambda event, context: run(event, context, service)
 
         return Function(
             name,

@@ -272,6 +272,7 @@ def play(client: Any) -> None:
         keys = {"PK": {"S": "FAA#LINKS"}, "SK": {"S": f"L#{chance.randrange(6)}"}}
         counted = chance.choice((None, Counted("A20N", "AIRBUS", "A-320"), Counted("B", "C", "D")))
         link = Op(
+            "counters",
             Source(CORE, keys),
             "icao_entity_matcher",
             document_id(keys, ["PK", "SK"]),
@@ -284,7 +285,9 @@ def play(client: Any) -> None:
         if chance.random() < 0.5:
             change = {"Delete": {"TableName": CORE, "Key": image}}
         assert told(client, change) is None
-        op = Op(Source(CORE, image), "default_images", entity.op_id, entity.body(), 1)
+        op = Op(
+            "default_image", Source(CORE, image), "default_images", entity.op_id, entity.body(), 1
+        )
         for sink, one in ((counters, link), (pictures, op)):
             (outcome,) = sink.write([one], Deadline(30.0))
             assert outcome.op is one

@@ -268,7 +268,7 @@ class TestOpenSearch:
     def bulk(
         self, world: World, server: Server, body: bytes | None, version: int, target: str = "parts"
     ) -> int:
-        op = Op(Source("t", {}), target, "id", body, version)
+        op = Op("opensearch", Source("t", {}), target, "id", body, version)
         answer, error = in_task(world, lambda: server.bulk(encode(op), 5.0))
         if error:
             raise error

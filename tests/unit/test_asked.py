@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from tests.account import ACTING, BUCKET, Account, Context
+from tests.account import ACTING, BUCKET, Account
 from tests.asked import Ask, Asked, invoked_by, recorded, to_opensearch, unknown
 from tests.asked.scenario import asked
 from tests.records import CORE, PRODUCTS, core_keys, stream_record
@@ -139,7 +139,7 @@ def test_what_tests_ask_themselves_is_nobody_s(account: Account) -> None:
     account.clients("sqs").list_queues()  # which would not be understood
     assert (account.asked.asks, ACTING.get()) == (set(), None)
     record = stream_record({"productId": {"S": "p"}}, {}, table=PRODUCTS)  # no product
-    account.service.handle({"Records": [record]}, Context())
+    account.handle({"Records": [record]})
     assert account.asked.asks == {Ask("stream", "sns:Publish", "topic/dead-letters")}
     assert ACTING.get() is None
 

@@ -93,9 +93,10 @@ def asking(service: str) -> type[Sink]:
 def test_sinks_that_write_at_once_make_clients_one_after_another(maker: Maker) -> None:
     """The fan-out has a thread for each sink, and each sink asks when it first writes."""
     kinds = [asking(service) for service in ("dynamodb", "sqs", "secretsmanager")]
-    fanout = Fanout({kind: kind.from_env({}) for kind in kinds}, SystemClock())
-    op = Op(Source("table", {"id": {"S": "a"}}), "target", "a", b"{}", 1)
-    written = list(fanout.write({kind: [op] for kind in kinds}, Deadline(30)))
+    fanout = Fanout({kind.name: kind.from_env({}) for kind in kinds}, SystemClock())
+    source = Source("table", {"id": {"S": "a"}})
+    ops = [Op(kind.name, source, "target", "a", b"{}", 1) for kind in kinds]
+    written = list(fanout.write(ops, Deadline(30)))
     assert len(written) == 3
     assert not maker.together
     assert sorted(maker.made) == ["dynamodb", "secretsmanager", "shared", "sqs"]

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.runtime.backoff import full_jitter
+from sync.runtime.retry import full_jitter
 
 
 @given(retry=st.integers(1, 10_000), base_s=st.floats(0.001, 10), cap_s=st.floats(0.001, 100))

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.aws.keys import Source
-from sync.deadletters.brake import LEAST, Brake
-from sync.deadletters.letters import DeadLetter
 from sync.errors import Held, RecordError, Refused, Unavailable
+from sync.recovery.brake import LEAST, Brake
+from sync.recovery.letters import DeadLetter
 from sync.recovery.parking import LIFETIME_S
 from sync.writing.metrics import Metrics
 from sync.writing.op import Done, Op, Outcome
@@ -20,7 +20,7 @@ from tests.dispatching import Answering, Bench, number, thing
 from tests.records import PRODUCTS, core_keys, stream_record
 from tests.unit.test_commands import SOUND, failing
 
-OP = Op(Source("t", {"id": {"S": "1"}}), "things", "1", b"{}", 1)
+OP = Op("memory", Source("t", {"id": {"S": "1"}}), "things", "1", b"{}", 1)
 OTHER = replace(OP, target="other")
 NO = Refused("mapping conflict")
 

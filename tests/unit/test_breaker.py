@@ -6,7 +6,7 @@ from sync.writing.breaker import FIRST_S, LONGEST_S, Breaker, Breakers
 from sync.writing.op import Done, Op, Outcome
 from tests.clocks import ManualClock
 
-OP = Op(Source("t", {"id": {"S": "1"}}), "target", "1", None, 1)
+OP = Op("memory", Source("t", {"id": {"S": "1"}}), "target", "1", None, 1)
 DOWN = Unavailable("down")
 MISSING = Misconfigured("404 no such alias", of_target=True)
 
@@ -63,7 +63,7 @@ def test_a_partial_failure_during_the_try_does_not_open_it_again() -> None:
 
 
 def of(target: str, result: Done | Refused | Retry) -> Outcome:
-    return Outcome(Op(OP.source, target, "1", None, 1), result)
+    return Outcome(Op("memory", OP.source, target, "1", None, 1), result)
 
 
 def open_targets(breakers: Breakers) -> list[str | None]:

@@ -8,11 +8,11 @@ import pytest
 
 from sync.aws.keys import Source
 from sync.errors import Refused, Retry, Unavailable
+from sync.lanes.messages import Action, pack
 from sync.models.faa_link import FaaLink
 from sync.runtime.deadline import Deadline
 from sync.sinks.default_image import Entity
 from sync.sinks.memory import Memory
-from sync.sinks.typesense.messages import Action, pack
 from sync.writing.ids import document_id
 from sync.writing.op import Op, Outcome
 from tests.account import TYPESENSE_LETTERS, TYPESENSE_QUEUE, Account
@@ -152,6 +152,7 @@ def test_images_of_one_entity_share_their_op_and_its_verdict(
 def redriven(account: Account) -> str:
     """The id of the row of an action that its queue gave up on; it tells of an older name."""
     op = Op(
+        "typesense",
         Source(CORE, REGISTRATION),
         "registry",
         document_id(REGISTRATION, ["PK", "SK"]),

@@ -236,4 +236,4 @@ def test_without_a_state_table_nothing_is_noted(account: Account) -> None:
     account.put("p", **SOUND)
     account.call("resync", table=PRODUCTS)
     assert account.call("status")["sinks"][0]["last_success_at"] is None
-    assert OpenSearch in account.service.sinks
+    assert OpenSearch.name in account.service.sinks

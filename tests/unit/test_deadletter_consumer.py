@@ -7,9 +7,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sync.aws.keys import Source, keys_in
-from sync.deadletters.letters import DeadLetter
 from sync.errors import InvalidImage, RecordError
-from sync.recovery.parking import Message, Parked
+from sync.recovery.letters import DeadLetter
+from sync.recovery.parking import Parked, ParkedMessage
 from sync.runtime.moments import epoch
 from sync.stream.record import version_of
 from tests.account import BUCKET, CREATED, GIVEN_UP, LETTERS, OBJECT, Account
@@ -239,7 +239,7 @@ def test_an_invocation_that_failed_is_kept_with_its_payload(account: Account) ->
 def test_a_redriven_message_becomes_a_row_for_each_key(account: Account) -> None:
     """The resync queue's own redrive policy puts it here as it is."""
     keys = tuple(Parked(Source(PRODUCTS, {"productId": {"S": p}}), 7) for p in ("a", "b"))
-    assert account.consume(Message("opensearch", keys, 3, 1_795_000_000.0).body()) == DONE
+    assert account.consume(ParkedMessage("opensearch", keys, 3, 1_795_000_000.0).body()) == DONE
     rows = account.rows()
     assert sorted(row["keys"]["productId"]["S"] for row in rows) == ["a", "b"]
     assert {(row["kind"], row["sink"], row["after"]) for row in rows} == {

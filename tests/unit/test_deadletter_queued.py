@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sync.aws.keys import Source
-from sync.sinks.typesense.messages import Action, pack
+from sync.lanes.messages import Action, pack
 from sync.writing.op import Op
 from tests.account import TYPESENSE_LETTERS, Account
 from tests.records import CORE, core_keys
@@ -28,8 +28,10 @@ def actions(*ops: Op) -> str:
 
 def test_a_redriven_message_of_actions_becomes_a_row_for_each_document(account: Account) -> None:
     """So that a replay brings their keys in line; what they hold is for people to read."""
-    put = Op(image(1), "aircraft_images", "one", b'{"url":"a"}', 7)
-    gone = Op(image(2), "aircraft_images", "two", None, account.clock.time_ns() + 10**15)
+    put = Op("typesense", image(1), "aircraft_images", "one", b'{"url":"a"}', 7)
+    gone = Op(
+        "typesense", image(2), "aircraft_images", "two", None, account.clock.time_ns() + 10**15
+    )
     assert account.consume(actions(put, gone), queue=QUEUED) == DONE
     one, two = sorted(account.rows(), key=lambda row: str(row["document_id"]))
     assert {(row["kind"], row["sink"], row["model"]) for row in (one, two)} == {
@@ -47,7 +49,7 @@ def test_a_redriven_message_of_actions_becomes_a_row_for_each_document(account: 
 def test_messages_of_one_document_are_one_row_that_counts(account: Account) -> None:
     """A worker that fails for a week fails it with every change."""
     for version in (7, 8):
-        op = Op(image(1), "aircraft_images", "one", b"{}", version)
+        op = Op("typesense", image(1), "aircraft_images", "one", b"{}", version)
         account.consume(actions(op), queue=QUEUED, message_id=f"m{version}")
     assert [row["seen"] for row in account.rows()] == [2]
 
@@ -76,7 +78,7 @@ def test_a_message_of_actions_that_cannot_be_read_is_kept_whole(
 
 def test_actions_on_the_queue_of_the_topic_are_kept_whole(account: Account) -> None:
     """They came there by a mistake in the template: that shows, and nothing is lost."""
-    body = actions(Op(image(1), "aircraft_images", "one", b"{}", 7))
+    body = actions(Op("typesense", image(1), "aircraft_images", "one", b"{}", 7))
     account.consume(body)
     (row,) = account.rows()
     assert (row["kind"], account.call("dlq show", id=row["id"])["body"]) == (

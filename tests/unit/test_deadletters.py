@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from sync.deadletters.letters import DeadLetter, DeadLetters
 from sync.errors import Refused
+from sync.recovery.letters import DeadLetter, DeadLetters
 from tests.account import client
 from tests.clocks import ManualClock
 from tests.records import core_keys, stream_record

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.aws.attributes import decode
-from sync.errors import Misconfigured, Refused, Throttled, Unavailable
+from sync.errors import Misconfigured, ModelBug, Refused, Throttled, Unavailable
 from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
 from sync.writing.op import Done, Op, Outcome
@@ -257,9 +257,9 @@ def test_a_bug_in_a_plan_is_logged_with_its_keys_and_raised(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Lambda bisects the batch; nothing is swallowed."""
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ModelBug, match="the plan of Broken failed: ZeroDivisionError"):
         Bench().run(stream_record(core_keys("BROKEN", "1"), {}))
-    assert [r.keys for r in caplog.records if r.exc_info] == [{"PK": "BROKEN", "SK": "1"}]  # type: ignore[attr-defined]
+    assert [r.keys for r in caplog.records if r.exc_info] == [core_keys("BROKEN", "1")]  # type: ignore[attr-defined]
 
 
 def test_a_sink_that_forgets_an_op_fails_the_batch() -> None:

@@ -16,18 +16,20 @@ import pytest
 
 from sync import models
 from sync.aws.clients import CALL_S, EFFECT_S
+from sync.aws.keys import Source
 from sync.cli import main as cli
 from sync.commands import COMMANDS
-from sync.deadletters import brake
 from sync.deadletters.table import KEPT_S
+from sync.recovery import brake
 from sync.runtime import waits
 from sync.service import Service
 from sync.sinks.counters.rows import TOMBSTONE_S
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.opensearch.mapping import GC_DELETES_S
-from sync.sinks.typesense.queue import LANES
+from sync.sinks.typesense import Typesense
 from sync.stream import dispatch
 from sync.writing import breaker
+from sync.writing.op import Op
 from tests.clocks import ManualClock
 from tests.records import core_keys, stream_record
 from tests.settings import ENV
@@ -82,6 +84,8 @@ def _read_by(call: ast.Call) -> set[str]:
         return _texts(arguments[1:2]) if _is_env(arguments[0]) else set()
     if isinstance(function, ast.Attribute) and function.attr == "get" and _is_env(function.value):
         return _texts(arguments[:1])
+    if isinstance(function, ast.Name) and function.id == "Lanes":
+        return _texts(arguments[:2])
     return set()
 
 
@@ -281,7 +285,9 @@ def test_figures_of_trouble_are_told() -> None:
         in guarantees
     )
     assert brake.SHARE == 0.5
-    assert LANES == 32
+    source = Source("t", {})
+    ops = [Op("typesense", source, "c", f"{n}", None, 1) for n in range(2_000)]
+    assert len({Typesense.lanes.of(op) for op in ops}) == 32
     assert "a thirty-second of all documents" in guarantees
 
 

@@ -8,14 +8,12 @@ from typing import Any
 
 import pytest
 
-from sync.aws.keys import Source
-from sync.errors import Unavailable
 from sync.model.fields import Text
 from sync.model.model import Model, Route
 from sync.runtime import log
 from sync.sinks.memory import Memory
 from tests.dispatching import Bench
-from tests.records import core_keys, stream_record
+from tests.records import stream_record
 
 RESERVED = sorted(vars(logging.makeLogRecord({})) | {"message": 1, "asctime": 1, "level": 1})
 
@@ -71,16 +69,3 @@ def test_every_line_carries_the_id_of_its_invocation(lines: Lines) -> None:
         {"level": "ERROR", "message": "one", "request_id": "request-1"},
         {"level": "ERROR", "message": "two", "request_id": "request-2", "sink": "memory"},
     ]
-
-
-def test_a_backlog_is_counted_and_ten_of_its_keys_are_told(lines: Lines) -> None:
-    """A line for each key and try would be millions of lines in an outage."""
-    down, odd = Unavailable("no answer"), Unavailable("another cause")
-    sources = [Source("table", core_keys("THING", str(n))) for n in range(1000)]
-    log.waiting("memory", [*((s, down) for s in sources), (sources[0], odd)], logging.ERROR)
-    told = [(line["message"], line["count"], len(line["items"])) for line in lines.read]
-    assert told == [
-        ("not written yet: no answer", 1000, 10),
-        ("not written yet: another cause", 1, 1),
-    ]
-    assert lines.read[0]["items"][0] == {"table": "table", "keys": core_keys("THING", "0")}

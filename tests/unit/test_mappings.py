@@ -46,7 +46,7 @@ def test_the_mappings_are_up_to_date() -> None:
 
 def test_a_mapping_has_explicit_types_and_nothing_dynamic() -> None:
     """An unknown field is refused, never guessed at."""
-    body = index_body([Thing])["mappings"]
+    body = index_body([Thing.document_schema()])["mappings"]
     assert body["dynamic"] == "strict"
     assert body["properties"]["price"] == {"type": "double"}
     assert body["properties"]["extra"] == {"type": "flat_object"}
@@ -65,7 +65,7 @@ def test_an_open_model_is_mapped_as_it_comes() -> None:
         name: Text
         part: Part
 
-    body = index_body([Open])["mappings"]
+    body = index_body([Open.document_schema()])["mappings"]
     assert (body["dynamic"], body["date_detection"]) == ("true", False)
     assert body["properties"]["part"]["dynamic"] == "strict"
     templates = {k: v for rule in body["dynamic_templates"] for k, v in rule.items()}

@@ -17,7 +17,7 @@ SOURCE = Source("t", {"id": {"S": "1"}})
 
 
 def op(version: int, since: float | None = None) -> Op:
-    return Op(SOURCE, "things", "1", b"{}", version, since)
+    return Op("memory", SOURCE, "things", "1", b"{}", version, since)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sync.errors import ModelBug
-from sync.model.change import Change, Planned
+from sync.model.change import Change
 from sync.models.product import Product
 from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
@@ -29,7 +29,7 @@ def _bugs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def buggy(plan: Any) -> Any:
-    def planned(change: Change[Any]) -> Iterator[Planned]:
+    def planned(change: Change[Any]) -> Iterator[Op]:
         if change.new and change.new.name == BUG["name"]["S"]:
             raise ZeroDivisionError("a bug")
         yield from plan(change)

@@ -15,8 +15,8 @@ from sync.recovery.parking import (
     LIFETIME_S,
     LONGEST_DELAY_S,
     SAME_AGE_S,
-    Message,
     Parked,
+    ParkedMessage,
     Parking,
     merged,
 )
@@ -49,8 +49,8 @@ class Sqs:
         return [entry for call in self.calls for entry in call["Entries"]]
 
     @property
-    def messages(self) -> list[Message]:
-        return [Message.read(entry["MessageBody"]) for entry in self.entries]
+    def messages(self) -> list[ParkedMessage]:
+        return [ParkedMessage.read(entry["MessageBody"]) for entry in self.entries]
 
 
 def parking(sqs: Sqs, *, delay_s: float = 40.0, clock: ManualClock | None = None) -> Parking:
@@ -68,7 +68,7 @@ def test_a_message_says_sink_keys_and_versions() -> None:
     (message,) = sqs.messages
     now = 1_800_000_000.0
     keys = key(1, after=5, since=now), key(2, after=6, since=now)
-    assert message == Message("memory", keys, 0, now)
+    assert message == ParkedMessage("memory", keys, 0, now)
 
 
 def test_a_key_that_was_parked_before_keeps_its_age() -> None:
@@ -101,8 +101,8 @@ def test_keys_of_very_different_ages_do_not_share_a_message(ages: list[float]) -
 
 def test_copies_of_a_key_become_one() -> None:
     """The longest wait, and the oldest age."""
-    one = Message("s", (key(1, after=5, since=3.0), key(2, since=1.0)), 2, 3.0)
-    two = Message("s", (key(1, after=4, since=2.0), key(3, since=9.0)), 7, 9.0)
+    one = ParkedMessage("s", (key(1, after=5, since=3.0), key(2, since=1.0)), 2, 3.0)
+    two = ParkedMessage("s", (key(1, after=4, since=2.0), key(3, since=9.0)), 7, 9.0)
     both = merged([one, two])
     assert set(both.keys) == {key(1, after=5, since=2.0), key(2, since=1.0), key(3, since=9.0)}
     assert (both.sink, both.tries, both.since) == ("s", 7, 9.0)
@@ -158,7 +158,7 @@ def test_entries_that_sqs_refuses_are_given_back() -> None:
 def test_the_delay_grows_and_is_never_shorter_than_the_least(least: float, waited: float) -> None:
     """A request without an answer has to be over when the key is tried again."""
     sqs, clock = Sqs(), ManualClock()
-    message = Message("memory", (key(),), 1, clock.now - waited)
+    message = ParkedMessage("memory", (key(),), 1, clock.now - waited)
     waiting = parking(sqs, delay_s=least, clock=clock)
     assert list(waiting.again(message, message.keys)) == []
     delay = sqs.entries[0]["DelaySeconds"]
@@ -170,7 +170,7 @@ def test_parking_again_keeps_the_first_time_and_counts() -> None:
     """So that two weeks end, whatever happens on the way."""
     sqs, clock = Sqs(), ManualClock()
     waiting = parking(sqs, clock=clock)
-    message = Message("memory", (key(),), 3, clock.now)
+    message = ParkedMessage("memory", (key(),), 3, clock.now)
     clock.now += LIFETIME_S - 1
     assert not waiting.expired(message.since)
     assert list(waiting.again(message, message.keys)) == []
@@ -198,4 +198,4 @@ def test_parking_again_keeps_the_first_time_and_counts() -> None:
 def test_what_is_no_message_is_refused(body: str) -> None:
     """A newer schema too: an older container must not guess at it."""
     with pytest.raises(RecordError):
-        Message.read(body)
+        ParkedMessage.read(body)

@@ -11,8 +11,9 @@ from sync import models
 from sync.aws.items import Items
 from sync.aws.keys import Source
 from sync.errors import ConfigError, Misconfigured, Unavailable
-from sync.model.change import Change, Planned
+from sync.model.change import Change
 from sync.model.model import Model, Route
+from sync.model.planner import Planner
 from sync.model.registry import Registry
 from sync.recovery.by_hand import ByHand
 from sync.recovery.parking import Parked
@@ -21,6 +22,7 @@ from sync.runtime.deadline import Deadline
 from sync.sinks.counters import Counted, Counters
 from sync.sinks.counters.recount import CounterDrift, Family, Page, Recount, families
 from sync.writing.fanout import Fanout
+from sync.writing.op import Op
 from tests.clocks import ManualClock
 from tests.derived import FAMILY, Fault, Tables, counted, in_process, no_fault, patient, says, write
 from tests.records import CORE, core_keys
@@ -35,7 +37,7 @@ class Link(Model):
     model: str | None = None
 
     @classmethod
-    def plan(cls, change: Change["Link"]) -> Iterator[Planned]:
+    def plan(cls, change: Change["Link"]) -> Iterator[Op]:
         new = change.new
         parts = [new.type_designator, new.manufacturer, new.model] if new else []
         if new and all(parts):
@@ -88,7 +90,8 @@ class World:
         sink, client = self.tables.counters(fault)
         clock = ManualClock()
         registry = Registry([Link], "test")
-        resync = Resync(registry, Fanout({Counters: sink}, clock), Items(client), clock)
+        fanout = Fanout({Counters.name: sink}, clock)
+        resync = Resync(Planner(registry), fanout, Items(client), clock)
         (family,) = families(registry)
         by_hand = ByHand(resync, Kept(), Notes())
         return Recount(family, sink, registry, by_hand, client)

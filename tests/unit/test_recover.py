@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.deadletters.row import CLOCKS_NS, DISCARDED, OPEN, REPLAYED, Row, merged
-from sync.deadletters.state import GONE, state_of
 from sync.errors import ConfigError, Refused, Unanswered, Unavailable
 from sync.recovery.parking import LIFETIME_S
+from sync.recovery.state import GONE, state_of
 from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
 from sync.writing.op import Op, Outcome

@@ -19,7 +19,6 @@ from sync.errors import (
 from sync.recovery.parking import Parked
 from sync.recovery.resync import ROUNDS, Settled, Unmatched
 from sync.runtime.deadline import Deadline
-from sync.sinks.memory import Memory
 from sync.writing.op import Done
 from sync.writing.versions import stream_version
 from tests.records import CORE, core_keys
@@ -201,7 +200,7 @@ def test_settled_names_the_op_that_failed() -> None:
     (settled,) = world.resync.run([key(1)], world.deadline)
     assert isinstance(settled, Settled)
     assert settled.op is not None
-    assert (settled.op.id, settled.sink) == ("THING|1", Memory)
+    assert (settled.op.id, settled.op.sink) == ("THING|1", "memory")
 
 
 def test_few_items_are_in_memory_at_once() -> None:

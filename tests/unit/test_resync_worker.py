@@ -6,24 +6,25 @@ from typing import Any
 
 import pytest
 
-from sync.deadletters.letters import DeadLetter
 from sync.errors import Refused, Retry, Unavailable
-from sync.recovery.parking import LIFETIME_S, Message, Parked, Parking
+from sync.recovery.letters import DeadLetter
+from sync.recovery.parking import LIFETIME_S, Parked, ParkedMessage, Parking
 from sync.recovery.worker import ResyncWorker
 from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
 from sync.writing.op import Op, Outcome
-from tests.clocks import ManualClock, a_brake
+from tests.clocks import ManualClock
 from tests.resyncing import Answering, World, key
+from tests.wiring import settle
 
 
 class Queue(Parking):
     def __init__(self, clock: ManualClock) -> None:
         super().__init__("queue", lambda _: None, clock, delay_s=40)
-        self.sent: list[Message] = []
+        self.sent: list[ParkedMessage] = []
         self.broken = False
 
-    def _send(self, like: Message, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
+    def _send(self, like: ParkedMessage, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
         if self.broken:
             yield from ((key, Unavailable("down")) for key in keys)
         elif keys:
@@ -49,10 +50,10 @@ class Work(World):
         self.queue = Queue(self.clock)
         self.letters = Letters()
         letters: Any = self.letters
-        self.worker = ResyncWorker(self.resync, self.queue, letters, a_brake())
+        self.worker = ResyncWorker(self.resync, settle(self.queue, letters))
 
     def receive(self, *keys: Parked, since: float | None = None, tries: int = 0) -> list[str]:
-        message = Message("memory", keys, tries, since or self.clock.now)
+        message = ParkedMessage("memory", keys, tries, since or self.clock.now)
         return self.bodies(message.body())
 
     def bodies(self, *bodies: str) -> list[str]:
@@ -130,7 +131,7 @@ def test_an_unreadable_message_comes_again_and_spoils_no_other(body: str) -> Non
     """In the end it goes to the dead letters, whole."""
     work = Work()
     work.table.put(1, "one")
-    good = Message("memory", (key(1),), 0, work.clock.now).body()
+    good = ParkedMessage("memory", (key(1),), 0, work.clock.now).body()
     assert work.bodies(body, good) == ["m0"]
     assert work.held(work.memory) == "one"
 
@@ -139,9 +140,9 @@ def test_copies_that_meet_become_one() -> None:
     """A long outage parks an item with each of its changes; they are not tried for ever apart."""
     work = Work(Answering(Unavailable("503")))
     now = work.clock.now
-    bodies = [Message("memory", (key(1, after=n), key(n)), 0, now).body() for n in range(2, 6)] + [
-        Message("plain", (key(1),), 0, now).body()
-    ]
+    bodies = [
+        ParkedMessage("memory", (key(1, after=n), key(n)), 0, now).body() for n in range(2, 6)
+    ] + [ParkedMessage("plain", (key(1),), 0, now).body()]
     assert work.bodies(*bodies) == []
     (sent,) = work.queue.sent
     assert sent.sink == "memory"
@@ -155,8 +156,8 @@ def test_a_message_comes_again_with_those_that_name_its_key() -> None:
     work.queue.broken = True
     work.table.put(9, "nine")
     now = work.clock.now
-    first, second = (Message("memory", (key(1), key(n)), 0, now).body() for n in (2, 3))
-    other = Message("plain", (key(9),), 0, now).body()
+    first, second = (ParkedMessage("memory", (key(1), key(n)), 0, now).body() for n in (2, 3))
+    other = ParkedMessage("plain", (key(9),), 0, now).body()
     assert work.bodies(first, other, second) == ["m0", "m2"]
 
 
@@ -165,6 +166,6 @@ def test_large_messages_stay_apart() -> None:
     work = Work(Answering(*[Unavailable("503")] * 20))
     keys = [key(n) for n in range(1200)]
     now = work.clock.now
-    bodies = [Message("memory", tuple(keys[at : at + 600]), 0, now).body() for at in (0, 600)]
+    bodies = [ParkedMessage("memory", tuple(keys[at : at + 600]), 0, now).body() for at in (0, 600)]
     assert work.bodies(*bodies) == []
     assert [len(m.keys) for m in work.queue.sent] == [600, 600]

@@ -14,7 +14,7 @@ MISSING = Misconfigured("no such alias", of_target=True)
 
 
 def of(target: str, result: Any) -> Outcome:
-    return Outcome(Op(Source("t", {"id": {"S": "1"}}), target, "1", b"{}", 1), result)
+    return Outcome(Op("memory", Source("t", {"id": {"S": "1"}}), target, "1", b"{}", 1), result)
 
 
 class Notes:

@@ -220,8 +220,8 @@ class Recount:
         if pattern is not None:
             id_ = document_id(source.keys, pattern.names)
             change = Change(pattern.model, source, id_, 0, new_image=item)
-            for sink, op in pattern.model.plan(change):
-                if sink.name == Counters.name and op.target == self._family.target:
+            for op in pattern.model.plan(change):
+                if op.sink == Counters.name and op.target == self._family.target:
                     counter = read(op).counter
                     row = Source(self._sink.contributions, {"id": {"S": row_id(op)}})
                     return row, counter.sort_key if counter else None

@@ -16,14 +16,14 @@ from typing import ClassVar, Final, Self
 from sync.aws.clients import EFFECT_S, Clients, client
 from sync.aws.items import Items
 from sync.aws.keys import Source
-from sync.aws.transactions import MOST_ACTIONS, Result, transact, until_settled
+from sync.aws.transactions import MOST_ACTIONS, transact, until_undisturbed
 from sync.errors import Misconfigured, Refused, Retry, Throttled, Unavailable
 from sync.runtime.deadline import Deadline
 from sync.runtime.environment import TABLE, matching
 from sync.runtime.log import logger
 from sync.sinks.counters import actions
 from sync.sinks.counters.rows import FAMILIES, Contribution, Counted, Counter, count_of, row_id
-from sync.writing.op import Done, Op, Outcome
+from sync.writing.op import Done, Op, Outcome, Result
 
 _CONTENDED: Final = Throttled("other writers were at the same counters")
 
@@ -97,7 +97,7 @@ class Counters:
                 statements.append(read(op))
             except (Refused, Misconfigured) as error:
                 yield Outcome(op, error)
-        settled = until_settled(statements, lambda left: self._try(left, deadline), deadline)
+        settled = until_undisturbed(statements, lambda left: self._try(left, deadline), deadline)
         yield from (Outcome(statement.op, result) for statement, result in settled)
 
     def _try(

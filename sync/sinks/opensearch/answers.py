@@ -5,9 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sync.errors import Misconfigured, Refused, Retry, Throttled, Unavailable
-from sync.writing.op import Done, Op
-
-Result = Done | Refused | Retry
+from sync.writing.op import Done, Op, Result
 
 HARMLESS_ID = "-"  # of the update that changes nothing, and is sent only for its answer
 MAX_TEXT = 400  # characters of an error that are kept

@@ -4,12 +4,11 @@ What an open model takes beside its fields is mapped as it comes, by a rule for 
 OpenSearch's own first guess, long for 1, would refuse the 1.5 that comes later.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from sync.errors import RegistryError
-from sync.model.fields import Kind, fields
-from sync.model.model import Model
+from sync.writing.schema import Kind, Schema
 
 # How long a delete leaves its version, which refuses an older put that comes late. OpenSearch's own
 # minute is less than a request may last (sync/runtime/waits.py).
@@ -33,20 +32,18 @@ _TEMPLATES: Final = [
 ]
 
 
-def index_body(models: Collection[type[Model]]) -> dict[str, Any]:
-    """Settings and mappings of the index behind an alias.
+def index_body(documents: Sequence[Schema]) -> dict[str, Any]:
+    """Settings and mappings of the index behind an alias, which takes *documents*.
 
-    Raises RegistryError where two models of the alias give one field different types.
+    Raises RegistryError where two of them give one field different types.
     """
     properties: dict[str, Any] = {}
-    is_open = False
-    for model in models:
-        is_open |= _opens(model)
-        for name, mapping in _properties(model).items():
+    for schema in documents:
+        for name, mapping in _properties(schema).items():
             if properties.setdefault(name, mapping) != mapping:
-                raise RegistryError(f"{model.__name__}.{name}: another model of the alias differs")
-    mappings: dict[str, Any] = {"dynamic": _dynamic(models), "properties": properties}
-    if is_open:  # a text that looks like a date today need not tomorrow
+                raise RegistryError(f"{schema.name}.{name}: another model of the alias differs")
+    mappings: dict[str, Any] = {"dynamic": _dynamic(documents), "properties": properties}
+    if any(map(_opens, documents)):  # a text that looks like a date today need not tomorrow
         mappings |= {"date_detection": False, "dynamic_templates": _TEMPLATES}
     return {
         "settings": {
@@ -58,19 +55,19 @@ def index_body(models: Collection[type[Model]]) -> dict[str, Any]:
     }
 
 
-def _dynamic(models: Iterable[type[Model]]) -> str:
-    return "true" if any(model.is_open() for model in models) else "strict"
+def _dynamic(documents: Iterable[Schema]) -> str:
+    return "true" if any(schema.is_open for schema in documents) else "strict"
 
 
-def _opens(model: type[Model]) -> bool:
-    """Whether *model*, or a model in its fields, is open."""
-    nested = (field.nested for field in fields(model) if field.nested is not None)
-    return model.is_open() or any(map(_opens, nested))
+def _opens(schema: Schema) -> bool:
+    """Whether *schema*, or one nested in it, is open."""
+    nested = (field.nested for field in schema.fields if field.nested is not None)
+    return schema.is_open or any(map(_opens, nested))
 
 
-def _properties(model: type[Model]) -> dict[str, Any]:
+def _properties(schema: Schema) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for field in fields(model):
+    for field in schema.fields:
         if field.nested is not None:
             found[field.name] = {
                 "dynamic": _dynamic([field.nested]),

@@ -3,13 +3,10 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from sync.errors import ConfigError
 from sync.runtime.environment import one_of, required, seconds
-
-if TYPE_CHECKING:
-    from sync.sinks.opensearch.client import Connection
 
 _ENDPOINT = re.compile(r"(https?)://([A-Za-z0-9.-]+)(:\d{1,5})?/?")
 _ON_AWS = (".amazonaws.com", ".amazonaws.com.cn", ".on.aws")
@@ -47,8 +44,3 @@ class Settings:
             ),
             timeout_s=seconds(env, "OPENSEARCH_TIMEOUT_S", default=20.0, most=300.0),
         )
-
-    def connect(self) -> "Connection":
-        from sync.sinks.opensearch.client import Connection  # 0.15 s to import; signing, 0.15 more
-
-        return Connection(self)

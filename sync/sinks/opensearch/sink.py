@@ -4,23 +4,21 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import orjson
 
 from sync.aws.batches import batches
 from sync.errors import Misconfigured, NotTried, Refused, Retry, Unanswered
-from sync.runtime.backoff import full_jitter
 from sync.runtime.deadline import Deadline
+from sync.runtime.retry import full_jitter, until_settled
 from sync.runtime.waits import effect_s
-from sync.sinks.opensearch.answers import HARMLESS_ID, Rejected, Result, action, read_items
+from sync.sinks.opensearch.answers import HARMLESS_ID, Rejected, action, read_items
 from sync.sinks.opensearch.settings import Settings
 from sync.writing.ids import MAX_ID_BYTES
-from sync.writing.op import Op, Outcome
+from sync.writing.op import Op, Outcome, Result
+from sync.writing.schema import Schema
 from sync.writing.versions import HIGHEST
-
-if TYPE_CHECKING:
-    from sync.model.model import Model
 
 MAX_OPS = 1_000  # in one request
 MAX_BYTES = 5_000_000  # in one request, before compression
@@ -63,17 +61,23 @@ class OpenSearch:
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
         settings = Settings.from_env(env)
-        return cls(settings.connect, settings.timeout_s)
+
+        def connect() -> Client:
+            from sync.sinks.opensearch.client import Connection  # see there for what it costs
+
+            return Connection(settings)
+
+        return cls(connect, settings.timeout_s)
 
     @cached_property
     def _client(self) -> Client:
         return self._connect()
 
     @classmethod
-    def schema(cls, models: Sequence[type["Model"]]) -> dict[str, Any]:
+    def schema(cls, documents: Sequence[Schema]) -> dict[str, Any]:
         from sync.sinks.opensearch.mapping import index_body  # for commands, not for writing
 
-        return index_body(models)
+        return index_body(documents)
 
     def prepare(self, target: str, schema: Mapping[str, Any]) -> str:
         return self._client.prepare(target, schema)
@@ -96,39 +100,39 @@ class OpenSearch:
             yield from self._write_chunk(waiting, deadline, given_up)
 
     def _write_chunk(
-        self, waiting: list[Line], deadline: Deadline, given_up: dict[str | None, Retry]
+        self, lines: list[Line], deadline: Deadline, given_up: dict[str | None, Retry]
     ) -> Iterator[Outcome]:
-        """Try *waiting*, then again what may pass, until it has or tries or time run out.
+        """Try *lines*, then again what may pass, until it has or tries or time run out.
 
         What did not pass is noted in *given_up*, so that a destination that is down costs one
         chunk's tries, and a missing alias those of its own ops. One that had answers for other
         lines of the last try is not down.
         """
-        retry = 0
         sent: dict[int, Retry] = {}  # by a line's id(): the error of the last request it was in
-        while waiting:
+        tried = 0
+
+        def attempt(waiting: Sequence[Line]) -> Iterator[tuple[Line, Result]]:
+            nonlocal tried
             tried = len(waiting)
-            failed: list[tuple[Line, Retry]] = []
-            for line, result in self._try(waiting, deadline, sent):
-                if isinstance(result, Retry):
-                    failed.append((line, result))
-                else:
-                    yield Outcome(line.op, result)
-            retry += 1
-            waiting = [line for line, _ in failed]
-            if waiting and (
-                retry == TRIES
-                or not deadline.pause(full_jitter(retry))
-                or _timeout_s(self.timeout_s, deadline) < MARGIN_S
+            return self._try(waiting, deadline, sent)
+
+        def pause(retry: int, failed: Sequence[tuple[Line, Retry]]) -> bool:
+            if (
+                retry < TRIES
+                and deadline.pause(full_jitter(retry))
+                and _timeout_s(self.timeout_s, deadline) >= MARGIN_S
             ):
-                for line, error in failed:
-                    if error.of_target or len(failed) == tried:
-                        given_up[line.op.target if error.of_target else None] = error
-                    yield Outcome(line.op, error)
-                return
+                return True
+            for line, error in failed:
+                if error.of_target or len(failed) == tried:
+                    given_up[line.op.target if error.of_target else None] = error
+            return False
+
+        for line, result in until_settled(lines, attempt, pause):
+            yield Outcome(line.op, result)
 
     def _try(
-        self, lines: list[Line], deadline: Deadline, sent: dict[int, Retry]
+        self, lines: Sequence[Line], deadline: Deadline, sent: dict[int, Retry]
     ) -> Iterator[tuple[Line, Result]]:
         """Send *lines*, in halves where a request is rejected; another failure ends the try.
 
@@ -165,7 +169,7 @@ class OpenSearch:
                 unanswered = 0
                 yield from zip(group, results, strict=True)
 
-    def _send(self, group: list[Line], deadline: Deadline) -> Sequence[Result]:
+    def _send(self, group: Sequence[Line], deadline: Deadline) -> Sequence[Result]:
         """The result of each line of one request.
 
         Raises Retry for a request that failed, and Rejected where one of several lines may be
@@ -193,7 +197,9 @@ class OpenSearch:
                 f"even a harmless request fails: {harmless}", of_target=harmless.status != 403
             ) from harmless
 
-    def _bulk(self, group: list[Line], targets: set[str], deadline: Deadline) -> Sequence[Result]:
+    def _bulk(
+        self, group: Sequence[Line], targets: set[str], deadline: Deadline
+    ) -> Sequence[Result]:
         """One request with *group*, and a harmless update for each of *targets* it has no put for.
 
         `require_alias` is read from puts and updates only: deletes alone, having external
@@ -245,7 +251,7 @@ def _timeout_s(most: float, deadline: Deadline) -> float:
     return min(most, deadline.remaining() - MARGIN_S)
 
 
-def _halves(group: list[Line]) -> tuple[list[Line], list[Line]]:
+def _halves(group: Sequence[Line]) -> tuple[Sequence[Line], Sequence[Line]]:
     middle = len(group) // 2
     return group[:middle], group[middle:]
 

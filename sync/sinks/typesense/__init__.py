@@ -1,10 +1,7 @@
-"""The Typesense sinks: a queue that the stream writes to, and its worker that writes on.
+"""The Typesense sink. The stream writes to it through lanes (sync/lanes/).
 
-    op → Typesense → message of a lane → TypesenseWorker → TypesenseDirect → documents/import
+    op → documents/import or delete → outcome
 
-queue     ops → messages of an SQS FIFO queue, one lane for each document
-messages  an action, a message of actions, and how they stand in JSON
-worker    messages → the last action of each document → outcomes → parked, quarantined or done
 sink      ops → imports and deletes → outcomes: chunks, tries again
 answers   what an answer means, for one document and for a whole request
 documents a document as Typesense is sent it, and as it is read back
@@ -14,7 +11,6 @@ schema    the collection of the models that feed an alias
 aliases   making an alias and the collection behind it
 """
 
-from sync.sinks.typesense.queue import Typesense
-from sync.sinks.typesense.sink import TypesenseDirect
+from sync.sinks.typesense.sink import Typesense
 
-__all__ = ["Typesense", "TypesenseDirect"]
+__all__ = ["Typesense"]

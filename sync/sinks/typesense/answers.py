@@ -9,9 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sync.errors import Misconfigured, Refused, Retry, Throttled, Unanswered, Unavailable
-from sync.writing.op import Done, Op
-
-Result = Done | Refused | Retry
+from sync.writing.op import Done, Op, Result
 
 MAX_TEXT: Final = 400  # characters of an error that are kept
 

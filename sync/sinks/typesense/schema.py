@@ -1,12 +1,11 @@
 """Typesense's schema for the models that feed one alias: explicit types, nothing guessed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from sync.errors import RegistryError
-from sync.model.fields import Field, Kind, fields
-from sync.model.model import Model
 from sync.sinks.typesense.documents import EXACT
+from sync.writing.schema import Field, Kind, Schema
 
 # A map of unknown fields is stored and not searched: what becomes of a field that no schema
 # declares. Of one that is declared, indexed or not, Typesense takes each inner field's type from
@@ -27,35 +26,35 @@ _TYPES: Final[dict[Kind, dict[str, Any]]] = {
 _OWN: Final = ("id", EXACT)
 
 
-def collection(models: Iterable[type[Model]]) -> dict[str, Any]:
-    """The schema of the collection behind an alias, less its name.
+def collection(documents: Sequence[Schema]) -> dict[str, Any]:
+    """The schema, less its name, of the collection behind an alias that takes *documents*.
 
-    Raises RegistryError where two models of the alias give one field different types, and for
-    names that the sink needs itself.
+    Raises RegistryError where two of them give one field different types, and for names that the
+    sink needs itself.
     """
-    owned = {model: list(_declared(model, "", many=False, required=True)) for model in models}
+    owned = [(each, list(_declared(each, "", many=False, required=True))) for each in documents]
     declared: dict[str, dict[str, Any]] = {}
-    for model, found in owned.items():
+    for schema, found in owned:
         for field in found:
             known = declared.setdefault(field["name"], {**field})
             known["optional"] |= field["optional"]
             if known != {**field, "optional": known["optional"]}:
                 raise RegistryError(
-                    f"{model.__name__}.{field['name']}: another model of the alias differs"
+                    f"{schema.name}.{field['name']}: another model of the alias differs"
                 )
-    for found in owned.values():
+    for _, found in owned:
         for name in declared.keys() - {field["name"] for field in found}:
-            declared[name]["optional"] = True  # this model's documents don't have it
+            declared[name]["optional"] = True  # these documents don't have it
     listed = [f for f in declared.values() if f["type"].removesuffix("[]") != _UNDECLARED]
     return {"enable_nested_fields": True, "fields": listed}
 
 
 def _declared(
-    model: type[Model], prefix: str, *, many: bool, required: bool
+    schema: Schema, prefix: str, *, many: bool, required: bool
 ) -> Iterator[dict[str, Any]]:
-    for field in fields(model):
+    for field in schema.fields:
         if not prefix and field.name in _OWN:
-            raise RegistryError(f"{model.__name__}.{field.name}: Typesense has a use for the name")
+            raise RegistryError(f"{schema.name}.{field.name}: Typesense has a use for the name")
         name = f"{prefix}{field.name}"
         several, needed = many or field.many, required and field.required
         if field.nested is not None:

@@ -3,14 +3,11 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 from sync.aws.clients import Clients, failures
 from sync.errors import ConfigError, Misconfigured, NotGiven
 from sync.runtime.environment import matching, required, seconds
-
-if TYPE_CHECKING:
-    from sync.sinks.typesense.client import Connection
 
 _URL: Final = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::(\d{1,5}))?/?")
 _PORTS: Final = {"http": 80, "https": 443}
@@ -49,13 +46,8 @@ class Settings:
             timeout_s=seconds(env, "TYPESENSE_TIMEOUT_S", default=20.0, most=300.0),
         )
 
-    def connect(self, clients: Clients) -> "Connection":
-        """A connection with the key as the secret holds it now. Raises Retry."""
-        from sync.sinks.typesense.client import Connection  # see there for what it costs
-
-        return Connection(self, self._api_key(clients))
-
-    def _api_key(self, clients: Clients) -> str:
+    def api_key(self, clients: Clients) -> str:
+        """The key as the secret holds it now. Raises Retry."""
         from botocore.exceptions import ClientError
 
         with failures(f"reading the secret {self.api_key_arn}"):

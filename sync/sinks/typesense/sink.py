@@ -2,21 +2,20 @@
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol, Self
+from typing import Any, ClassVar, Final, NamedTuple, Protocol, Self
 
 from sync.aws.batches import batches
 from sync.aws.clients import client as aws_client
 from sync.errors import Misconfigured, NotTried, Refused, Retry, Unanswered
-from sync.runtime.backoff import full_jitter
 from sync.runtime.deadline import Deadline
+from sync.runtime.retry import full_jitter, until_settled
 from sync.runtime.waits import effect_s
-from sync.sinks.typesense.answers import Busy, Forbidden, Result, TooLarge, read_delete, read_import
+from sync.sinks.typesense.answers import Busy, Forbidden, TooLarge, read_delete, read_import
 from sync.sinks.typesense.documents import check_id, encode
 from sync.sinks.typesense.settings import Settings
-from sync.writing.op import Op, Outcome
-
-if TYPE_CHECKING:
-    from sync.model.model import Model
+from sync.writing.lane import Lanes, by_document
+from sync.writing.op import Op, Outcome, Result
+from sync.writing.schema import Schema
 
 MAX_OPS: Final = 500  # in one import, whose documents the server indexes before it answers
 MAX_BYTES: Final = 2_000_000
@@ -44,19 +43,24 @@ class Line(NamedTuple):
     data: bytes
 
 
-class TypesenseDirect:
+class Typesense:
     """Documents in collections behind aliases; a target is an alias, and is never created here.
 
     Typesense keeps no versions: of two writes of a document the one that takes effect last wins.
     So order is the caller's to keep, and is kept like this. A document's ops pass through one lane
-    of a FIFO queue, of which one batch is in flight at a time, and a batch is folded to the last
-    op of each document. Within a write no document occurs twice. What remains is a request whose
-    answer was lost: it may take effect until its timeout is over, on top of what is written
-    meanwhile. So it is tried again only after that time, and if there is none left it is given
-    back as Retry: then its key is parked for longer than the timeout, and the item read anew.
+    of a FIFO queue (sync/lanes/), of which one batch is in flight at a time, and a batch is folded
+    to the last op of each document. Within a write no document occurs twice. What remains is a
+    request whose answer was lost: it may take effect until its timeout is over, on top of what is
+    written meanwhile. So it is tried again only after that time, and if there is none left it is
+    given back as Retry: then its key is parked for longer than the timeout, and the item read
+    anew.
     """
 
-    name: ClassVar[str] = "typesense-direct"
+    name: ClassVar[str] = "typesense"
+    skips_equal: ClassVar[bool] = True
+    lanes: ClassVar[Lanes] = Lanes(
+        "TYPESENSE_QUEUE_URL", "TYPESENSE_DEAD_LETTER_QUEUE_URL", by_document(32)
+    )
 
     def __init__(self, connect: Callable[[], Client], timeout_s: float = 20.0) -> None:
         """*connect* is called by the first write, and again when the server refuses the key."""
@@ -68,7 +72,13 @@ class TypesenseDirect:
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
         settings = Settings.from_env(env)
-        return cls(lambda: settings.connect(aws_client), settings.timeout_s)
+
+        def connect() -> Client:
+            from sync.sinks.typesense.client import Connection  # see there for what it costs
+
+            return Connection(settings, settings.api_key(aws_client))
+
+        return cls(connect, settings.timeout_s)
 
     @property
     def _client(self) -> Client:
@@ -77,10 +87,10 @@ class TypesenseDirect:
         return self._connected
 
     @classmethod
-    def schema(cls, models: Sequence[type["Model"]]) -> dict[str, Any]:
+    def schema(cls, documents: Sequence[Schema]) -> dict[str, Any]:
         from sync.sinks.typesense.schema import collection  # for commands, not for writing
 
-        return collection(models)
+        return collection(documents)
 
     def prepare(self, target: str, schema: Mapping[str, Any]) -> str:
         return self._client.prepare(target, schema)
@@ -101,49 +111,51 @@ class TypesenseDirect:
                 if error := given_up.get(None) or given_up.get(target):
                     yield from (Outcome(line.op, error) for line in request)
                 else:
-                    yield from self._write(target, request, deadline, given_up)
+                    for line, result in self._write(target, request, deadline, given_up):
+                        yield Outcome(line.op, result)
 
     def _write(
         self,
         target: str,
-        waiting: Sequence[Line],
+        lines: Sequence[Line],
         deadline: Deadline,
         given_up: dict[str | None, Retry],
-    ) -> Iterator[Outcome]:
-        """Try *waiting*, then again what may pass, until it has or tries or time run out.
+    ) -> Iterator[tuple[Line, Result]]:
+        """Try *lines*, then again what may pass, until it has or tries or time run out.
 
         A request that failed as a whole is noted in *given_up*, so that a server that is down
         costs one request's tries, and a missing collection those of its own ops.
         """
-        retry = 0
-        while waiting:
-            whole: Retry | None = None
-            left_s = deadline.remaining()
+        whole: Retry | None = None  # why the last request failed, if it failed as a whole
+        left_s, is_last = 0.0, False
+
+        def attempt(waiting: Sequence[Line]) -> Iterable[tuple[Line, Result]]:
+            nonlocal whole, left_s, is_last
+            whole, left_s = None, deadline.remaining()
             try:
-                results = self._send(target, waiting, deadline)
+                return zip(waiting, self._send(target, waiting, deadline), strict=True)
             except TooLarge as error:
-                yield from self._halves(target, waiting, error, deadline, given_up)
-                return
+                is_last = True
+                return self._halves(target, waiting, error, deadline, given_up)
             except Retry as error:
                 if isinstance(error, Unanswered | Forbidden) and len(waiting) > 1:
+                    is_last = True
                     took_s = left_s - deadline.remaining()
-                    yield from self._apart(target, waiting, error, took_s, deadline, given_up)
-                    return
-                whole, results = error, [error] * len(waiting)
-            failed: list[tuple[Line, Retry]] = []
-            for line, result in zip(waiting, results, strict=True):
-                if isinstance(result, Retry):
-                    failed.append((line, result))
-                else:
-                    yield Outcome(line.op, result)
-            retry += 1
-            waiting = [line for line, _ in failed]
+                    return self._apart(target, waiting, error, took_s, deadline, given_up)
+                whole = error
+                return [(line, error) for line in waiting]
+
+        def pause(retry: int, _failed: Sequence[tuple[Line, Retry]]) -> bool:
+            if is_last:
+                return False
             took_s = left_s - deadline.remaining()
-            if waiting and (retry == TRIES or not self._wait(whole, retry, took_s, deadline)):
-                yield from (Outcome(line.op, error) for line, error in failed)
-                if whole is not None:
-                    given_up[target if whole.of_target else None] = whole
-                return
+            if retry < TRIES and self._wait(whole, retry, took_s, deadline):
+                return True
+            if whole is not None:
+                given_up[target if whole.of_target else None] = whole
+            return False
+
+        return until_settled(lines, attempt, pause)
 
     def _halves(
         self,
@@ -152,11 +164,11 @@ class TypesenseDirect:
         error: TooLarge,
         deadline: Deadline,
         given_up: dict[str | None, Retry],
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[tuple[Line, Result]]:
         if len(lines) == 1:
             refused = Refused(str(error))
             refused.__cause__ = error
-            yield Outcome(lines[0].op, refused)
+            yield lines[0], refused
             return
         middle = len(lines) // 2
         for half in (lines[:middle], lines[middle:]):
@@ -170,7 +182,7 @@ class TypesenseDirect:
         took_s: float,
         deadline: Deadline,
         given_up: dict[str | None, Retry],
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[tuple[Line, Result]]:
         """Send *lines* once more, in halves, after a request that failed with *error*.
 
         One document may be why: it takes the server too long, or a firewall dislikes it. Half by
@@ -182,7 +194,7 @@ class TypesenseDirect:
             halves = [lines[:middle], lines[middle:]]
         else:
             halves = []
-            yield from (Outcome(line.op, error) for line in lines)
+            yield from ((line, error) for line in lines)
         failed = 0
         for half in halves:
             try:
@@ -192,9 +204,9 @@ class TypesenseDirect:
             except Retry as again:
                 failed += 1
                 error = again
-                yield from (Outcome(line.op, again) for line in half)
+                yield from ((line, again) for line in half)
             else:
-                yield from map(Outcome, (line.op for line in half), results)
+                yield from zip(half, results, strict=True)
         if failed == len(halves):
             given_up[target if error.of_target else None] = error
 

@@ -48,10 +48,10 @@ def planned(record: Any) -> list[Asked]:
     """The ops that *record* asks for."""
     change = change_of(record)
     ops = list(change.model.plan(change))
-    assert all(op.source == change.source and op.version == change.version for _, op in ops)
+    assert all(op.source == change.source and op.version == change.version for op in ops)
     return [
-        Asked(sink.name, op.target, op.id, None if op.body is None else json.loads(op.body))
-        for sink, op in ops
+        Asked(op.sink, op.target, op.id, None if op.body is None else json.loads(op.body))
+        for op in ops
     ]
 
 

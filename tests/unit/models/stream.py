@@ -4,8 +4,9 @@ this process, documents in memory, and an application that writes."""
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from sync.deadletters.letters import DeadLetter
 from sync.errors import Refused, Retry
+from sync.model.planner import Planner
+from sync.recovery.letters import DeadLetter
 from sync.recovery.parking import Parked
 from sync.runtime.deadline import Deadline
 from sync.sinks.counters import Counters
@@ -16,11 +17,12 @@ from sync.sinks.typesense import Typesense
 from sync.stream.dispatch import Dispatcher
 from sync.writing.fanout import Fanout
 from sync.writing.op import Op, Outcome
-from sync.writing.sink import Sink
-from tests.clocks import ManualClock, a_brake
+from sync.writing.sink import Writer
+from tests.clocks import ManualClock
 from tests.derived import Fault, Tables, no_fault, one_by_one, patient
 from tests.records import Image, stream_record
 from tests.unit.models.core import REGISTRY
+from tests.wiring import settle
 
 
 class Documents(Memory):
@@ -65,7 +67,7 @@ class Stream:
     """
 
     def __init__(
-        self, tables: Tables, fault: Fault = no_fault, *, typesense: Sink | None = None
+        self, tables: Tables, fault: Fault = no_fault, *, typesense: Writer | None = None
     ) -> None:
         self.tables = tables
         self.kept = Kept()
@@ -74,18 +76,17 @@ class Stream:
         self.counters, self.counting = tables.counters(fault)
         self.images, self.looking = tables.images(fault)
         self.items: dict[str, tuple[Image, Image]] = {}  # by keys: these, and the attributes
-        sinks: Mapping[type[Sink], Sink] = {
-            OpenSearch: self.search,
-            Typesense: typesense or self.documents,
-            Counters: self.counters,
-            DefaultImage: self.images,
+        sinks: Mapping[str, Writer] = {
+            OpenSearch.name: self.search,
+            Typesense.name: typesense or self.documents,
+            Counters.name: self.counters,
+            DefaultImage.name: self.images,
         }
+        kept: Any = self.kept  # all that is asked of parking, and of dead letters
         self.dispatcher = Dispatcher(
-            REGISTRY,
+            Planner(REGISTRY),
             Fanout(sinks, ManualClock(), at_once=one_by_one),
-            self.kept,  # type: ignore[arg-type] # all that is asked of either
-            self.kept,  # type: ignore[arg-type]
-            a_brake(),
+            settle(kept, kept),
         )
         self._number = 0
 

@@ -202,7 +202,7 @@ def test_a_name_that_is_no_text_is_told() -> None:
 def test_what_a_link_says_is_what_the_sink_reads() -> None:
     """One form of a body, from model to counter."""
     change = change_of(link_record(1, CESSNA))
-    ((_, op),) = change.model.plan(change)
+    (op,) = change.model.plan(change)
     assert op.body is not None
     assert Counted.read(op.body) == Counted("C172", "CESSNA", "172 #ü")
 

@@ -16,7 +16,6 @@ from sync.errors import Refused, Retry, Unavailable
 from sync.model.change import Change
 from sync.model.fields import Text
 from sync.model.model import Model, Route
-from sync.model.registry import Registry
 from sync.recovery.parking import Parked
 from sync.recovery.resync import Resync
 from sync.runtime.deadline import Deadline
@@ -24,9 +23,10 @@ from sync.sinks.memory import Memory
 from sync.stream.dispatch import Dispatcher
 from sync.writing.fanout import Fanout
 from sync.writing.op import Done, Op, Outcome
-from tests.clocks import ManualClock, a_brake
+from tests.clocks import ManualClock
 from tests.records import CORE, core_keys, stream_record
 from tests.unit.models.stream import Kept
+from tests.wiring import planner, settle
 
 
 class Skipping(Memory):
@@ -87,11 +87,11 @@ class World:
         self.records: list[Any] = []
         self.clock = ManualClock(1_800_000_100.0)
         self._old_images = old_images
-        registry = Registry([model], "test")
-        fanout = Fanout({Skipping: self.sink}, self.clock)
+        plan = planner(model)
+        fanout = Fanout({Skipping.name: self.sink}, self.clock)
         kept: Any = self.kept
-        self.dispatcher = Dispatcher(registry, fanout, kept, kept, a_brake())
-        self.resync = Resync(registry, fanout, self.table, self.clock)
+        self.dispatcher = Dispatcher(plan, fanout, settle(kept, kept))
+        self.resync = Resync(plan, fanout, self.table, self.clock)
 
     def apply(self, n: int, name: str | None, other: int) -> None:
         """*other* is an attribute that is no field of the model."""

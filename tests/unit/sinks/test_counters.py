@@ -121,7 +121,7 @@ def body(**fields: Any) -> bytes:
 def test_a_bad_body_is_refused_alone(tables: Tables, bad: bytes, named: str) -> None:
     """The error says what is wrong with it."""
     sink, _ = tables.counters()
-    ops = [says(1, counted(1), 1), Op(link(2), FAMILY, "2", bad, 1)]
+    ops = [says(1, counted(1), 1), Op("counters", link(2), FAMILY, "2", bad, 1)]
     outcomes = {op.id: result for op, result in sink.write(ops, Deadline(60))}
     assert outcomes[ops[0].id] is WRITTEN
     assert isinstance(outcomes["2"], Refused)
@@ -131,7 +131,7 @@ def test_a_bad_body_is_refused_alone(tables: Tables, bad: bytes, named: str) -> 
 def test_a_target_that_is_no_family_is_about_us(tables: Tables) -> None:
     """The rest is written."""
     sink, _ = tables.counters()
-    ops = [says(1, counted(1), 1), Op(link(2), "typo", "2", None, 1)]
+    ops = [says(1, counted(1), 1), Op("counters", link(2), "typo", "2", None, 1)]
     assert write(sink, ops) == [WRITTEN, Misconfigured]
 
 

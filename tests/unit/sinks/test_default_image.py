@@ -214,7 +214,11 @@ def test_a_bad_body_is_refused_alone(tables: Tables, bad: bytes | None, named: s
     sink, _ = tables.images()
     upload(tables, C172, "IMG#1")
     good = look(C172)
-    outcomes = dict(sink.write([Op(good.source, good.target, "bad", bad, 1), good], Deadline(60)))
+    outcomes = dict(
+        sink.write(
+            [Op("default_image", good.source, good.target, "bad", bad, 1), good], Deadline(60)
+        )
+    )
     results = {op.id: result for op, result in outcomes.items()}
     assert results[good.id] is WRITTEN
     assert isinstance(results["bad"], Refused)

@@ -64,7 +64,7 @@ def sink(destination: Destination) -> OpenSearch:
 
 
 def put(id_: object, target: str = "a", body: bytes | None = b"{}") -> Op:
-    return Op(Source("t", {}), target, str(id_), body, 1)
+    return Op("opensearch", Source("t", {}), target, str(id_), body, 1)
 
 
 def write(destination: Destination, ops: list[Op], deadline: Deadline) -> dict[str, Any]:
@@ -241,7 +241,7 @@ def test_an_op_s_lines_say_what_it_is(
     target: str, id_: str, version: int, body: bytes | None
 ) -> None:
     """Two lines for a put, one for a delete, whatever the id holds."""
-    lines = encode(Op(Source("t", {}), target, id_, body, version)).split(b"\n")
+    lines = encode(Op("opensearch", Source("t", {}), target, id_, body, version)).split(b"\n")
     expected = {"_index": target, "_id": id_, "version": version, "version_type": "external_gte"}
     assert json.loads(lines[0]) == {"delete" if body is None else "index": expected}
     assert lines[1:] == ([b""] if body is None else [body, b""])

@@ -15,8 +15,8 @@ from sync.sinks.opensearch.answers import (
 )
 from sync.writing.op import Done, Op
 
-PUT = Op(Source("t", {}), "products", "1", b"{}", 1)
-DELETE = Op(Source("t", {}), "products", "2", None, 1)
+PUT = Op("opensearch", Source("t", {}), "products", "1", b"{}", 1)
+DELETE = Op("opensearch", Source("t", {}), "products", "2", None, 1)
 TAKEN = {"index": {"_id": "1", "status": 201}}
 GONE = {"delete": {"_id": "2", "status": 404, "result": "not_found"}}
 GUARD = {"update": {"_id": "-", "status": 404, "error": {"type": "document_missing_exception"}}}

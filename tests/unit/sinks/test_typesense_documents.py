@@ -27,7 +27,7 @@ from sync.errors import (
 )
 from sync.model.fields import Keyword, Number, Object, Text, Timestamp
 from sync.model.model import Model
-from sync.sinks.typesense import Typesense, TypesenseDirect
+from sync.sinks.typesense import Typesense
 from sync.sinks.typesense.answers import (
     Busy,
     Forbidden,
@@ -48,7 +48,7 @@ ENV = {"TYPESENSE_URL": "https://search.example.com", "TYPESENSE_API_KEY_ARN": A
 
 
 def op(body: bytes | None, id_: str = "1") -> Op:
-    return Op(Source("t", {}), "c", id_, body, 1)
+    return Op("typesense", Source("t", {}), "c", id_, body, 1)
 
 
 def as_typesense(line: bytes) -> Any:
@@ -302,7 +302,7 @@ def test_a_schema_has_explicit_types() -> None:
     """Of a nested model each field by itself; a map of unknown fields is not declared at all, and
     nothing is left for documents to decide.
     """
-    schema = collection([Thing])
+    schema = collection([Thing.document_schema()])
     assert schema["enable_nested_fields"] is True
     assert schema["fields"] == [
         {"name": "name", "type": "string", "optional": False},
@@ -317,24 +317,31 @@ def test_a_schema_has_explicit_types() -> None:
         {"name": "parts.code", "type": "string[]", "facet": True, "optional": True},
     ]
     assert issubclass(Typesense, Schematic)
-    assert Typesense.schema([Thing]) == TypesenseDirect.schema([Thing]) == schema
+    assert (
+        Typesense.schema([Thing.document_schema()])
+        == Typesense.schema([Thing.document_schema()])
+        == schema
+    )
 
 
 def test_a_field_is_needed_only_where_every_model_of_the_alias_needs_it() -> None:
     """Else the documents of one of them were refused."""
-    found = {field["name"]: field["optional"] for field in collection([Thing, Sparse])["fields"]}
+    found = {
+        field["name"]: field["optional"]
+        for field in collection([Thing.document_schema(), Sparse.document_schema()])["fields"]
+    }
     assert set(found.values()) == {True}
-    reverse = collection([Sparse, Thing])["fields"]
+    reverse = collection([Sparse.document_schema(), Thing.document_schema()])["fields"]
     assert {field["name"]: field["optional"] for field in reverse} == found
-    assert not collection([Thing])["fields"][0]["optional"]
+    assert not collection([Thing.document_schema()])["fields"][0]["optional"]
 
 
 def test_two_models_of_one_alias_have_to_agree_on_a_field() -> None:
     """Else one of them is refused, document by document; also on what is not declared."""
     with pytest.raises(RegistryError, match="Other.name: another model of the alias differs"):
-        collection([Thing, Other])
+        collection([Thing.document_schema(), Other.document_schema()])
     with pytest.raises(RegistryError, match="Extra.extra: another model of the alias differs"):
-        collection([Thing, Extra])
+        collection([Thing.document_schema(), Extra.document_schema()])
 
 
 @pytest.mark.parametrize("name", ["id", EXACT])
@@ -346,7 +353,7 @@ def test_a_name_that_the_sink_needs_is_refused(name: str) -> None:
 
     Taken.model_fields[name] = Thing.model_fields["name"]
     with pytest.raises(RegistryError, match=f"Taken.{name}: Typesense has a use for the name"):
-        collection([Taken])
+        collection([Taken.document_schema()])
 
 
 # Settings.
@@ -380,7 +387,7 @@ def test_settings_are_read(url: str, server: tuple[str, str, int]) -> None:
 def test_what_is_missing_or_wrong_is_named(env: dict[str, str], name: str) -> None:
     """And a password in a URL is not repeated."""
     with pytest.raises(ConfigError, match=name) as caught:
-        TypesenseDirect.from_env({**ENV, **env})
+        Typesense.from_env({**ENV, **env})
     assert "hunter2" not in str(caught.value)
 
 
@@ -389,7 +396,7 @@ def test_a_secret_that_holds_no_key_is_told_by_its_name(secret: str) -> None:
     """Not by what it holds."""
     clients = {"secretsmanager": Secrets(secret)}.__getitem__
     with pytest.raises(Misconfigured, match="holds is no API key") as caught:
-        Settings.from_env(ENV).connect(clients)
+        Settings.from_env(ENV).api_key(clients)
     assert not isinstance(caught.value, NotGiven)
     assert ARN in str(caught.value)
     assert "words" not in str(caught.value)
@@ -400,7 +407,7 @@ def test_a_secret_into_which_nobody_has_put_the_key_is_a_thing_to_do(secret: str
     """As the stack makes it: without a value."""
     clients = {"secretsmanager": Secrets(secret)}.__getitem__
     with pytest.raises(NotGiven, match="holds no API key of Typesense yet") as caught:
-        Settings.from_env(ENV).connect(clients)
+        Settings.from_env(ENV).api_key(clients)
     assert ARN in str(caught.value)
 
 
@@ -432,21 +439,19 @@ def test_the_key_comes_from_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
         arn = secrets.create_secret(Name="typesense", SecretString="k3y\n")["ARN"]
         clients: Any = {"secretsmanager": secrets}.__getitem__
         settings = Settings.from_env({**ENV, "TYPESENSE_API_KEY_ARN": arn})
-        connection = settings.connect(clients)
-        connection.close()
-        assert connection._client.config.api_key == "k3y"
+        assert settings.api_key(clients) == "k3y"
         with pytest.raises(Misconfigured, match="reading the secret"):
-            Settings.from_env(ENV).connect(clients)
+            Settings.from_env(ENV).api_key(clients)
         empty = secrets.create_secret(Name="empty")["ARN"]
         with pytest.raises(NotGiven):
-            Settings.from_env({**ENV, "TYPESENSE_API_KEY_ARN": empty}).connect(clients)
+            Settings.from_env({**ENV, "TYPESENSE_API_KEY_ARN": empty}).api_key(clients)
 
 
 def test_nothing_is_imported_before_the_first_write() -> None:
     """The worker's cold start is paid by the first action, not by a start that has none."""
     code = (
-        "import sys; from sync.sinks.typesense import TypesenseDirect as sink\n"
-        "import sync.sinks.typesense.worker\n"
+        "import sys; from sync.sinks.typesense import Typesense as sink\n"
+        "import sync.lanes.worker\n"
         f"sink.from_env({ENV!r})\n"
         "print({'boto3', 'typesense', 'httpx'} & set(sys.modules))"
     )

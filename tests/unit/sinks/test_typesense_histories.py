@@ -1,14 +1,15 @@
 """Histories of the Typesense queue, however its messages are batched, ordered and repeated."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.sinks.typesense import queue as queue_module
-from sync.sinks.typesense import worker as module
+from sync.lanes import worker as module
+from sync.sinks.typesense import Typesense
 from tests.fifo import Message
 from tests.typesense_line import Line
 from tests.unit.sinks.test_typesense_worker import Destination, Thing, op, run
@@ -100,13 +101,16 @@ def test_a_lane_by_chance_ends_wrong(
 ) -> None:
     """Planted: the actions of one document go down different lanes."""
     lane = iter(range(10_000))
-    monkeypatch.setattr(queue_module, "lane_of", lambda op: str(next(lane)))
+    anywhere = replace(Typesense.lanes, of=lambda op: str(next(lane)))
+    monkeypatch.setattr(Typesense, "lanes", anywhere)
     assert played_out_of_order(destination) != WANTED
 
 
 def test_folding_to_the_first_action_ends_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: an older action of a document is applied on top of a newer one."""
     latest = module._latest
-    monkeypatch.setattr(module, "_latest", lambda given, batch: latest(given[::-1], batch))
+    monkeypatch.setattr(
+        module, "_latest", lambda sink, given, *more: latest(sink, given[::-1], *more)
+    )
     held, wanted = ends_as_the_table(SCRIPT, [])
     assert held != wanted

@@ -10,20 +10,18 @@ import pytest
 
 from sync.aws.keys import Source
 from sync.errors import ModelBug, Unavailable
-from sync.model.registry import Registry
-from sync.recovery.parking import LIFETIME_S, LONGEST_DELAY_S, Message, Parked, Parking
+from sync.lanes import worker as module
+from sync.lanes.messages import Action, read
+from sync.lanes.worker import LaneWorker
+from sync.recovery.parking import LIFETIME_S, LONGEST_DELAY_S, Parked, ParkedMessage, Parking
 from sync.recovery.resync import Resync
 from sync.recovery.worker import ResyncWorker
-from sync.sinks.typesense import Typesense
-from sync.sinks.typesense import worker as module
-from sync.sinks.typesense.messages import Action, read
-from sync.sinks.typesense.worker import TypesenseWorker
 from sync.writing.fanout import Fanout
 from sync.writing.op import Op
-from tests.clocks import a_brake
 from tests.records import core_keys
 from tests.typesense_line import Line
 from tests.unit.sinks.test_typesense_worker import Destination, Thing, op, source
+from tests.wiring import planner, settle
 
 
 class Delayed:
@@ -49,27 +47,20 @@ class Round:
         self.began = line.clock.now
         self.waiting = Delayed(lambda: line.clock.now)
         parking = Parking("resync", {"sqs": self.waiting}.__getitem__, line.clock, delay_s=40)
-        registry = Registry([Thing], "test")
-        direct = Fanout({Typesense: destination}, line.clock)
-        line.worker = TypesenseWorker(
-            direct,
-            Resync(registry, direct, line.table, line.clock),
-            parking,
-            line.letters,
-            a_brake(),
-            line.sink.come_again,
-        )
-        queued = Fanout({Typesense: line.sink}, line.clock)
-        self.resync_worker = ResyncWorker(
-            Resync(registry, queued, line.table, line.clock), parking, line.letters, a_brake()
-        )
+        plan = planner(Thing)
+        settle_ = settle(parking, line.letters)
+        direct = Fanout({"typesense": destination}, line.clock)
+        resync = Resync(plan, direct, line.table, line.clock)
+        line.worker = LaneWorker(line.sink, destination.effect_s, direct, resync, settle_)
+        queued = Fanout({"typesense": line.sink}, line.clock)
+        self.resync_worker = ResyncWorker(Resync(plan, queued, line.table, line.clock), settle_)
 
     def put(self, id_: object, state: object) -> None:
         """The table has it, and so had the stream."""
         self.line.table.items[source(id_)] = {**source(id_).keys, "name": {"S": state}}
         version = self.line.clock.time_ns() - 1
         body = json.dumps({"name": state}).encode()
-        self.line.send(Op(source(id_), "things", f"THING|{id_}", body, version))
+        self.line.send(Op("typesense", source(id_), "things", f"THING|{id_}", body, version))
         self.line.pump()
 
     def next(self) -> float:
@@ -99,7 +90,7 @@ def test_waits_grow_and_two_weeks_end(
     size: int, destination: Destination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As for any other sink: asked ever more rarely, and in the end a person looks."""
-    monkeypatch.setattr("sync.sinks.typesense.messages.MAX_BYTES", 2_000)  # 1,300 rounds take it
+    monkeypatch.setattr("sync.lanes.messages.MAX_BYTES", 2_000)  # 1,300 rounds take it
     destination.trouble = down
     round_ = Round(destination)
     round_.put(1, "x" * size)
@@ -150,11 +141,11 @@ def test_without_the_age_waits_never_grow(
 def test_an_action_carries_the_age_of_its_key() -> None:
     """And its message says nothing of it where there is none, as in older releases."""
     line = Line(Destination(), Thing)
-    aged = Op(source(1), "things", "1", b"{}", 7, 1_700_000_000.5)
+    aged = Op("typesense", source(1), "things", "1", b"{}", 7, 1_700_000_000.5)
     line.send(aged, op(2, "x"))
     bodies = [message.body for message in line.fifo.waiting]
     found = {action.id: action for body in bodies for action in read(body)}
-    assert found["1"].op() == aged
+    assert found["1"].op("typesense") == aged
     assert found["2"].since is None
     assert sum(body.count('"since"') for body in bodies) == 1
 
@@ -197,9 +188,9 @@ def test_old_keys_and_new_ones_of_one_batch_keep_apart(destination: Destination)
     round_ = Round(destination)
     line = round_.line
     long_ago = round_.began - LIFETIME_S - 1
-    line.send(Op(source(1), "things", "1", b"{}", 1, long_ago), op(2, "x"))
+    line.send(Op("typesense", source(1), "things", "1", b"{}", 1, long_ago), op(2, "x"))
     line.pump(rounds=1)
     assert not line.fifo.waiting
     assert [letter.document_id for letter in line.letters.letters] == ["1"]
     ((_, _, body),) = round_.waiting.due
-    assert Message.read(body).keys == (Parked(source(2), 1, round_.began),)
+    assert ParkedMessage.read(body).keys == (Parked(source(2), 1, round_.began),)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -15,13 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
+from sync.aws.clients import client as aws_client
 from sync.aws.keys import Source
 from sync.errors import ConfigError, Misconfigured, RecordError, Refused, Unavailable
+from sync.lanes.messages import MAX_BYTES, Action, read
+from sync.lanes.sender import TRIES, Sender
 from sync.runtime.deadline import Deadline
 from sync.sinks.typesense import Typesense
-from sync.sinks.typesense import queue as module
-from sync.sinks.typesense.messages import MAX_BYTES, Action, read
-from sync.sinks.typesense.queue import LANES, TRIES
+from sync.writing.lane import by_document
 from sync.writing.op import Done, Op, Outcome
 from tests.fifo import URL, Fifo
 from tests.records import CORE, core_keys
@@ -39,11 +41,11 @@ def source(n: object = 1) -> Source:
 
 
 def put(id_: object, body: bytes | None = b"{}", *, version: int = 1, target: str = "c") -> Op:
-    return Op(source(id_), target, str(id_), body, version)
+    return Op("typesense", source(id_), target, str(id_), body, version)
 
 
 def write(fifo: Fifo, *ops: Op, deadline: Deadline | None = None) -> list[Outcome]:
-    sink = Typesense(URL, {"sqs": fifo}.__getitem__)
+    sink = Sender("typesense", Typesense.lanes, URL, {"sqs": fifo}.__getitem__)
     outcomes = list(sink.write(ops, deadline or patient()))
     assert sorted(o.op.id for o in outcomes) == sorted(op.id for op in ops)
     return outcomes
@@ -77,7 +79,7 @@ def test_a_message_says_all_of_an_action() -> None:
         Action("upsert", "c", "é", body, 7, source("é")),
         Action("delete", "c", "2", None, 8, source("2")),
     ]
-    assert [action.op() for action in found] == list(ops)
+    assert [action.op("typesense") for action in found] == list(ops)
     assert all(json.loads(message.body)["schema"] == 1 for message in fifo.waiting)
     assert all(message.body.isascii() for message in fifo.waiting)
 
@@ -95,7 +97,7 @@ def test_a_hundred_changes_of_2_kb_take_four_calls(seed: int) -> None:
 def test_a_hundred_changes_of_one_lane_take_few_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worst that ids can do."""
     fifo = Fifo()
-    monkeypatch.setattr(module, "LANES", 1)
+    monkeypatch.setattr(Typesense, "lanes", replace(Typesense.lanes, of=by_document(1)))
     write(fifo, *(of_size(n, 2048) for n in range(100)))
     assert len(fifo.calls) <= 2
     assert len({message.group for message in fifo.waiting}) == 1
@@ -111,9 +113,9 @@ def test_a_document_has_one_of_32_lanes() -> None:
             for action in read(message.body):
                 groups[action.id].add(message.group)
     assert {len(lanes) for lanes in groups.values()} == {1}
-    assert len(set().union(*groups.values())) == LANES == 32
-    assert module.lane_of(put("1")) == "18"
-    assert module.lane_of(put("1", target="d")) != module.lane_of(put("1"))
+    assert len(set().union(*groups.values())) == 32
+    assert Typesense.lanes.of(put("1")) == "18"
+    assert Typesense.lanes.of(put("1", target="d")) != Typesense.lanes.of(put("1"))
 
 
 @given(st.lists(st.integers(1, 120_000), min_size=1, max_size=40))
@@ -190,14 +192,14 @@ def test_what_the_queue_never_takes_is_handed_back_by_message() -> None:
     """Each op of a failed message is a retry, and those of the others are written."""
     fifo = Fifo()
     fifo.trouble = lambda moment, entries: (
-        [e["Id"] for e in entries if e["MessageGroupId"] == module.lane_of(put("1"))]
+        [e["Id"] for e in entries if e["MessageGroupId"] == Typesense.lanes.of(put("1"))]
         if moment == "before"
         else ()
     )
     found = results(write(fifo, *(put(n) for n in range(40))))
-    lane = module.lane_of(put("1"))
+    lane = Typesense.lanes.of(put("1"))
     assert {id_: result is Unavailable for id_, result in found.items()} == {
-        str(n): module.lane_of(put(n)) == lane for n in range(40)
+        str(n): Typesense.lanes.of(put(n)) == lane for n in range(40)
     }
     tries = [call for call in fifo.calls if any(e["MessageGroupId"] == lane for e in call)]
     assert [len(call) for call in tries[1:]] == [1] * (TRIES - 1)
@@ -284,7 +286,7 @@ def test_sqs_takes_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
         sqs = boto3.client("sqs", "us-east-1")
         made = sqs.create_queue(QueueName="typesense.fifo", Attributes={"FifoQueue": "true"})
         clients: Any = {"sqs": sqs}.__getitem__
-        sink = Typesense(made["QueueUrl"], clients)
+        sink = Sender("typesense", Typesense.lanes, made["QueueUrl"], clients)
         for state in (b'{"a":1}', None, b'{"a":1}'):
             assert results(list(sink.write([put("1", state)], patient()))) == {"1": WRITTEN}
         taken = sqs.receive_message(QueueUrl=made["QueueUrl"], MaxNumberOfMessages=10)["Messages"]
@@ -296,7 +298,9 @@ def test_sqs_takes_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_queue_has_to_be_a_fifo_queue(url: str) -> None:
     """A standard one would lose the order of a document's writes."""
     with pytest.raises(ConfigError, match="TYPESENSE_QUEUE_URL"):
-        Typesense.from_env({**REQUIRED, "TYPESENSE_QUEUE_URL": url})
+        Sender.from_settings(
+            "typesense", Typesense.lanes, {**REQUIRED, "TYPESENSE_QUEUE_URL": url}, aws_client
+        )
 
 
 def test_the_stream_never_imports_the_typesense_client() -> None:
@@ -306,6 +310,7 @@ import sys
 from sync.runtime.deadline import Deadline
 from sync.writing.op import Op
 from sync.aws.keys import Source
+from sync.lanes.sender import Sender
 from sync.sinks.typesense import Typesense
 
 class Sqs:
@@ -313,8 +318,8 @@ class Sqs:
         return {{"Successful": [{{"Id": e["Id"]}} for e in call["Entries"]]}}
 
 Typesense.from_env({REQUIRED!r})
-sink = Typesense({URL!r}, lambda name: Sqs())
-ops = [Op(Source("t", {{}}), "c", "1", b"{{}}", 1)]
+sink = Sender("typesense", Typesense.lanes, {URL!r}, lambda name: Sqs())
+ops = [Op("typesense", Source("t", {{}}), "c", "1", b"{{}}", 1)]
 print([o.result.value for o in sink.write(ops, Deadline(9))])
 print({{"typesense", "httpx", "anyio"}} & set(sys.modules))
 """

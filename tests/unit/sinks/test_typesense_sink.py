@@ -7,7 +7,7 @@ from typing import Any
 from sync.aws.keys import Source
 from sync.errors import Retry, Unanswered
 from sync.runtime.deadline import Deadline
-from sync.sinks.typesense import TypesenseDirect
+from sync.sinks.typesense import Typesense
 from sync.sinks.typesense.answers import Forbidden
 from sync.writing.op import Done, Op, Outcome
 from tests.clocks import ManualClock
@@ -43,7 +43,7 @@ class Server:
 
 
 def put(id_: object) -> Op:
-    return Op(Source("t", {"id": {"S": str(id_)}}), "things", str(id_), b'{"a":1}', 1)
+    return Op("typesense", Source("t", {"id": {"S": str(id_)}}), "things", str(id_), b'{"a":1}', 1)
 
 
 class Writing:
@@ -52,7 +52,7 @@ class Writing:
     def __init__(self, trouble: Callable[[list[str]], Retry | None]) -> None:
         self.clock = ManualClock()
         self.server = Server(self.clock, trouble)
-        self._sink = TypesenseDirect(lambda: self.server, TIMEOUT_S)
+        self._sink = Typesense(lambda: self.server, TIMEOUT_S)
 
     def write(self, ops: list[Op]) -> list[Outcome]:
         deadline = Deadline(110, clock=self.clock.monotonic, sleep=self.clock.sleep)

@@ -10,14 +10,14 @@ from botocore.exceptions import EndpointConnectionError
 
 from sync.aws.keys import Source
 from sync.errors import Misconfigured, Refused, Unavailable
+from sync.lanes import worker as module
 from sync.model.fields import Text
 from sync.model.model import Model, Route
 from sync.recovery.parking import Parked
+from sync.recovery.settle import Ended, Settle, Settlement
 from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
 from sync.sinks.typesense import Typesense
-from sync.sinks.typesense import worker as module
-from sync.sinks.typesense.queue import lane_of
 from sync.writing.op import Done, Op, Outcome
 from tests.fifo import Message, records
 from tests.records import CORE, core_keys
@@ -67,7 +67,7 @@ def source(id_: object) -> Source:
 
 def op(id_: object, state: object, *, version: int = 1) -> Op:
     body = None if state is None else json.dumps({"name": state}).encode()
-    return Op(source(id_), "things", str(id_), body, version)
+    return Op("typesense", source(id_), "things", str(id_), body, version)
 
 
 def parked(line: Line) -> list[Parked]:
@@ -84,7 +84,7 @@ def run(line: Line, messages: Sequence[Message]) -> list[str]:
 def lanes(count: int) -> Mapping[str, list[int]]:
     found: dict[str, list[int]] = {}
     for n in range(count):
-        found.setdefault(lane_of(op(n, "")), []).append(n)
+        found.setdefault(Typesense.lanes.of(op(n, "")), []).append(n)
     return found
 
 
@@ -155,7 +155,9 @@ def test_what_can_t_be_parked_comes_again_with_all_that_follows_it(
 ) -> None:
     """SQS would deliver what is behind a failed message before it otherwise; other lanes go on."""
     first, second, third = mates
-    stranger = next(n for n in range(500) if lane_of(op(n, "")) != lane_of(op(first, "")))
+    stranger = next(
+        n for n in range(500) if Typesense.lanes.of(op(n, "")) != Typesense.lanes.of(op(first, ""))
+    )
     destination.trouble = lambda o: Misconfigured("401 no") if o.id == str(second) else None
     line.parking.error = Unavailable("parking: down")
     for n in (first, second, stranger, third):
@@ -169,11 +171,12 @@ def test_what_can_t_be_parked_comes_again_with_all_that_follows_it(
 
 
 def test_a_failed_message_keeps_its_lane_waiting_no_longer_than_it_has_to(
-    line: Line, destination: Destination
+    destination: Destination,
 ) -> None:
     """The queue's visibility outlasts the longest run of the worker, and a lane stands so long. But
     what the last attempt sent has to be over."""
     destination.effect_s = 40.0
+    line = Line(destination, Thing)
     destination.trouble = lambda o: Misconfigured("401 no")
     line.parking.error = Unavailable("parking: down")
     line.send(op(1, "x"))
@@ -331,13 +334,14 @@ def test_counting_one_bad_line_as_a_failed_batch_blocks_the_lane(
     line: Line, destination: Destination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Planted: a refused document fails its whole message; it then never leaves the queue."""
-    refused = module.TypesenseWorker._publish
+    run = Settle.run
 
-    def planted(self: Any, batch: module.Batch) -> None:
-        refused(self, batch)
-        batch.failed.update(n for _, n, _ in batch.letters)
+    def planted(self: Settle, ended: Sequence[Ended[Any]]) -> Settlement[Any]:
+        settlement = run(self, ended)
+        settlement.again += [(one.cause, Unavailable("refused")) for one in ended]
+        return settlement
 
-    monkeypatch.setattr(module.TypesenseWorker, "_publish", planted)
+    monkeypatch.setattr(Settle, "run", planted)
     with pytest.raises(AssertionError):
         test_a_document_that_is_refused_is_quarantined_alone(line, destination)
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from sync.deadletters.row import RUNNING, Row
 from sync.deadletters.table import DeadLetterTable, Filter
-from sync.recovery.parking import Message, Parked, Parking
+from sync.recovery.parking import Parked, ParkedMessage, Parking
 from sync.runtime.clock import Clock
 from sync.runtime.deadline import Deadline
 from sync.runtime.log import logger
@@ -34,7 +34,7 @@ class TableJournal:
             last_at=iso(now_s),
             status=RUNNING,
             sink=sink,
-            body=Message(sink, tuple(keys), 0, now_s).body(),
+            body=ParkedMessage(sink, tuple(keys), 0, now_s).body(),
         )
         self._table.add(note)
         return note.id
@@ -62,7 +62,7 @@ class TableJournal:
         note = self._table.get(id_)  # a list has no bodies
         if note is None or note.body is None:
             return 0
-        message = Message.read(note.body)
+        message = ParkedMessage.read(note.body)
         logger.warning(
             "a call died; its keys are parked",
             extra={"sink": message.sink, "count": len(message.keys), "note": id_},

@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sync.aws.clients import Clients, failures
-from sync.deadletters.letters import folder
 from sync.errors import Misconfigured, RecordError
 
 
@@ -26,6 +25,11 @@ class Payload:
 
     def plain(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def folder(id_: str) -> str:
+    """The prefix in the payload bucket of all bodies of the dead-letter row *id_*."""
+    return f"letters/{id_}/"
 
 
 class Bodies:

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from sync.deadletters.letters import DeadLetter
 from sync.errors import Held, InvalidImage, ModelBug, Refused
+from sync.recovery.letters import DeadLetter
 from sync.runtime.log import logger
 from sync.writing.metrics import Metrics
 from sync.writing.op import Done, Outcome

@@ -7,13 +7,13 @@ from typing import Final
 from sync.aws.items import Found, Items
 from sync.aws.keys import Source
 from sync.deadletters.row import REPLAYED, Row
-from sync.deadletters.state import state_of
 from sync.deadletters.table import DeadLetterTable
 from sync.errors import RecordError, RegistryError, Retry
 from sync.model.registry import Registry
 from sync.recovery.by_hand import ByHand
 from sync.recovery.parking import Parked
 from sync.recovery.resync import Settled, Unmatched
+from sync.recovery.state import state_of
 from sync.runtime.deadline import Deadline
 from sync.writing.op import Done
 

@@ -1,4 +1,4 @@
-"""What stands in the Typesense queue: actions, many to a message, as JSON."""
+"""What a message of a lane holds: actions, as JSON."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ class Action:
     """
 
     action: str  # upsert or delete
-    collection: str
+    collection: str  # the op's target
     id: str
     document: bytes | None
     version: int
@@ -42,8 +42,16 @@ class Action:
     def reads_item(self) -> bool:
         return self.action == "upsert" and self.document is None
 
-    def op(self) -> Op:
-        return Op(self.source, self.collection, self.id, self.document, self.version, self.since)
+    def op(self, sink: str) -> Op:
+        return Op(
+            sink,
+            self.source,
+            self.collection,
+            self.id,
+            self.document,
+            self.version,
+            self.since,
+        )
 
     def text(self) -> str:
         """As it stands in a message: ASCII, so that characters are bytes, and that SQS, which
@@ -108,7 +116,7 @@ def read(body: str) -> Sequence[Action]:
             raise RecordError(f"a message of schema {value['schema']!r:.20}; this is {SCHEMA}")
         return [Action.read(action) for action in value["actions"]]
     except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
-        raise RecordError(f"not a message of Typesense actions: {error!r:.200}") from error
+        raise RecordError(f"not a message of actions: {error!r:.200}") from error
 
 
 def _text(value: Any) -> str:

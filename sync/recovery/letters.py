@@ -5,18 +5,20 @@ import json
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from sync.aws.batches import batches
 from sync.aws.clients import Clients, failures
 from sync.aws.keys import AttributeMap, identity
-from sync.deadletters.state import state_in
-from sync.deadletters.text import compact
 from sync.errors import Retry, Unavailable
+from sync.recovery.bodies import Bodies, folder
+from sync.recovery.state import state_in
 from sync.runtime.clock import Clock
+from sync.runtime.jsontext import compact
 from sync.runtime.log import logger
 from sync.runtime.moments import iso
 from sync.writing.metrics import Metrics
+from sync.writing.op import Op
 
 SCHEMA: Final = 1  # messages outlive deploys; a reader looks here first
 INLINE_BYTES: Final = 200_000  # an SNS message holds 256 KB; the rest is room for the envelope
@@ -40,6 +42,20 @@ class DeadLetter:
     target: str | None = None
     document_id: str | None = None
     version: int = 0
+
+    @classmethod
+    def of_op(cls, raw: Any, error: Exception, op: Op) -> Self:
+        """A letter about *op*, which its sink can't have."""
+        return cls(
+            raw,
+            error,
+            table=op.source.table,
+            keys=op.source.keys,
+            sink=op.sink,
+            target=op.target,
+            document_id=op.id,
+            version=op.version,
+        )
 
     @property
     def id(self) -> str:
@@ -83,11 +99,6 @@ def row_id(table: str, keys: AttributeMap, sink: str | None) -> str:
     return digest("key", table, json.dumps(identity(keys)), sink or "")
 
 
-def folder(id_: str) -> str:
-    """Where in the payload bucket the bodies of a row stand, so that they can be erased."""
-    return f"letters/{id_}/"
-
-
 class DeadLetters:
     """Publishes dead letters to *topic_arn*; bodies over 200 KB go to *bucket* first."""
 
@@ -101,7 +112,7 @@ class DeadLetters:
         metrics: Metrics | None = None,
     ) -> None:
         self._topic_arn = topic_arn
-        self._bucket = bucket
+        self._bodies = Bodies(bucket, clients)
         self._clients = clients
         self._clock = clock
         self._metrics = metrics
@@ -150,10 +161,5 @@ class DeadLetters:
             return f'{compact(envelope)[:-1]},"record":{record}}}'
         named = letter.table is not None and letter.keys is not None
         of = row_id(str(letter.table), letter.keys or {}, letter.sink) if named else letter.id
-        key = f"{folder(of)}{letter.id}.json"
-        with failures("keeping the body of a dead letter"):
-            self._clients("s3").put_object(
-                Bucket=self._bucket, Key=key, Body=record.encode(), ContentType="application/json"
-            )
-        payload = {"bucket": self._bucket, "key": key, "bytes": len(record)}
-        return compact({**envelope, "payload": payload})
+        payload = self._bodies.keep(f"{folder(of)}{letter.id}.json", record)
+        return compact({**envelope, "payload": payload.plain()})

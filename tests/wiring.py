@@ -1,0 +1,36 @@
+"""Parts of the engine wired for tests as sync/service.py wires them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from handler import run
+from sync.model.model import Model
+from sync.model.planner import Planner
+from sync.model.registry import Registry
+from sync.recovery.letters import DeadLetters
+from sync.recovery.parking import Parking
+from sync.recovery.settle import Settle
+from sync.service import Service
+from tests.clocks import a_brake
+
+
+class Context:
+    """What Lambda says of an invocation that has a minute."""
+
+    aws_request_id = "request"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+def planner(*models: type[Model]) -> Planner:
+    return Planner(Registry(models, "test"))
+
+
+def settle(parking: Parking, letters: DeadLetters, *, strict: Iterable[str] = ()) -> Settle:
+    return Settle(parking, letters, a_brake(), strict=frozenset(strict))
+
+
+def invoke(service: Service, event: Any) -> Any:
+    """What the handler answers to *event*."""
+    return run(event, Context(), service)
