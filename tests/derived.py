@@ -13,8 +13,9 @@ from botocore.exceptions import ReadTimeoutError
 from moto import mock_aws
 
 from sync.aws.keys import Source
+from sync.models.faa_link import IcaoType
 from sync.runtime.deadline import Deadline
-from sync.sinks.counters import Counted, Counters
+from sync.sinks.counters import Counters
 from sync.sinks.default_image import DefaultImage, Entity
 from sync.writing.fanout import Write, Written
 from sync.writing.ids import document_id
@@ -23,7 +24,8 @@ from sync.writing.sink import Sink
 from tests.clocks import ManualClock
 from tests.records import CORE, core_keys
 
-FAMILY = "icao_entity_matcher"
+FAMILY = IcaoType.target
+PARTS = ("type_designator", "manufacturer", "model")
 CONTRIBUTIONS = "stream-sync-test-contributions"
 
 _names = count(1)
@@ -114,20 +116,20 @@ class Tables:
         pages = self.client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
         return [item for page in pages for item in page["Items"]]
 
-    def held(self) -> dict[Counted, int]:
+    def held(self) -> dict[IcaoType, int]:
         """What each counter row holds, by what its attributes say that it counts."""
         held = {}
         for row in self.rows(self.core):
             if row["PK"] == {"S": "ICAO#MATCHER"}:
-                counted = Counted(*(row[name]["S"] for name in Counted._fields))
+                counted = IcaoType(*(row[name]["S"] for name in PARTS))
                 assert row["SK"]["S"] == counted.sort_key
                 held[counted] = int(row["count"]["N"])
         return held
 
-    def contributing(self) -> dict[Counted, int]:
+    def contributing(self) -> dict[IcaoType, int]:
         """How many contributions name each counter."""
         rows = self.rows(self.contributions)
-        return dict(Counter(Counted.at(row["counter"]["S"]) for row in rows if "counter" in row))
+        return dict(Counter(IcaoType.at(row["counter"]["S"]) for row in rows if "counter" in row))
 
     def put(self, keys: Mapping[str, Any], **attributes: str) -> None:
         values = {name: {"S": value} for name, value in attributes.items()}
@@ -172,15 +174,15 @@ def one_by_one(write: Write, sinks: Iterable[str]) -> Iterator[Written]:
     return ((sink, write(sink)) for sink in sinks)
 
 
-def counted(n: int) -> Counted:
-    return Counted(f"C{n}", "CESSNA / Reims", f"{n} #ü")
+def counted(n: int) -> IcaoType:
+    return IcaoType(f"C{n}", "CESSNA / Reims", f"{n} #ü")
 
 
 def link(n: int) -> Source:
     return Source(CORE, core_keys("FAA#LINKS", f"MFR_MDL_CODE#05609{n}#SN#{n}"))
 
 
-def says(n: int, what: Counted | None, version: int) -> Op:
+def says(n: int, what: IcaoType | None, version: int) -> Op:
     """An op: link *n* contributes to *what*."""
     source = link(n)
     id_ = document_id(source.keys, ["PK", "SK"])

@@ -4,10 +4,10 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from sync.commands.arguments import Arguments
+from sync.commands.links import LinkDrift, Links, Recount, all_links
 from sync.errors import ConfigError
 from sync.runtime.deadline import Deadline
 from sync.sinks.counters import Counters
-from sync.sinks.counters.recount import Family, LinkDrift, Recount, families
 
 if TYPE_CHECKING:
     from sync.service import Service
@@ -27,7 +27,7 @@ def recount(given: Arguments, service: "Service", deadline: Deadline) -> dict[st
     its way may be told. Raises ConfigError where no model feeds counters, or for a bad cursor;
     Retry where a table can't be read, or the contributions are too many for one call.
     """
-    found = list(families(service.registry))
+    found = list(all_links(service.registry))
     at, start = _place(given.text("cursor"), len(found))
     page = _recount(service, found[at]).page(
         start,
@@ -54,11 +54,11 @@ def recount(given: Arguments, service: "Service", deadline: Deadline) -> dict[st
     }
 
 
-def _recount(service: "Service", family: Family) -> Recount:
+def _recount(service: "Service", links: Links) -> Recount:
     sink = service.sinks[Counters.name]
     if not isinstance(sink, Counters):
-        raise ConfigError(f"{family.target} is written to by {type(sink).__name__}")
-    return Recount(family, sink, service.registry, service.by_hand, service.clients)
+        raise ConfigError(f"{links.target} is written to by {type(sink).__name__}")
+    return Recount(links, sink, service.registry, service.by_hand, service.clients)
 
 
 def _link(drift: LinkDrift) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Self
 
 from sync.errors import InvalidImage
 from sync.model import Change, Keyword, Model, Op, Text, Timestamp, route
-from sync.sinks.default_image import ENTITY_TYPES, DefaultImage, Entity
+from sync.sinks.default_image import DefaultImage, Entity
 
 POINTERS = "default_images"
 
@@ -35,18 +35,16 @@ class EntityImage(Model):
 
 @route(
     "stream-sync-{stage}-core",
-    PK=r"IMAGES#(?!ORG#[^#]+#ENTITY#(?:ICAO|REGISTRATION)#ID#.).*",
+    PK=r"IMAGES#.*",
     SK=r"IMG#.*",
     into={},
+    is_fallback=True,
 )
 class UnknownImage(EntityImage):
-    """An image of nothing that is known: a dead letter, so that it is seen."""
+    """An image that no other model wants: a dead letter, so that it is seen."""
 
     @classmethod
     def plan(cls, change: Change[Self]) -> Iterator[Op]:
         """Raises RecordError: here, not in the sink, so that each image's record is told of."""
         entity = Entity.of_image(change.source.keys, None)  # raises where there is none
-        raise InvalidImage(
-            f"no images are known of the entity type {entity.entity_type[:80]!r}, only of "
-            f"{' and '.join(ENTITY_TYPES)}"
-        )
+        raise InvalidImage(f"no model is for images of the entity type {entity.entity_type[:80]!r}")

@@ -1,18 +1,26 @@
 """Links from FAA airframes to ICAO types, which the matcher counts (SPEC S3.6)."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from sync.model import Change, Keyword, Model, Op, route
 from sync.sinks.counters import Counted, Counters
 
-MATCHER = "icao_entity_matcher"
+
+@dataclass(frozen=True)
+class IcaoType(Counted, target="icao_entity_matcher", partition="ICAO#MATCHER", prefix="TYPE"):
+    """What a link names: each counter says how many links name one type, manufacturer and model."""
+
+    type_designator: str
+    manufacturer: str
+    model: str
 
 
 @route(
     "stream-sync-{stage}-core",
     PK=r"FAA#LINKS",
     SK=r"MFR_MDL_CODE#.+#SN#.+",
-    into={Counters: MATCHER},
+    into={Counters: IcaoType.target},
 )
 class FaaLink(Model):
     """What a manufacturer-and-model code and a serial number are by ICAO's names.
@@ -28,7 +36,7 @@ class FaaLink(Model):
     def plan(cls, change: Change["FaaLink"]) -> Iterator[Op]:
         link = change.new
         if link and link.type_designator and link.manufacturer and link.model:
-            counted = Counted(link.type_designator, link.manufacturer, link.model)
-            yield change.put(Counters, MATCHER, counted.body())
+            counted = IcaoType(link.type_designator, link.manufacturer, link.model)
+            yield change.put(Counters, IcaoType.target, counted.body())
         else:
-            yield change.delete(Counters, MATCHER)
+            yield change.delete(Counters, IcaoType.target)

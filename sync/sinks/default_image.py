@@ -31,7 +31,6 @@ from sync.writing.op import Done, Op, Outcome, Result
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-ENTITY_TYPES: Final = ("ICAO", "REGISTRATION")
 IMAGE: Final = "IMG#"  # how an image's sort key begins
 POINTER: Final = "DEFAULT"  # the sort key of an entity's default row
 
@@ -108,11 +107,6 @@ class Entity(NamedTuple):
             entity = cls.of_image({"PK": {"S": value["pk"]}}, value)
         except (ValueError, LookupError, TypeError, RecordError) as error:
             raise Refused(f"the body names no entity: {error}") from error
-        if entity.entity_type not in ENTITY_TYPES:
-            raise Refused(
-                f"no images are known of the entity type {entity.entity_type[:80]!r}, only of "
-                f"{' and '.join(ENTITY_TYPES)}"
-            )
         try:
             longest = len(f"ID#{entity.entity_id}".encode())
         except UnicodeEncodeError as error:

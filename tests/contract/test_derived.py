@@ -13,8 +13,9 @@ import pytest
 
 from local.dynamodb_local import DynamoDbLocal
 from sync.errors import Retry
+from sync.models.faa_link import IcaoType
 from sync.runtime.deadline import Deadline
-from sync.sinks.counters import Counted, Counters, actions
+from sync.sinks.counters import Counters, actions
 from sync.sinks.default_image import DefaultImage, Entity
 from sync.writing.op import Done, Op, Outcome
 from sync.writing.sink import Sink
@@ -83,7 +84,7 @@ def test_a_hundred_links_take_four_transactions_at_most(tables: Tables) -> None:
 def test_the_longest_keys_fit(tables: Tables) -> None:
     """A hundred rows of the longest names are no more than a transaction takes."""
     sink, _ = tables.counters()
-    longest = [Counted(f"{n:03}" + "d" * 300, "m" * 400, "o" * 300) for n in range(100)]
+    longest = [IcaoType(f"{n:03}" + "d" * 300, "m" * 400, "o" * 300) for n in range(100)]
     assert write(sink, [says(n, what, 1) for n, what in enumerate(longest)]) == [WRITTEN] * 100
     assert tables.held() == dict.fromkeys(longest, 1)
 
@@ -106,11 +107,11 @@ def test_counters_equal_a_recount_after_random_churn(tables: Tables) -> None:
 
 def churn(
     tables: Tables, faults: Callable[..., Fault], *, batches: int = 25
-) -> dict[int, Counted | None]:
+) -> dict[int, IcaoType | None]:
     """Each thread brings batches of its own links, in order, as a shard does, and now and then an
     old batch of anybody's. Returns what each link contributes to in the end."""
     delivered: list[list[Op]] = []
-    links: dict[int, Counted | None] = {}
+    links: dict[int, IcaoType | None] = {}
 
     def work(thread: int) -> None:
         chance = random.Random(thread)

@@ -104,7 +104,7 @@ def everything(whole: Whole, step: int) -> list[Any]:
         registration = texts(registration=f"N{n}", n_number=f"{n}", name=f"{step}")
         records.append(apply(core_keys("AIRCRAFT#REGISTRY#FAA", f"DETAIL#N{n}"), registration))
         records.append(apply(*manufacturer(n, f"{n + step}")))
-        records.append(apply(link_keys(n), texts(**counted(n % 3 + step)._asdict())))
+        records.append(apply(link_keys(n), texts(**counted(n % 3 + step).parts)))
         keys = core_keys(OF_SYSTEM, f"IMG#{n:02}")
         records.append(apply(keys, image(OF_SYSTEM, caption={"S": f"{step}"})))
     return records
@@ -145,7 +145,7 @@ def test_a_field_that_typesense_refuses_costs_its_own_document(
     apply = whole.stream.apply
     huge = "9" * 30
     records = [apply(*manufacturer(n, huge if n == 3 else f"{n}")) for n in range(20)]
-    whole.deliver(*records, apply(link_keys(1), texts(**counted(1)._asdict())))
+    whole.deliver(*records, apply(link_keys(1), texts(**counted(1).parts)))
     (letter,) = whole.line.letters.letters
     assert (letter.sink, letter.target) == ("typesense", "icao_manufacturers")
     assert letter.keys == records[3]["dynamodb"]["Keys"]

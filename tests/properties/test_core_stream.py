@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync.sinks.counters import Counted
+from sync.models.faa_link import IcaoType
 from sync.sinks.default_image import Entity
 from tests.derived import Tables, counted, in_process
 from tests.lengths import cases
@@ -24,7 +24,7 @@ def tables() -> Iterator[Tables]:
 
 
 def what(n: int) -> Image:
-    return texts(**counted(n)._asdict())
+    return texts(**counted(n).parts)
 
 
 def test_a_hundred_links_of_one_batch_take_four_transactions_at_most(tables: Tables) -> None:
@@ -57,10 +57,10 @@ def applied(stream: Stream, kind: str, n: int, state: Any) -> Any:
 
 def is_right(stream: Stream) -> None:
     """Counters are what a recount of the links gives, and each default image is valid."""
-    links: Counter[Counted] = Counter()
+    links: Counter[IcaoType] = Counter()
     for keys, values in stream.items.values():
         if keys["PK"]["S"] == "FAA#LINKS" and all(name in values for name in TUPLE):
-            links[Counted(*(values[name]["S"] for name in TUPLE))] += 1
+            links[IcaoType(*(values[name]["S"] for name in TUPLE))] += 1
     assert stream.tables.held() == links == stream.tables.contributing()
     for pk in ENTITIES:
         entity = Entity.of_image(core_keys(pk, ""), None)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sync.models.faa_link import IcaoType
 from sync.runtime.deadline import Deadline
-from sync.sinks.counters import Counted, Counters
+from sync.sinks.counters import Counters
 from sync.writing.op import Done, Op
 from tests.derived import (
     Killed,
@@ -45,9 +46,9 @@ def test_counters_equal_a_recount_after_any_history(steps: list[Any]) -> None:
         assert churn(tables, steps) == tables.held() == tables.contributing()
 
 
-def churn(tables: Tables, steps: list[Any]) -> dict[Counted, int]:
+def churn(tables: Tables, steps: list[Any]) -> dict[IcaoType, int]:
     """Carry out *steps*; what a recount of the links gives in the end."""
-    links: dict[int, Counted | None] = {}
+    links: dict[int, IcaoType | None] = {}
     history: list[Op] = []
     for version, (n, to, call, fault, again) in enumerate(steps, 1):
         links[n] = None if to is None else counted(to)
@@ -59,7 +60,7 @@ def churn(tables: Tables, steps: list[Any]) -> dict[Counted, int]:
             write(tables.counters()[0], [history[-1]])
         if again < len(history):
             write(tables.counters()[0], [history[again]])
-    recount: dict[Counted, int] = {}
+    recount: dict[IcaoType, int] = {}
     for what in links.values():
         if what:
             recount[what] = recount.get(what, 0) + 1
@@ -77,7 +78,10 @@ def test_a_sink_without_conditions_counts_twice(monkeypatch: pytest.MonkeyPatch)
                 UpdateExpression="SET type_designator=:t, manufacturer=:m, #m=:o ADD #c :one",
                 ExpressionAttributeNames={"#c": "count", "#m": "model"},
                 ExpressionAttributeValues={
-                    **{f":{k}": {"S": v} for k, v in zip("tmo", counted(1), strict=True)},
+                    **{
+                        f":{k}": {"S": v}
+                        for k, v in zip("tmo", counted(1).parts.values(), strict=True)
+                    },
                     ":one": {"N": "1"},
                 },
             )

@@ -165,7 +165,7 @@ def contributions_without_condition() -> Planted:
 
 def former_counters_keep_their_links() -> Planted:
     """A link that means another counter is not taken away from the one it meant before."""
-    return mock.patch.object(counters.Change, "before", None)
+    return mock.patch.object(counters.Move, "before", None)
 
 
 def counters_fall_unseen() -> Planted:

@@ -11,8 +11,9 @@ from botocore.exceptions import ClientError
 
 from local.dynamodb_local import DynamoDbLocal
 from sync.aws.keys import Source
+from sync.models.faa_link import IcaoType
 from sync.runtime.deadline import Deadline
-from sync.sinks.counters import Counted, Counters
+from sync.sinks.counters import Counters
 from sync.sinks.default_image import DefaultImage, Entity
 from sync.writing.ids import document_id
 from sync.writing.op import Op
@@ -270,7 +271,9 @@ def play(client: Any) -> None:
     pictures = DefaultImage(lambda _service: client, CORE)
     for n in range(60):
         keys = {"PK": {"S": "FAA#LINKS"}, "SK": {"S": f"L#{chance.randrange(6)}"}}
-        counted = chance.choice((None, Counted("A20N", "AIRBUS", "A-320"), Counted("B", "C", "D")))
+        counted = chance.choice(
+            (None, IcaoType("A20N", "AIRBUS", "A-320"), IcaoType("B", "C", "D"))
+        )
         link = Op(
             "counters",
             Source(CORE, keys),

@@ -10,17 +10,19 @@ import pytest
 from sync import models
 from sync.aws.items import Items
 from sync.aws.keys import Source
+from sync.commands.links import Links, Page, Recount, all_links
 from sync.errors import ConfigError, Misconfigured, Unavailable
 from sync.model.change import Change
 from sync.model.model import Model, Route
 from sync.model.planner import Planner
 from sync.model.registry import Registry
+from sync.models.faa_link import IcaoType
 from sync.recovery.by_hand import ByHand
 from sync.recovery.parking import Parked
 from sync.recovery.resync import Resync
 from sync.runtime.deadline import Deadline
-from sync.sinks.counters import Counted, Counters
-from sync.sinks.counters.recount import CounterDrift, Family, Page, Recount, families
+from sync.sinks.counters import Counters
+from sync.sinks.counters.recount import CounterDrift
 from sync.writing.fanout import Fanout
 from sync.writing.op import Op
 from tests.clocks import ManualClock
@@ -41,7 +43,7 @@ class Link(Model):
         new = change.new
         parts = [new.type_designator, new.manufacturer, new.model] if new else []
         if new and all(parts):
-            yield change.put(Counters, FAMILY, Counted(*map(str, parts)).body())
+            yield change.put(Counters, FAMILY, IcaoType(*map(str, parts)).body())
         else:
             yield change.delete(Counters, FAMILY)
 
@@ -66,23 +68,23 @@ class World:
             tables.core, {"PK": PARTITION, "SK": r"MFR_MDL_CODE#.+#SN#.+"}, {Counters: FAMILY}
         )
 
-    def put(self, n: int, what: Counted | None, *, streamed: bool = True) -> None:
+    def put(self, n: int, what: IcaoType | None, *, streamed: bool = True) -> None:
         if what is None:
             self.tables.delete(self.keys(n))
         else:
-            self.tables.put(self.keys(n), **what._asdict())
+            self.tables.put(self.keys(n), **what.parts)
         if streamed:
             self.version += 1
             source = Source(self.tables.core, self.keys(n))
             op = replace(says(n, what, self.version), source=source)
             write(self.tables.counters()[0], [op])
 
-    def hold(self, what: Counted, count: int | None) -> None:
+    def hold(self, what: IcaoType, count: int | None) -> None:
         """A hand from outside."""
         key = core_keys("ICAO#MATCHER", what.sort_key)
         self.tables.delete(key)
         if count is not None:
-            item = {n: {"S": v} for n, v in what._asdict().items()}
+            item = {n: {"S": v} for n, v in what.parts.items()}
             item["count"] = {"N": str(count)}
             self.tables.client.put_item(TableName=self.tables.core, Item={**key, **item})
 
@@ -92,9 +94,9 @@ class World:
         registry = Registry([Link], "test")
         fanout = Fanout({Counters.name: sink}, clock)
         resync = Resync(Planner(registry), fanout, Items(client), clock)
-        (family,) = families(registry)
+        (links,) = all_links(registry)
         by_hand = ByHand(resync, Kept(), Notes())
-        return Recount(family, sink, registry, by_hand, client)
+        return Recount(links, sink, registry, by_hand, client)
 
     def run(self, *, repair: bool, limit: int = 1_000, fault: Fault = no_fault) -> list[Page]:
         pages: list[Page] = []
@@ -325,8 +327,8 @@ def test_counters_are_mended_while_there_is_time(world: World) -> None:
 
 def test_every_model_that_feeds_counters_is_a_family() -> None:
     """It says itself where its links are; nothing else has to be told of it."""
-    assert list(families(Registry(models.load(), "test"))) == [
-        Family("icao_entity_matcher", CORE, "PK", "FAA#LINKS")
+    assert list(all_links(Registry(models.load(), "test"))) == [
+        Links("icao_entity_matcher", CORE, "PK", "FAA#LINKS")
     ]
 
 
@@ -335,7 +337,7 @@ def test_links_in_many_partitions_are_no_family(world: World) -> None:
     assert Link.route is not None
     Link.route = replace(Link.route, keys={"PK": r"FAA#.+", "SK": r".+"})
     with pytest.raises(ConfigError, match="Link has no one partition"):
-        list(families(Registry([Link], "test")))
+        list(all_links(Registry([Link], "test")))
 
 
 @pytest.mark.parametrize(

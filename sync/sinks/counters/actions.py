@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from sync.sinks.counters.rows import TOMBSTONE_S, Contribution, Counted, Counter, row_id
+from sync.sinks.counters.rows import TOMBSTONE_S, Contribution, CounterKey, row_id
 from sync.writing.op import Op
 from sync.writing.versions import SECOND
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def put(
-    table: str, op: Op, counter: Counter | None, stored: Contribution | None
+    table: str, op: Op, counter: CounterKey | None, stored: Contribution | None
 ) -> "TransactWriteItemTypeDef":
     """The contribution of *op*, if the stored one still is as it was read."""
     item: dict[str, Any] = {
@@ -50,9 +50,9 @@ def put(
     }
 
 
-def add(table: str, counter: Counter, by: int) -> "TransactWriteItemTypeDef":
+def add(table: str, counter: CounterKey, by: int) -> "TransactWriteItemTypeDef":
     """*by* more; a counter that is not there is made."""
-    parts = Counted.at(counter.sort_key)._asdict()
+    parts = counter.parts
     sets = ", ".join(f"#{name} = :{name}" for name in parts)
     return {
         "Update": {
@@ -68,7 +68,7 @@ def add(table: str, counter: Counter, by: int) -> "TransactWriteItemTypeDef":
     }
 
 
-def take(table: str, counter: Counter, by: int, held: int) -> "TransactWriteItemTypeDef":
+def take(table: str, counter: CounterKey, by: int, held: int) -> "TransactWriteItemTypeDef":
     """*by* less than what it was read to hold; a counter that comes to nothing goes.
 
     So does one that holds less than *by*: only a hand from outside brings that about, and no count
@@ -98,7 +98,7 @@ def take(table: str, counter: Counter, by: int, held: int) -> "TransactWriteItem
 
 
 def replace(
-    table: str, counter: Counter, count: int, seen: int | None
+    table: str, counter: CounterKey, count: int, seen: int | None
 ) -> "TransactWriteItemTypeDef":
     """*count*, if the counter still holds what was *seen* of it; 0: no counter."""
     key = counter.source(table).keys
@@ -117,7 +117,7 @@ def replace(
                 "ExpressionAttributeValues": values,
             }
         }
-    parts = {**Counted.at(counter.sort_key)._asdict()}
+    parts = counter.parts
     put: Any = {
         "TableName": table,
         "Item": {

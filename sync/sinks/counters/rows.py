@@ -3,71 +3,30 @@
 import json
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Self
-from urllib.parse import quote, unquote
 
 from sync.aws.keys import AttributeMap, Source
-from sync.errors import Misconfigured, Refused
+from sync.errors import Misconfigured
+from sync.sinks.counters.families import family
 from sync.writing.op import Op
 
-FAMILIES: Final = {"icao_entity_matcher": "ICAO#MATCHER"}
-"""Each target, with the partition of the core table that its counters stand in."""
-
 TOMBSTONE_S: Final = 7 * 24 * 3600  # a stream record lives for one day
-_MOST_KEY_BYTES: Final = 1024  # of a sort key (DynamoDB, service quotas)
 
 
-class Counter(NamedTuple):
-    """A counter's key in the core table."""
+class CounterKey(NamedTuple):
+    """A counter: the target of its family, and its sort key."""
 
-    partition: str
+    target: str
     sort_key: str
 
     def source(self, table: str) -> Source:
-        return Source(table, {"PK": {"S": self.partition}, "SK": {"S": self.sort_key}})
-
-
-class Counted(NamedTuple):
-    """What a counter counts the links of."""
-
-    type_designator: str
-    manufacturer: str
-    model: str
+        """Its item. Raises Misconfigured where there is no such family."""
+        partition = family(self.target).partition
+        return Source(table, {"PK": {"S": partition}, "SK": {"S": self.sort_key}})
 
     @property
-    def sort_key(self) -> str:
-        """`TYPE#{type_designator}#{manufacturer}#{model}`, each part percent-encoded."""
-        return "#".join(("TYPE", *(quote(part, safe="") for part in self)))
-
-    @classmethod
-    def at(cls, sort_key: str) -> Self:
-        """What the counter at *sort_key* counts."""
-        _, *parts = sort_key.split("#")
-        return cls(*map(unquote, parts))
-
-    def body(self) -> bytes:
-        """The body of an op whose item contributes to it."""
-        return json.dumps(self._asdict(), separators=(",", ":")).encode()
-
-    @classmethod
-    def read(cls, body: bytes) -> Self:
-        """From an op's body. Raises Refused."""
-        try:
-            value = json.loads(body)
-        except ValueError as error:
-            raise Refused(f"the body is no JSON: {error}") from error
-        if not isinstance(value, dict) or set(value) != set(cls._fields):
-            raise Refused(f"the body must hold {', '.join(cls._fields)}, and nothing else")
-        for name, part in value.items():
-            if not isinstance(part, str) or not part:
-                raise Refused(f"{name} must be a text, and not an empty one")
-        found = cls(**value)
-        try:
-            bytes_ = len(found.sort_key)
-        except UnicodeEncodeError as error:
-            raise Refused(f"the body holds a lone surrogate: {error.reason}") from error
-        if bytes_ > _MOST_KEY_BYTES:
-            raise Refused(f"its counter's key would have {bytes_} bytes, over {_MOST_KEY_BYTES}")
-        return found
+    def parts(self) -> dict[str, str]:
+        """What it counts, by name."""
+        return family(self.target).at(self.sort_key).parts
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ each change counts exactly once, whatever is delivered again, fails half way or 
 What an item contributed to before follows from its row, never from an old image.
 """
 
-from collections import Counter as Tally
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Self
@@ -22,7 +22,8 @@ from sync.runtime.deadline import Deadline
 from sync.runtime.environment import TABLE, matching
 from sync.runtime.log import logger
 from sync.sinks.counters import actions
-from sync.sinks.counters.rows import FAMILIES, Contribution, Counted, Counter, count_of, row_id
+from sync.sinks.counters.families import family
+from sync.sinks.counters.rows import Contribution, CounterKey, count_of, row_id
 from sync.writing.op import Done, Op, Outcome, Result
 
 _CONTENDED: Final = Throttled("other writers were at the same counters")
@@ -33,7 +34,7 @@ class Statement:
     """An op, read: what its item contributes to."""
 
     op: Op
-    counter: Counter | None
+    counter: CounterKey | None
 
     def row(self, table: str) -> Source:
         """Where its contribution stands."""
@@ -41,24 +42,24 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Move:
     """A statement that is newer than the stored contribution, or says something else."""
 
     said: Statement
     stored: Contribution | None
 
     @property
-    def before(self) -> Counter | None:
+    def before(self) -> CounterKey | None:
         if self.stored is None or self.stored.counter is None:
             return None
-        return Counter(FAMILIES[self.said.op.target], self.stored.counter)
+        return CounterKey(self.said.op.target, self.stored.counter)
 
     @property
-    def after(self) -> Counter | None:
+    def after(self) -> CounterKey | None:
         return self.said.counter
 
     @property
-    def touched(self) -> frozenset[Counter]:
+    def touched(self) -> frozenset[CounterKey]:
         """The counters that it changes: two, one or none."""
         if self.before == self.after:
             return frozenset()
@@ -106,41 +107,40 @@ class Counters:
         """Compare with what is stored, and carry out the difference."""
         rows = {said: said.row(self.contributions) for said in statements}
         found = self._items.read(list(rows.values()), deadline)
-        changes = []
+        moves = []
         for said, row in rows.items():
             item = found[row]
             if isinstance(item, Retry):
                 yield said, item
                 continue
-            change = Change(said, Contribution.of(item) if item else None)
-            if change.stored is None or said.op.version > change.stored.version:
+            move = Move(said, Contribution.of(item) if item else None)
+            if move.stored is None or said.op.version > move.stored.version:
                 # Also where the counter stays: its version has to refuse what is older.
-                changes.append(change)
-            elif said.op.version < change.stored.version:
+                moves.append(move)
+            elif said.op.version < move.stored.version:
                 yield said, Done.STALE
-            elif change.touched:
-                changes.append(change)
+            elif move.touched:
+                moves.append(move)
             else:
                 yield said, Done.WRITTEN
         given_up: Retry | None = None  # a fault of one transaction would be the next one's too
-        for portion in portions(changes):
+        for portion in portions(moves):
             result = given_up or self._carry_out(portion, deadline)
             if isinstance(result, Retry) and result is not _CONTENDED:
                 given_up = result
-            yield from ((change.said, result) for change in portion)
+            yield from ((move.said, result) for move in portion)
 
-    def _carry_out(self, changes: Sequence[Change], deadline: Deadline) -> Result:
-        """One transaction: the rows of *changes*, and what they come to for each counter."""
+    def _carry_out(self, moves: Sequence[Move], deadline: Deadline) -> Result:
+        """One transaction: the rows of *moves*, and what they come to for each counter."""
         if not deadline.remaining():
             return Unavailable("no time is left")
-        net: Tally[Counter] = Tally()
-        for change in changes:
-            for counter in change.touched:
-                net[counter] += 1 if counter == change.after else -1
+        net: Counter[CounterKey] = Counter()
+        for move in moves:
+            for counter in move.touched:
+                net[counter] += 1 if counter == move.after else -1
         falling = {counter: -by for counter, by in net.items() if by < 0}
         puts = [
-            actions.put(self.contributions, change.said.op, change.after, change.stored)
-            for change in changes
+            actions.put(self.contributions, move.said.op, move.after, move.stored) for move in moves
         ]
         adds = [actions.add(self.counters, counter, by) for counter, by in net.items() if by > 0]
         try:
@@ -162,7 +162,7 @@ class Counters:
                 )
         return Done.WRITTEN
 
-    def _held(self, counters: Iterable[Counter], deadline: Deadline) -> dict[Counter, int]:
+    def _held(self, counters: Iterable[CounterKey], deadline: Deadline) -> dict[CounterKey, int]:
         """What those of *counters* hold that there are. Raises Retry."""
         sources = {counter: counter.source(self.counters) for counter in counters}
         items = self._items.read(list(sources.values()), deadline)
@@ -176,29 +176,28 @@ class Counters:
         return held
 
 
-def portions(changes: Iterable[Change]) -> Iterator[list[Change]]:
-    """*changes*, as transactions: at most 100 actions each, an item once.
+def portions(moves: Iterable[Move]) -> Iterator[list[Move]]:
+    """*moves*, as transactions: at most 100 actions each, an item once.
 
     Ordered by counters, so that links of one counter share its action. A link that moves between
     two counters of its own takes three, so 100 links never take more than four transactions.
     Bytes never bind: 100 rows of 5 KB at most are far below 4 MB.
     """
-    portion: list[Change] = []
-    counters: frozenset[Counter] = frozenset()
-    for change in sorted(changes, key=lambda change: (change.before or (), change.after or ())):
-        if portion and len(portion) + 1 + len(counters | change.touched) > MOST_ACTIONS:
+    portion: list[Move] = []
+    counters: frozenset[CounterKey] = frozenset()
+    for move in sorted(moves, key=lambda move: (move.before or (), move.after or ())):
+        if portion and len(portion) + 1 + len(counters | move.touched) > MOST_ACTIONS:
             yield portion
             portion, counters = [], frozenset()
-        portion.append(change)
-        counters |= change.touched
+        portion.append(move)
+        counters |= move.touched
     if portion:
         yield portion
 
 
 def read(op: Op) -> Statement:
     """Raises Refused for a bad body, Misconfigured for a target that is no family of counters."""
-    if op.target not in FAMILIES:
-        raise Misconfigured(f"no counters are called {op.target!r}, only {', '.join(FAMILIES)}")
+    counted = family(op.target)
     if op.body is None:
         return Statement(op, None)
-    return Statement(op, Counter(FAMILIES[op.target], Counted.read(op.body).sort_key))
+    return Statement(op, CounterKey(op.target, counted.read(op.body).sort_key))

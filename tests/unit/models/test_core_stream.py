@@ -30,7 +30,7 @@ def stream(tables: Tables) -> Stream:
 
 
 def what(n: int | None) -> Image | None:
-    return None if n is None else texts(**counted(n)._asdict())
+    return None if n is None else texts(**counted(n).parts)
 
 
 def manufacturer(name: str, count: int) -> tuple[Image, Image]:
@@ -90,7 +90,7 @@ def test_an_image_of_an_unknown_entity_type_is_told_and_holds_nothing_up(stream:
         assert (letter.table, letter.keys) == (CORE, core_keys(airport, f"IMG#{n}"))
         assert letter.raw is bad[n - 1]
         assert isinstance(letter.error, InvalidImage)
-        assert "no images are known of the entity type 'AIRPORT'" in str(letter.error)
+        assert "no model is for images of the entity type 'AIRPORT'" in str(letter.error)
     assert len(stream.kept.letters) == len(bad)
     all_but_the_bad_one_is_done(stream)
 

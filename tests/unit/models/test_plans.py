@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sync.errors import InvalidImage, RecordError
-from sync.sinks.counters import Counted
+from sync.models.faa_link import IcaoType
 from tests.records import Image, core_keys, stream_record
 from tests.unit.models.core import (
     OF_SYSTEM,
@@ -204,7 +204,7 @@ def test_what_a_link_says_is_what_the_sink_reads() -> None:
     change = change_of(link_record(1, CESSNA))
     (op,) = change.model.plan(change)
     assert op.body is not None
-    assert Counted.read(op.body) == Counted("C172", "CESSNA", "172 #ü")
+    assert IcaoType.read(op.body) == IcaoType("C172", "CESSNA", "172 #ü")
 
 
 # Images.
@@ -259,7 +259,9 @@ def test_an_image_row_without_an_id_is_told(pk: str, missing: str) -> None:
 def test_an_image_of_an_unknown_entity_type_is_told() -> None:
     """For each image, also when it goes: whoever mends it wants to know them all."""
     for new in (image(AIRPORT), None):
-        with pytest.raises(InvalidImage, match="no images are known of the entity type 'AIRPORT'"):
+        with pytest.raises(
+            InvalidImage, match="no model is for images of the entity type 'AIRPORT'"
+        ):
             planned(stream_record(core_keys(AIRPORT, "IMG#1"), new))
 
 

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.errors import ConfigError, Misconfigured, Refused
+from sync.models.faa_link import IcaoType
 from sync.runtime.deadline import Deadline
-from sync.sinks.counters import Counted, Counters
+from sync.sinks.counters import Counters
 from sync.sinks.counters.rows import Contribution
-from sync.sinks.counters.sink import Change, portions, read
+from sync.sinks.counters.sink import Move, portions, read
 from sync.writing.op import Done, Op
 from tests.derived import FAMILY, Tables, counted, link, says, write
 
@@ -77,7 +78,7 @@ def test_a_newer_statement_of_the_same_raises_the_version(tables: Tables) -> Non
 def test_a_counter_names_what_it_counts(tables: Tables) -> None:
     """Key parts are percent-encoded, attributes are not."""
     sink, _ = tables.counters()
-    write(sink, [says(1, Counted("C172", "CESSNA/Reims", "172 #7"), 1)])
+    write(sink, [says(1, IcaoType("C172", "CESSNA/Reims", "172 #7"), 1)])
     (row,) = [row for row in tables.rows(tables.core) if row["PK"]["S"] == "ICAO#MATCHER"]
     assert row == {
         "PK": {"S": "ICAO#MATCHER"},
@@ -99,7 +100,7 @@ def test_a_contribution_names_its_link(tables: Tables) -> None:
 
 
 def body(**fields: Any) -> bytes:
-    return json.dumps({**counted(1)._asdict(), **fields}).encode()
+    return json.dumps({**counted(1).parts, **fields}).encode()
 
 
 @pytest.mark.parametrize(
@@ -176,7 +177,7 @@ def test_every_change_stands_in_one_transaction_that_fits(moves: list[tuple[Any,
     for n, (before, after) in enumerate(moves):
         said = read(says(n, None if after is None else counted(after), 2))
         stored = None if before is None else Contribution(counted(before).sort_key, 1)
-        changes.append(Change(said, stored))
+        changes.append(Move(said, stored))
     found = list(portions(changes))
     assert sorted(c.said.op.id for p in found for c in p) == sorted(c.said.op.id for c in changes)
     for portion in found:

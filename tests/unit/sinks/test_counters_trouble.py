@@ -9,8 +9,9 @@ from botocore.exceptions import ClientError
 
 from sync.aws.transactions import TRIES
 from sync.errors import Misconfigured, Throttled, Unavailable
+from sync.models.faa_link import IcaoType
 from sync.runtime.deadline import Deadline
-from sync.sinks.counters import Counted, Counters
+from sync.sinks.counters import Counters
 from sync.writing.op import Done, Op
 from tests.derived import (
     Killed,
@@ -126,7 +127,7 @@ def test_a_counter_that_holds_too_little_is_gone_and_told(
     key = {"PK": {"S": "ICAO#MATCHER"}, "SK": {"S": counted(1).sort_key}}
     tables.delete(key)
     if held is not None:
-        item = {**key, **{n: {"S": v} for n, v in counted(1)._asdict().items()}}
+        item = {**key, **{n: {"S": v} for n, v in counted(1).parts.items()}}
         tables.client.put_item(TableName=tables.core, Item={**item, "count": {"N": str(held)}})
     client.calls.clear()
     with caplog.at_level(logging.ERROR, "sync"):
@@ -186,7 +187,7 @@ def test_a_link_that_another_moved_meanwhile_counts_once(tables: Tables, call: i
 @pytest.mark.parametrize("call", range(3))
 @pytest.mark.parametrize("to", [None, counted(2)])
 def test_a_counter_that_rises_meanwhile_is_not_removed(
-    tables: Tables, call: int, to: Counted | None
+    tables: Tables, call: int, to: IcaoType | None
 ) -> None:
     """It was read as one link's, and has another by now."""
     write(tables.counters()[0], [says(1, counted(1), 1)])

@@ -203,7 +203,6 @@ def spoilt(**fields: Any) -> bytes:
         (spoilt(pk=5), "names no entity"),
         (spoilt(pk="IMAGES#ORG#a"), "names no entity"),
         (spoilt(org_id="another"), "org_id"),
-        (Entity("SYSTEM", "AIRPORT", "BKK").body(), "AIRPORT"),
         (Entity("SYSTEM", "ICAO", "x" * 1_100).body(), "bytes"),
         (spoilt(pk="IMAGES#ORG#SYSTEM#ENTITY#ICAO#ID#\ud800", entity_type=None, entity_id=None),
          "surrogate"),

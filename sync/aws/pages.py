@@ -1,0 +1,38 @@
+"""Reading tables page by page."""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from sync.aws.clients import Clients, failures
+from sync.aws.items import text_only, wire
+from sync.aws.keys import AttributeMap
+from sync.errors import Unavailable
+from sync.runtime.deadline import Deadline
+
+
+def page(
+    clients: Clients, how: Literal["scan", "query"], start: AttributeMap | None, **request: Any
+) -> tuple[list[AttributeMap], AttributeMap | None]:
+    """The rows that *request* gives from the key *start* on, and the key that the next page begins
+    after; None: that was the last. Reads consistently, unless it says otherwise. Raises Retry."""
+    request = {"ConsistentRead": True, **request}
+    if start is not None:
+        request["ExclusiveStartKey"] = wire(start)
+    with failures(f"reading {request['TableName']}"):
+        answer = getattr(clients("dynamodb"), how)(**request)
+    last = answer.get("LastEvaluatedKey")
+    return [text_only(row) for row in answer["Items"]], last and text_only(last)
+
+
+def pages(
+    clients: Clients, how: Literal["scan", "query"], deadline: Deadline, **request: Any
+) -> Iterator[AttributeMap]:
+    """All rows that *request* gives. Raises Retry, also where the time is too short."""
+    start = None
+    while True:
+        if not deadline.remaining():
+            raise Unavailable(f"{request['TableName']}: not read to its end in the time given")
+        rows, start = page(clients, how, start, **request)
+        yield from rows
+        if start is None:
+            return

@@ -1,0 +1,88 @@
+"""Families of counters: a model's file declares the one that its items are counted in."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import ClassVar, Final, Self
+from urllib.parse import quote, unquote
+
+from sync.errors import Misconfigured, Refused, RegistryError
+
+_MOST_KEY_BYTES: Final = 1024  # of a sort key (DynamoDB, service quotas)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What one counter counts; a subclass is a family of counters, its fields the parts of a key.
+
+        @dataclass(frozen=True)
+        class Kind(Counted, target="kinds", partition="KINDS", prefix="KIND"):
+            maker: str
+            name: str
+
+    *target* is what a route's `into` names. The counters are items with *partition* for a hash
+    key, and a sort key of *prefix* and the parts.
+    """
+
+    target: ClassVar[str]
+    partition: ClassVar[str]
+    prefix: ClassVar[str]
+
+    def __init_subclass__(cls, *, target: str, partition: str, prefix: str) -> None:
+        cls.target, cls.partition, cls.prefix = target, partition, prefix
+        known = _FAMILIES.setdefault(target, cls)
+        if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise RegistryError(f"two families of counters are called {target!r}")
+        _FAMILIES[target] = cls
+
+    @property
+    def parts(self) -> dict[str, str]:
+        return asdict(self)
+
+    @property
+    def sort_key(self) -> str:
+        """`{prefix}#{part}#…`, each part percent-encoded."""
+        return "#".join((self.prefix, *(quote(part, safe="") for part in self.parts.values())))
+
+    @classmethod
+    def at(cls, sort_key: str) -> Self:
+        """What the counter at *sort_key* counts."""
+        _, *parts = sort_key.split("#")
+        return cls(*map(unquote, parts))
+
+    def body(self) -> bytes:
+        """The body of an op whose item contributes to it."""
+        return json.dumps(self.parts, separators=(",", ":")).encode()
+
+    @classmethod
+    def read(cls, body: bytes) -> Self:
+        """From an op's body. Raises Refused."""
+        names = [field.name for field in fields(cls)]
+        try:
+            value = json.loads(body)
+        except ValueError as error:
+            raise Refused(f"the body is no JSON: {error}") from error
+        if not isinstance(value, dict) or set(value) != set(names):
+            raise Refused(f"the body must hold {', '.join(names)}, and nothing else")
+        for name, part in value.items():
+            if not isinstance(part, str) or not part:
+                raise Refused(f"{name} must be a text, and not an empty one")
+        found = cls(**value)
+        try:
+            bytes_ = len(found.sort_key)
+        except UnicodeEncodeError as error:
+            raise Refused(f"the body holds a lone surrogate: {error.reason}") from error
+        if bytes_ > _MOST_KEY_BYTES:
+            raise Refused(f"its counter's key would have {bytes_} bytes, over {_MOST_KEY_BYTES}")
+        return found
+
+
+_FAMILIES: Final[dict[str, type[Counted]]] = {}
+
+
+def family(target: str) -> type[Counted]:
+    """The family of counters called *target*. Raises Misconfigured where there is none."""
+    try:
+        return _FAMILIES[target]
+    except KeyError:
+        names = ", ".join(_FAMILIES)
+        raise Misconfigured(f"no counters are called {target!r}, only {names}") from None
