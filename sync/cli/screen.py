@@ -58,8 +58,8 @@ class Screen:
         """A line for each value, under its name."""
         width = max(map(len, values), default=0)
         for name, value in values.items():
-            line = Text(f"{name.ljust(width)}  ", "bold")
-            self._out.print(line.append(_cell(value), "not bold"), soft_wrap=True)
+            line = Text.assemble((f"{name.ljust(width)}  ", "bold"), _line(value))
+            self._out.print(line, soft_wrap=True)
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Numbers to the right; None is a dash. Too wide for the terminal: row by row."""
@@ -75,7 +75,7 @@ class Screen:
             justify: JustifyMethod = "right" if number else "left"
             table.add_column(head, justify=justify, overflow="fold", no_wrap=whole)
         if needed > self._out.width:
-            self._row_by_row(heads, rows)
+            self._row_by_row(heads, texts)
             return
         for row in texts:
             table.add_row(*map(Text, row))
@@ -94,7 +94,7 @@ class Screen:
     def progress(self, what: str, total: int | None = None) -> "Progress":
         return Progress(self._err, what, total)
 
-    def _row_by_row(self, heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    def _row_by_row(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         for number, row in enumerate(rows):
             if number:
                 self.say()
@@ -152,11 +152,12 @@ def _console(file: TextIO) -> Console:
 
 
 def _cell(value: Any) -> str:
-    """*value* on one line."""
-    if value is None:
-        return "-"
-    text = f"{value:,}" if isinstance(value, int) else str(value)
-    return _safe(" ".join(text.split()))
+    """*value* in a table: numbers are there to be compared."""
+    return f"{value:,}" if isinstance(value, int) else _line(value)
+
+
+def _line(value: Any) -> str:
+    return "-" if value is None else _safe(" ".join(str(value).split()))
 
 
 def _safe(text: str) -> str:

@@ -2,14 +2,17 @@
 
 import json
 import shlex
+import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sync import commands
 from sync.cli import front
-from sync.cli import main as cli
 from sync.cli.main import main
+from sync.errors import ConfigError
 from tests.account import Account
 from tests.records import PRODUCTS
 from tests.unit.test_commands import SOUND, one_letter
@@ -167,15 +170,39 @@ def test_discards_are_chosen_as_replays_are(account: Account, sync: Sync) -> Non
     assert account.rows() == []
 
 
-def test_a_command_without_a_drawing_is_drawn_plainly(
-    account: Account, sync: Sync, monkeypatch: pytest.MonkeyPatch
+GREET = '''
+from pydantic import Field
+from sync.commands.parts.command import Command
+
+class Greet(Command):
+    """Greet somebody."""
+
+    name: str = Field(description="whom")
+    often: bool = Field(False, description="twice")
+
+    def run(self, service, deadline):
+        return {"said": f"hello {self.name}" * (1 + self.often), "stage": service.config.stage}
+'''
+
+
+def test_a_new_command_is_one_file(
+    sync: Sync,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """So that a new one is one file."""
-    account.put("p", **SOUND)
-    monkeypatch.setattr(cli, "_DRAWN", {})
-    words = ("resync", "--table", PRODUCTS)
-    assert sync(*words) == (0, "counts    {'written': 1}\nfailures  []\ncursor    -\n")
-    assert json.loads(sync(*words, "--json")[1])["counts"] == {"written": 1}
+    """With flags, help, errors, and an answer that is drawn plainly."""
+    (tmp_path / "greet.py").write_text(GREET)
+    monkeypatch.setattr(commands, "__path__", [*commands.__path__, str(tmp_path)])
+    monkeypatch.setitem(sys.modules, "sync.commands.greet", None)  # forgotten when the test ends
+    del sys.modules["sync.commands.greet"]
+    assert sync("greet", "--name", "Ada") == (0, "said   hello Ada\nstage  test\n")
+    assert json.loads(sync("greet", "--name", "A", "--often", "--json")[1])["said"] == "hello A" * 2
+    with pytest.raises(SystemExit):
+        sync("--help")
+    assert "greet     Greet somebody\n" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match="greet does not take nam; it takes name, often"):
+        commands.load("greet").read({"nam": "Ada"})
 
 
 def test_what_was_not_there_to_discard_is_told(account: Account, sync: Sync) -> None:
