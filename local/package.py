@@ -26,6 +26,7 @@ from local.errors import LocalError
 from local.paths import ROOT
 
 OWN = ("handler.py", "sync", "mappings")
+FOR_PEOPLE = ("sync/__main__.py", "sync/cli")  # the command line; what it imports is not shipped
 
 # opensearch-py requires these for its gRPC transport, which nothing here imports: 19 MB.
 UNUSED_REQUIREMENTS = ("grpcio", "opensearch-protobufs", "protobuf")
@@ -223,8 +224,9 @@ def _copy_own(root: Path, tree: Path) -> None:
         if not source.exists():
             raise LocalError(f"nothing to package: {source} does not exist")
         for path in _files(source) if source.is_dir() else [source]:
-            if path.suffix in {".py", ".json"}:
-                copy = tree / path.relative_to(root)
+            own = path.relative_to(root)
+            if path.suffix in {".py", ".json"} and not any(map(own.is_relative_to, FOR_PEOPLE)):
+                copy = tree / own
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, copy)
 

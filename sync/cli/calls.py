@@ -10,7 +10,8 @@ from typing import Any, Final
 from sync.errors import ConfigError, SyncError
 
 Payload = Mapping[str, Any]
-Call = Callable[[Payload], dict[str, Any]]
+Answer = dict[str, Any]
+Call = Callable[[Payload], Answer]
 """Carries out a payload. Raises ConfigError where the call or a setting is wrong, SyncError for
 what went wrong otherwise."""
 
@@ -38,7 +39,7 @@ def deployed(stage: str, client: Any = None) -> Call:
         connect_timeout=5, read_timeout=LONGEST_S + 10, retries={"total_max_attempts": 1}
     )
 
-    def call(payload: Payload) -> dict[str, Any]:
+    def call(payload: Payload) -> Answer:
         try:
             functions = client or boto3.client("lambda", config=limits)
             answer = functions.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
@@ -53,7 +54,7 @@ def deployed(stage: str, client: Any = None) -> Call:
             raise SyncError(f"{function}: {error}") from error
         if "FunctionError" in answer:
             raise _raised(body)
-        result: dict[str, Any] = body
+        result: Answer = body
         return result
 
     return call
@@ -73,20 +74,19 @@ def here() -> Call:
     logger.addHandler(handler)
     logger.propagate = False
     service = Service(os.environ, client, SystemClock())
-    return lambda payload: run(payload, service, Deadline(LONGEST_S))
+    return lambda payload: dict(run(payload, service, Deadline(LONGEST_S)))
 
 
 def pages(
-    call: Call,
-    payload: Payload,
-    *,
-    held: Callable[[Mapping[str, Any]], int],
-    limit: int | None,
-    size: int,
-) -> Iterator[dict[str, Any]]:
-    """The answers to *payload*, page by page; no more than *limit* in all, as *held* counts."""
-    cursor: str | None = None
-    left = limit
+    call: Call, payload: Payload, *, held: Callable[[Answer], int], size: int
+) -> Iterator[Answer]:
+    """The answers to *payload*, page by page, from its cursor on.
+
+    Its "limit" is of all pages together, as *held* counts an answer; *size* is that of one page.
+    The last answer has a cursor only if the limit ended it.
+    """
+    cursor: str | None = payload.get("cursor")
+    left: int | None = payload.get("limit")
     while left is None or left > 0:
         most = size if left is None else min(size, left)
         answer = call({**payload, "limit": most, "cursor": cursor})

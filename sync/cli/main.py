@@ -7,14 +7,32 @@ far as it can be, and something is left for you to do.
 import argparse
 import os
 import sys
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeAlias
 
-from sync.cli import counters, dead_letters, local_stack, service
+from sync import commands
+from sync.cli import flags, letters, local_stack, mappings, status, tables
+from sync.cli.asked import Asked, Draw, plain
 from sync.cli.calls import Call, deployed, here
 from sync.cli.screen import Screen
 
 Parsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Run: TypeAlias = Callable[[argparse.Namespace, Call | None, Screen], int]
+
+_DRAWN: Final[Mapping[str, Draw]] = {  # every other command is drawn plainly
+    "dlq discard": letters.discard,
+    "dlq erase": letters.erase,
+    "dlq list": letters.show_list,
+    "dlq replay": letters.replay,
+    "dlq show": letters.show,
+    "mappings apply": mappings.apply,
+    "recount": tables.recount,
+    "recover": letters.recover,
+    "resync": tables.resync,
+    "status": status.status,
+}
+_OWN: Final = {"mappings check": mappings.check, "mappings write": mappings.write}
+_GROUPS: Final = {"dlq": "dead letters", "mappings": "schemas generated from the models"}
 
 
 def main(arguments: Sequence[str] | None = None, call: Call | None = None) -> int:
@@ -23,81 +41,37 @@ def main(arguments: Sequence[str] | None = None, call: Call | None = None) -> in
     Raises ConfigError, SyncError.
     """
     options = _parser().parse_args(arguments)
-    screen = Screen()
     try:
-        if getattr(options, "action", None) in {"write", "check"}:
-            return service.mappings(options, screen)
-        code: int = options.run(options, call or _call(options), screen)
+        run: Run = options.run
+        return run(options, call, Screen())
     except BrokenPipeError:  # `… | head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    return code
-
-
-def _call(options: argparse.Namespace) -> Call:
-    if options.here:
-        return here()
-    if options.stage == local_stack.STAGE:
-        local_stack.reach(os.environ)
-    return deployed(options.stage)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sync", description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _dlq(commands.add_parser("dlq", help="dead letters: list, show, replay, discard, erase"))
-    resync = _add(commands, "resync", service.resync, "bring sinks in line with a table")
-    resync.add_argument("--table", required=True, help="full name of the table")
-    _key(resync, "; without it every item")
-    resync.add_argument("--sink", help="this one alone")
-    resync.add_argument("--dry-run", action="store_true", help="count only")
-    _limit(resync, "items")
-    recount = _add(commands, "recount", counters.recount, "compare counters with what they count")
-    recount.add_argument("--repair", action="store_true", help="mend what differs")
-    _add(commands, "recover", service.recover, "close the dead letters that need nobody any more")
-    _add(commands, "status", service.status, "sinks, parked keys, dead letters, lateness")
-    mappings = commands.add_parser("mappings", help="schemas generated from the models")
-    actions = mappings.add_subparsers(dest="action", required=True, metavar="ACTION")
-    _add(actions, "write", service.mappings, "bring mappings/ up to date with the models")
-    _add(actions, "check", service.mappings, "exit with 1 where mappings/ is out of date")
-    _add(actions, "apply", service.mappings_apply, "make or extend the indexes and aliases")
+    first = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    groups: dict[str, Parsers] = {}
+    for name in sorted([*commands.names(), *_OWN]):
+        group, _, action = name.partition(" ")
+        if not action:
+            _add(first, name, name)
+            continue
+        if group not in groups:
+            inner = first.add_parser(group, help=_GROUPS.get(group))
+            groups[group] = inner.add_subparsers(dest="action", required=True, metavar="ACTION")
+        _add(groups[group], action, name)
     return parser
 
 
-def _dlq(parser: argparse.ArgumentParser) -> None:
-    commands = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    listed = _add(commands, "list", dead_letters.show_list, "groups and rows, oldest first")
-    listed.add_argument("--status", default="open", choices=("open", "replayed", "discarded"))
-    _filters(listed)
-    _limit(listed, "rows")
-    shown = _add(commands, "show", dead_letters.show, "one of them, whole")
-    shown.add_argument("id")
-    replay = _add(commands, "replay", dead_letters.replay, "bring sinks in line for them")
-    replay.add_argument("ids", nargs="*", metavar="ID")
-    replay.add_argument("--all", action="store_true", help="every open one")
-    replay.add_argument("--dry-run", action="store_true", help="say which, and do nothing")
-    _filters(replay)
-    _limit(replay, "rows")
-    discard = _add(commands, "discard", dead_letters.discard, "resolve them without writing")
-    discard.add_argument("ids", nargs="+", metavar="ID")
-    discard.add_argument("--reason", required=True, help="kept with the row")
-    erase = _add(commands, "erase", dead_letters.erase, "remove what they hold of an item")
-    erase.add_argument("--table", required=True, help="full name of the item's table")
-    _key(erase, required=True)
-
-
-def _key(parser: argparse.ArgumentParser, more: str = "", *, required: bool = False) -> None:
-    parser.add_argument(
-        "--key",
-        action="append",
-        default=[],
-        required=required,
-        help=f"PK=a,SK=b, or JSON as DynamoDB has it; may be repeated{more}",
-    )
-
-
-def _add(commands: Parsers, name: str, run: object, text: str) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=text)
+def _add(parsers: Parsers, word: str, name: str) -> None:
+    """Add the command *name*, of which *word* is typed last."""
+    command = None if name in _OWN else commands.load(name)
+    documented = (command or _OWN[name]).__doc__ or ""
+    parser = parsers.add_parser(word, help=documented.partition("\n")[0].rstrip("."))
+    if command is not None:
+        flags.add(parser, command)
     parser.add_argument(
         "--stage",
         default=os.environ.get("STAGE") or "dev",
@@ -107,26 +81,28 @@ def _add(commands: Parsers, name: str, run: object, text: str) -> argparse.Argum
         "--here", action="store_true", help="run in this process, with the functions' settings"
     )
     parser.add_argument("--json", action="store_true", help="JSON on standard output, for programs")
-    parser.set_defaults(run=run)
-    return parser
+    parser.set_defaults(run=_own(name) if command is None else _asking(name))
 
 
-def _filters(parser: argparse.ArgumentParser) -> None:
-    for name, text in (
-        ("sink", "of this sink"),
-        ("model", "of this model"),
-        ("error", "with an error of this class"),
-        ("table", "of this table, by its full name"),
-        ("kind", "of this kind: quarantined, given-up, parked …"),
-    ):
-        parser.add_argument(f"--{name}", help=text)
+def _own(name: str) -> Run:
+    def run(options: argparse.Namespace, _call: Call | None, screen: Screen) -> int:
+        return _OWN[name](screen, as_json=options.json)
+
+    return run
 
 
-def _limit(parser: argparse.ArgumentParser, what: str) -> None:
-    parser.add_argument("--limit", type=_positive, metavar="N", help=f"at most so many {what}")
+def _asking(name: str) -> Run:
+    def run(options: argparse.Namespace, call: Call | None, screen: Screen) -> int:
+        payload = flags.payload(options, commands.load(name))
+        asked = Asked(payload, call or _call(options), screen, options.stage, options.json)
+        return _DRAWN.get(name, plain)(asked)
+
+    return run
 
 
-def _positive(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise ValueError(text)
-    return value
+def _call(options: argparse.Namespace) -> Call:
+    if options.here:
+        return here()
+    if options.stage == local_stack.STAGE:
+        local_stack.reach(os.environ)
+    return deployed(options.stage)

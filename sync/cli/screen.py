@@ -1,89 +1,165 @@
-"""Tables, colours and a progress bar, for terminals; plain lines for everything else."""
+"""Tables, colours and progress bars for terminals; plain whole lines for everything else."""
 
 import json
 import os
+import shlex
 import sys
-from collections.abc import Sequence
-from typing import Any, Final, TextIO
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Self, TextIO
 
-_COLOURS: Final = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
-_BAR: Final = 30
-_SHOWN: Final = 20  # rows of a table that may be long
-_WIDEST: Final = 72  # of a column
+from rich.cells import cell_len
+from rich.console import Console, JustifyMethod
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bars
+from rich.table import Table
+from rich.text import Text
+
+_SHOWN: Final = 20  # rows of a table that may be long, on a terminal
+_NEVER_BROKEN: Final = 40  # characters of a word: ids and moments are to be copied whole
+_NARROWEST: Final = 16  # columns of a text that may be broken
+_GAP: Final = 2  # between two columns
+_WIDE: Final = 1_000_000  # columns of what is no terminal: nothing is wrapped or cut there
 
 
 class Screen:
-    """*out* takes answers, *err* progress; colours and bars are for terminals only."""
+    """*out* takes answers, *err* progress. Neither is wrapped, cut or coloured in a pipe."""
 
     def __init__(self, out: TextIO | None = None, err: TextIO | None = None) -> None:
-        self._out = out or sys.stdout
-        self._err = err or sys.stderr
-        self._colour = self._out.isatty() and "NO_COLOR" not in os.environ
+        self._file = out or sys.stdout
+        self._out = _console(self._file)
+        self._err = _console(err or sys.stderr)
 
-    def say(self, line: str = "", colour: str = "") -> None:
-        print(self.paint(line, colour), file=self._out)
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody sees progress."""
+        return self._err.is_terminal
+
+    def say(self, line: str = "", style: str = "") -> None:
+        """A line, or several, as they are; the terminal wraps what is too long for it."""
+        self._out.print(Text(_safe(line), style), soft_wrap=True)
 
     def json(self, value: Any) -> None:
-        print(json.dumps(value), file=self._out)
+        print(json.dumps(value), file=self._file)
 
-    def paint(self, text: str, colour: str) -> str:
-        return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if colour and self._colour else text
+    def more(self, cursor: str | None) -> None:
+        """Tell how to go on, where a limit ended the command."""
+        if cursor is not None:
+            self.say()
+            self.say(f"there is more: the same with --cursor {shlex.quote(cursor)}", "yellow")
+
+    def fields(self, values: Mapping[str, Any]) -> None:
+        """A line for each value, under its name."""
+        width = max(map(len, values), default=0)
+        for name, value in values.items():
+            line = Text.assemble((f"{name.ljust(width)}  ", "bold"), _line(value))
+            self._out.print(line, soft_wrap=True)
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Columns as wide as they need to be; numbers to the right; None is a dash."""
+        """Numbers to the right; None is a dash. Too wide for the terminal: row by row."""
         texts = [[_cell(value) for value in row] for row in rows]
-        widths = [max(map(len, column)) for column in zip(heads, *texts, strict=True)]
-        self.say("  ".join(h.ljust(w) for h, w in zip(heads, widths, strict=True)).rstrip(), "bold")
-        for row, line in zip(rows, texts, strict=True):
-            cells = [
-                text.rjust(width) if isinstance(value, int) else text.ljust(width)
-                for value, text, width in zip(row, line, widths, strict=True)
-            ]
-            self.say("  ".join(cells).rstrip())
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        needed = -_GAP
+        for at, head in enumerate(heads):
+            cells = [row[at] for row in texts]
+            widest = max(map(cell_len, [head, *cells]))
+            whole = all(len(cell) <= _NEVER_BROKEN and " " not in cell for cell in cells)
+            needed += _GAP + (widest if whole else min(widest, _NARROWEST))
+            number = any(isinstance(row[at], int) for row in rows)
+            justify: JustifyMethod = "right" if number else "left"
+            table.add_column(head, justify=justify, overflow="fold", no_wrap=whole)
+        if needed > self._out.width:
+            self._row_by_row(heads, texts)
+            return
+        for row in texts:
+            table.add_row(*map(Text, row))
+        with self._out.capture() as drawn:
+            self._out.print(table)
+        for line in drawn.get().splitlines():
+            print(line.rstrip(), file=self._file)
 
     def first(self, heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """A table of the first rows, and how many more there are."""
-        self.table(heads, rows[:_SHOWN])
-        if len(rows) > _SHOWN:
-            self.say(f"… and {len(rows) - _SHOWN:,} more; --json shows all", "dim")
+        """A table that may be long: a terminal gets the first rows, and how many more there are."""
+        shown = rows[:_SHOWN] if self._out.is_terminal else rows
+        self.table(heads, shown)
+        if left := len(rows) - len(shown):
+            self.say(f"… and {left:,} more; --json shows all", "dim")
 
     def progress(self, what: str, total: int | None = None) -> "Progress":
         return Progress(self._err, what, total)
 
+    def _row_by_row(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        for number, row in enumerate(rows):
+            if number:
+                self.say()
+            self.fields(dict(zip(heads, row, strict=True)))
+
 
 class Progress:
-    """One line that is drawn anew, on a terminal; nothing elsewhere."""
+    """A bar with the time that is left, or a count where the end is unknown; for terminals only."""
 
-    def __init__(self, file: TextIO, what: str, total: int | None) -> None:
-        self._file = file if file.isatty() else None
-        self._what = what
-        self._total = total
+    def __init__(self, console: Console, what: str, total: int | None) -> None:
+        known: tuple[ProgressColumn, ...] = (
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        unknown: tuple[ProgressColumn, ...] = (
+            TextColumn("{task.completed:,.0f}"),
+            TimeElapsedColumn(),
+        )
+        self._bars = Bars(
+            TextColumn("{task.description}", markup=False),
+            *(known if total else unknown),
+            console=console,
+            transient=True,
+            redirect_stdout=False,  # standard output is for answers
+            redirect_stderr=False,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bars.add_task(what, total=total)
         self.done = 0
 
     def add(self, count: int) -> None:
         self.done += count
-        self._draw()
+        self._bars.update(self._task, completed=self.done)
 
-    def __enter__(self) -> "Progress":
-        self._draw()
+    def __enter__(self) -> Self:
+        self._bars.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._file:
-            print(file=self._file)
+        self._bars.stop()
 
-    def _draw(self) -> None:
-        if self._file is None:
-            return
-        line = f"{self._what} {self.done:,}"
-        if self._total:
-            full = min(_BAR, _BAR * self.done // self._total)
-            line = f"{self._what} [{'#' * full}{'.' * (_BAR - full)}] {self.done:,}/{self._total:,}"
-        print(f"\r\x1b[K{line}", end="", file=self._file, flush=True)
+
+def _console(file: TextIO) -> Console:
+    terminal = file.isatty()
+    return Console(
+        file=file,
+        force_terminal=terminal,
+        color_system="auto" if terminal and "NO_COLOR" not in os.environ else None,
+        width=None if terminal else _WIDE,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
 
 
 def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    text = f"{value:,}" if isinstance(value, int) else " ".join(str(value).split())
-    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+    """*value* in a table: numbers are there to be compared."""
+    return f"{value:,}" if isinstance(value, int) else _line(value)
+
+
+def _line(value: Any) -> str:
+    return "-" if value is None else _safe(" ".join(str(value).split()))
+
+
+def _safe(text: str) -> str:
+    """*text*, whose control characters can't move the cursor or recolour the terminal."""
+    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)

@@ -2,61 +2,52 @@
 
     sls invoke --function admin --data '{"command": "dlq list", "sink": "opensearch"}'
 
-Each command's function documents its payload and its answer. Where an answer has a "cursor", it
-is a page: the same payload with that cursor gives the next one, until the cursor is null.
+Every file of this folder is one command, and none is named anywhere else: `dlq_list.py` is
+`dlq list`. It holds the payload, the work and the answer; only the file asked for is imported.
+Where an answer has a "cursor", it is a page: the same payload with that cursor gives the next one,
+until the cursor is null.
 """
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Mapping
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any
 
-from sync.commands import dead_letters, erase, indexes, recount, recover, resync, status
-from sync.commands.arguments import Arguments
 from sync.errors import ConfigError
 from sync.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
+    from sync.commands.parts.command import Command
     from sync.service import Service
 
-Answer = dict[str, Any]
+
+def names() -> list[str]:
+    """Every command there is."""
+    return sorted(info.name.replace("_", " ") for info in iter_modules(__path__) if not info.ispkg)
 
 
-class Command(NamedTuple):
-    """A command and the names that its payload may have."""
+def load(name: str) -> type["Command"]:
+    """The class of the command *name*, which is one of `names`."""
+    from sync.commands.parts.command import Command
 
-    run: Callable[[Arguments, "Service", Deadline], Answer]
-    takes: tuple[str, ...] = ()
-
-
-_FILTERS: Final = ("sink", "model", "error", "table", "kind")
-_PAGE: Final = ("limit", "cursor")
-
-COMMANDS: Final[Mapping[str, Command]] = {
-    "mappings apply": Command(indexes.apply),
-    "dlq list": Command(dead_letters.show_list, (*_FILTERS, "status", *_PAGE)),
-    "dlq show": Command(dead_letters.show, ("id",)),
-    "dlq replay": Command(
-        dead_letters.replay, ("ids", "all", *_FILTERS, "dry_run", "limit", "cursor")
-    ),
-    "dlq discard": Command(dead_letters.discard, ("ids", "reason")),
-    "dlq erase": Command(erase.erase, ("table", "keys")),
-    "recover": Command(recover.recover),
-    "resync": Command(resync.resync, ("table", "keys", "sink", "dry_run", *_PAGE)),
-    "recount": Command(recount.recount, ("repair", *_PAGE)),
-    "status": Command(status.status),
-}
+    module = import_module(f"{__name__}.{name.replace(' ', '_')}")
+    (command,) = (
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, Command)
+        and value.__module__ == module.__name__
+    )
+    return command
 
 
-def run(payload: Mapping[str, Any], service: "Service", deadline: Deadline) -> Answer:
+def run(payload: Mapping[str, Any], service: "Service", deadline: Deadline) -> Mapping[str, Any]:
     """Carry out `{"command": NAME, …}`.
 
     Raises ConfigError for a command there is not, or for a payload that it does not take; other
     errors as the command says.
     """
     name = payload.get("command")
-    command = COMMANDS.get(name) if isinstance(name, str) else None
-    if command is None:
-        raise ConfigError(f"no command {name!r}; there are: {', '.join(COMMANDS)}")
-    if surplus := sorted(set(payload) - {"command", *command.takes}):
-        takes = ", ".join(command.takes) or "nothing"
-        raise ConfigError(f"{name} does not take {', '.join(surplus)}; it takes {takes}")
-    return command.run(Arguments(payload), service, deadline)
+    if name not in (known := names()):
+        raise ConfigError(f"no command {name!r}; there are: {', '.join(known)}")
+    return load(name).read(payload).run(service, deadline)

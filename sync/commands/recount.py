@@ -1,13 +1,19 @@
-"""Counting anew what counters hold, and mending what differs."""
+"""`recount`: count anew what counters hold, and mend what differs."""
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypedDict
 
-from sync.commands.arguments import Arguments
-from sync.commands.links import LinkDrift, Links, Recount, all_links
+from pydantic import Field
+
+from sync.commands.parts.argument import AtMost
+from sync.commands.parts.command import Command
+from sync.commands.parts.links import LinkDrift, Links, all_links
+from sync.commands.parts.links import Recount as Counting
+from sync.commands.parts.paging import Cursor, no_cursor
 from sync.errors import ConfigError
 from sync.runtime.deadline import Deadline
 from sync.sinks.counters import Counters
+from sync.sinks.counters.recount import CounterDrift
 
 if TYPE_CHECKING:
     from sync.service import Service
@@ -15,60 +21,91 @@ if TYPE_CHECKING:
 MOST_ROWS: Final = 5_000  # of one answer, which Lambda limits to 6 MB
 
 
-def recount(given: Arguments, service: "Service", deadline: Deadline) -> dict[str, Any]:
-    """`{"command": "recount", "repair", "limit", "cursor"}`: compare links, contributions and
-    counters, family by family; with `"repair": true` mend what differs.
+class Link(TypedDict):
+    """A link that is counted otherwise than its row says; null: nothing, or no error."""
 
-    Answers `{"checked", "links": [{"family", "table", "keys", "said", "counted", "mended",
-    "error"}], "counters": [{"family", "counter", "contributing", "held", "mended"}], "cursor"}`:
-    how many links and contributions were looked at, and those that differ. *said* and *counted*
-    are sort keys of counters: what the link's row says, and what it is counted as; null: nothing.
-    *error* says why a link is not mended. Writing may go on meanwhile; a link whose record is on
-    its way may be told. Raises ConfigError where no model feeds counters, or for a bad cursor;
-    Retry where a table can't be read, or the contributions are too many for one call.
+    family: str
+    table: str
+    keys: Any
+    said: str | None  # the sort key of the counter that its row says
+    counted: str | None  # that of the counter it is counted in
+    mended: bool
+    error: str | None  # why it is not mended
+
+
+class CounterRow(TypedDict):
+    """A counter that holds another number than contributes to it."""
+
+    family: str
+    counter: str
+    contributing: int
+    held: int | None
+    mended: bool
+
+
+class Recounted(TypedDict):
+    checked: int  # links and contributions
+    links: list[Link]
+    counters: list[CounterRow]
+    cursor: str | None
+
+
+class Recount(Command):
+    """Compare counters with the links that they count, and mend what differs.
+
+    Writing may go on meanwhile; a link whose record is on its way may be told. Raises ConfigError
+    where no model feeds counters, or for a bad cursor; Retry where a table can't be read, or the
+    contributions are too many for one call.
     """
-    found = list(all_links(service.registry))
-    at, start = _place(given.text("cursor"), len(found))
-    page = _recount(service, found[at]).page(
-        start,
-        repair=given.flag("repair"),
-        limit=given.count("limit", default=MOST_ROWS, most=MOST_ROWS),
-        deadline=deadline,
+
+    repair: bool = Field(False, description="mend what differs")
+    limit: Annotated[int, AtMost(MOST_ROWS)] = Field(
+        MOST_ROWS, ge=1, description="at most so many links and contributions"
     )
-    cursor = [at, page.cursor] if page.cursor else [at + 1, None] if found[at + 1 :] else None
-    family = found[at].target
-    return {
-        "checked": page.checked,
-        "links": [{"family": family, **_link(drift)} for drift in page.links],
-        "counters": [
-            {
-                "family": family,
-                "counter": drift.counter,
-                "contributing": drift.contributing,
-                "held": drift.held,
-                "mended": drift.mended,
-            }
-            for drift in page.counters
-        ],
-        "cursor": None if cursor is None else json.dumps(cursor, separators=(",", ":")),
-    }
+    cursor: Cursor = None
+
+    def run(self, service: "Service", deadline: Deadline) -> Recounted:
+        found = list(all_links(service.registry))
+        at, start = _place(self.cursor, len(found))
+        page = _counting(service, found[at]).page(
+            start, repair=self.repair, limit=self.limit, deadline=deadline
+        )
+        cursor = [at, page.cursor] if page.cursor else [at + 1, None] if found[at + 1 :] else None
+        family = found[at].target
+        return {
+            "checked": page.checked,
+            "links": [_link(family, drift) for drift in page.links],
+            "counters": [_counter(family, drift) for drift in page.counters],
+            "cursor": None if cursor is None else json.dumps(cursor, separators=(",", ":")),
+        }
 
 
-def _recount(service: "Service", links: Links) -> Recount:
+def _counting(service: "Service", links: Links) -> Counting:
     sink = service.sinks[Counters.name]
     if not isinstance(sink, Counters):
         raise ConfigError(f"{links.target} is written to by {type(sink).__name__}")
-    return Recount(links, sink, service.registry, service.by_hand, service.clients)
+    return Counting(links, sink, service.registry, service.by_hand, service.clients)
 
 
-def _link(drift: LinkDrift) -> dict[str, Any]:
+def _link(family: str, drift: LinkDrift) -> Link:
     return {
+        "family": family,
         "table": drift.source.table,
         "keys": drift.source.keys,
         "said": drift.said,
         "counted": drift.counted,
         "mended": drift.mended,
         "error": drift.error,
+    }
+
+
+def _counter(family: str, drift: CounterDrift) -> CounterRow:
+    return {
+        "family": family,
+        "counter": drift.counter,
+        "contributing": drift.contributing,
+        "held": drift.held,
+        "mended": drift.mended,
     }
 
 
@@ -81,7 +118,7 @@ def _place(cursor: str | None, count: int) -> tuple[int, str | None]:
     try:
         at, start = json.loads(cursor)
     except (ValueError, TypeError) as error:
-        raise ConfigError(f"no cursor of an earlier answer: {cursor[:80]!r}") from error
+        raise no_cursor(cursor) from error
     if type(at) is not int or not 0 <= at < count or not isinstance(start, str | None):
-        raise ConfigError(f"no cursor of an earlier answer: {cursor[:80]!r}")
+        raise no_cursor(cursor)
     return at, start

@@ -26,8 +26,7 @@ import importlib, json, pkgutil, sys
 sys.path.insert(0, sys.argv[1])
 import handler, sync
 for module in pkgutil.walk_packages(sync.__path__, "sync."):
-    if not module.name.endswith("__main__"):
-        importlib.import_module(module.name)
+    importlib.import_module(module.name)
 import boto3, opensearchpy, orjson, pydantic, requests_aws4auth
 for service in json.loads(sys.argv[2]):
     boto3.client(service, region_name="eu-west-1")
@@ -138,6 +137,8 @@ def test_nothing_unused_is_shipped(built: Package) -> None:
     assert not top & {"grpc", "google", "opensearch", "bin", "tests", "local", "benchmarks"}
     assert not [name for name in names if name.endswith(".pyi") or ".dist-info/" in name]
     assert not [name for name in names if "/tests/" in name]
+    assert not [name for name in names if name.startswith(package.FOR_PEOPLE)]
+    assert "rich" not in top
     data = {name.split("/")[2] for name in names if name.startswith("botocore/data/")}
     shared = {name for name in data if name.endswith(".json")}
     assert data - shared == set(package.SERVICES)

@@ -1,27 +1,22 @@
 """`python -m sync`: tables for people, JSON for programs, and exit codes for both."""
 
-import io
 import json
-import subprocess
+import shlex
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
+from sync import commands
 from sync.cli import front
-from sync.cli.calls import deployed, pages
-from sync.cli.keys import parse_key
 from sync.cli.main import main
-from sync.cli.screen import Progress, Screen
-from sync.errors import ConfigError, SyncError
+from sync.errors import ConfigError
 from tests.account import Account
 from tests.records import PRODUCTS
 from tests.unit.test_commands import SOUND, one_letter
 from tests.unit.test_commands_status import metric
-from tests.unit.test_deadletter_consumer import letter, poison
 
 Sync = Callable[..., tuple[int, str]]
 
@@ -74,63 +69,6 @@ def test_json_is_all_that_stands_on_standard_output(account: Account, sync: Sync
         json.loads(out)
 
 
-def made(*results: str) -> list[dict[str, str]]:
-    why = {
-        "failed": {"error": "401 Forbidden", "error_class": "Misconfigured"},
-        "waiting": {"error": "the secret typesense holds no API key", "error_class": "NotGiven"},
-    }
-    return [
-        {"sink": "s", "target": f"t{n}", "result": result, **why.get(result, {})}
-        for n, result in enumerate(results)
-    ]
-
-
-@pytest.mark.parametrize(
-    ("results", "code", "said"),
-    [
-        (["created", "unchanged", "extended"], 0, []),
-        (
-            ["created", "waiting", "waiting"],
-            3,
-            [
-                "waiting: s/t1, s/t2",
-                "  the secret typesense holds no API key",
-                "",
-                "Left for you to do: give what is missing (docs/deploying.md), then run",
-                "  python -m sync mappings apply --stage prod",
-            ],
-        ),
-        (["failed", "created"], 1, ["failed: s/t0", "  401 Forbidden"]),
-        (
-            ["failed", "waiting"],
-            1,
-            [
-                "failed: s/t0",
-                "  401 Forbidden",
-                "",
-                "waiting: s/t1",
-                "  the secret typesense holds no API key",
-                "",
-                "Left for you to do: give what is missing (docs/deploying.md), then run",
-                "  python -m sync mappings apply --stage prod",
-            ],
-        ),
-    ],
-)
-def test_mappings_tell_what_was_not_made_and_what_is_left_to_do(
-    results: list[str], code: int, said: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Each cause once; a failure is 1, and what waits for a person alone is 3."""
-    targets = made(*results)
-    command = ["mappings", "apply", "--stage", "prod"]
-    assert main(command, lambda _: {"targets": targets}) == code
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[: len(results)] == [f"{r:<10} s/t{n}" for n, r in enumerate(results)]
-    assert lines[len(results) + 1 :] == said
-    assert main([*command, "--json"], lambda _: {"targets": targets}) == code
-    assert json.loads(capsys.readouterr().out) == targets
-
-
 def test_a_list_is_as_long_as_asked_for(account: Account, sync: Sync) -> None:
     """Groups are of what is listed."""
     for number in range(1, 5):
@@ -179,6 +117,92 @@ def test_a_dry_run_says_so_and_does_nothing(account: Account, sync: Sync) -> Non
     one_letter(account)
     assert sync("dlq", "replay", "--all", "--dry-run") == (0, "1 would be replayed\n")
     assert len(account.rows()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "counted"),
+    [
+        (["dlq", "list"], "rows"),
+        (["dlq", "replay", "--all", "--dry-run"], "results"),
+        (["dlq", "replay", "--model", "Product"], "results"),
+        (["dlq", "discard", "--sink", "opensearch", "--reason", "x"], "results"),
+        (["dlq", "discard", "--all", "--reason", "x", "--dry-run"], "results"),
+        (["resync", "--table", PRODUCTS], "counts"),
+        (
+            ["resync", "--table", PRODUCTS, *(f"--key=productId=p{n}" for n in range(1, 6))],
+            "counts",
+        ),
+    ],
+    ids=lambda value: " ".join(value[:3]) if isinstance(value, list) else "",
+)
+def test_a_limited_run_goes_on_from_its_cursor(
+    words: list[str], counted: str, account: Account, sync: Sync
+) -> None:
+    """Which people are told last, and programs in the same line as the rest."""
+    for number in range(1, 6):
+        account.put(f"p{number}", **SOUND)
+        one_letter(account, f"p{number}", number)
+    _, out = sync(*words, "--limit", "1")
+    more = shlex.split(out.splitlines()[-1])
+    assert more[:-1] == ["there", "is", "more:", "the", "same", "with", "--cursor"]
+    sizes, cursor = [1], more[-1]
+    while cursor is not None:
+        code, out = sync(*words, "--limit", "3", "--json", "--cursor", cursor)
+        assert code == 0
+        answer = json.loads(out)
+        found, cursor = answer[counted], answer["cursor"]
+        sizes.append(sum(found.values()) if counted == "counts" else len(found))
+    assert sizes == [1, 3, 1]
+    assert "there is more" not in sync(*words)[1]
+
+
+def test_discards_are_chosen_as_replays_are(account: Account, sync: Sync) -> None:
+    """By id, by filters, or all; a dry run says which."""
+    for number in range(1, 4):
+        one_letter(account, f"p{number}", number)
+    account.consume("noise")
+    why = ["--reason", "test data"]
+    assert sync("dlq", "discard", "--kind", "unknown", *why) == (0, "1 discarded\n")
+    dry = sync("dlq", "discard", "--model", "Product", "--dry-run", *why)
+    assert dry == (0, "3 would be discarded\n")
+    assert sync("dlq", "discard", "--model", "Product", *why) == (0, "3 discarded\n")
+    assert sync("dlq", "discard", "--all", *why) == (0, "there was nothing to do\n")
+    assert account.rows() == []
+
+
+GREET = '''
+from pydantic import Field
+from sync.commands.parts.command import Command
+
+class Greet(Command):
+    """Greet somebody."""
+
+    name: str = Field(description="whom")
+    often: bool = Field(False, description="twice")
+
+    def run(self, service, deadline):
+        return {"said": f"hello {self.name}" * (1 + self.often), "stage": service.config.stage}
+'''
+
+
+def test_a_new_command_is_one_file(
+    sync: Sync,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With flags, help, errors, and an answer that is drawn plainly."""
+    (tmp_path / "greet.py").write_text(GREET)
+    monkeypatch.setattr(commands, "__path__", [*commands.__path__, str(tmp_path)])
+    monkeypatch.setitem(sys.modules, "sync.commands.greet", None)  # forgotten when the test ends
+    del sys.modules["sync.commands.greet"]
+    assert sync("greet", "--name", "Ada") == (0, "said   hello Ada\nstage  test\n")
+    assert json.loads(sync("greet", "--name", "A", "--often", "--json")[1])["said"] == "hello A" * 2
+    with pytest.raises(SystemExit):
+        sync("--help")
+    assert "greet     Greet somebody\n" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match="greet does not take nam; it takes name, often"):
+        commands.load("greet").read({"nam": "Ada"})
 
 
 def test_what_was_not_there_to_discard_is_told(account: Account, sync: Sync) -> None:
@@ -244,162 +268,3 @@ def test_a_call_that_cannot_be_read_ends_with_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
-
-
-@pytest.mark.parametrize(
-    ("text", "key"),
-    [
-        ("productId=p", {"productId": {"S": "p"}}),
-        ("PK=A#1,SK=B#2,3", {"PK": {"S": "A#1"}, "SK": {"S": "B#2,3"}}),
-        ("productId=a=b", {"productId": {"S": "a=b"}}),
-        ('{"id": {"N": "5"}}', {"id": {"N": "5"}}),
-    ],
-)
-def test_keys_are_easily_typed(text: str, key: Any) -> None:
-    """Texts as NAME=VALUE, everything else as DynamoDB's JSON."""
-    assert parse_key(text) == key
-
-
-class Functions:
-    """A Lambda client that answers once, and keeps what it was asked."""
-
-    def __init__(self, answer: Any = None, error: Exception | None = None) -> None:
-        self.answer = answer
-        self.error = error
-        self.asked: dict[str, Any] = {}
-
-    def invoke(self, **request: Any) -> Any:
-        self.asked = request
-        if self.error:
-            raise self.error
-        return {**self.answer, "Payload": io.BytesIO(json.dumps(self.answer["Payload"]).encode())}
-
-
-def refused(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code}}, "Invoke")
-
-
-def use(monkeypatch: pytest.MonkeyPatch, functions: Functions) -> None:
-    monkeypatch.setattr(boto3, "client", lambda service, **_: functions)
-
-
-def test_a_command_is_a_payload_of_the_stage_s_admin_function(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The same that anyone may send by hand."""
-    functions = Functions({"Payload": {"ok": 1}})
-    use(monkeypatch, functions)
-    assert deployed("prod")({"command": "status"}) == {"ok": 1}
-    assert functions.asked["FunctionName"] == "stream-sync-prod-admin"
-    assert json.loads(functions.asked["Payload"]) == {"command": "status"}
-
-
-@pytest.mark.parametrize(
-    ("functions", "kind", "named"),
-    [
-        (
-            Functions(
-                {
-                    "Payload": {"errorType": "ConfigError", "errorMessage": "no command"},
-                    "FunctionError": "Unhandled",
-                }
-            ),
-            ConfigError,
-            "no command",
-        ),
-        (
-            Functions(
-                {
-                    "Payload": {"errorType": "Unavailable", "errorMessage": "503"},
-                    "FunctionError": "Unhandled",
-                }
-            ),
-            SyncError,
-            "Unavailable: 503",
-        ),
-        (
-            Functions(
-                error=ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "Invoke")
-            ),
-            ConfigError,
-            "stream-sync-dev-admin is not deployed here",
-        ),
-        (
-            Functions(error=refused("AccessDenied")),
-            SyncError,
-            "AccessDenied",
-        ),
-        (Functions(error=NoCredentialsError()), ConfigError, "credentials"),
-        (Functions(error=EndpointConnectionError(endpoint_url="http://x")), SyncError, "http://x"),
-    ],
-)
-def test_what_goes_wrong_on_the_way_is_told_apart(
-    functions: Functions, kind: type[Exception], named: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The call or a setting (2), or anything else (1)."""
-    use(monkeypatch, functions)
-    with pytest.raises(SyncError, match=named) as error:
-        deployed("dev")({"command": "status"})
-    assert type(error.value) is kind
-
-
-def test_pages_are_asked_for_until_the_last() -> None:
-    """And no more than the limit in all."""
-    asked: list[Mapping[str, Any]] = []
-
-    def call(payload: Mapping[str, Any]) -> dict[str, Any]:
-        asked.append(payload)
-        done = int(payload["cursor"] or 0) + payload["limit"]
-        return {"rows": [0] * payload["limit"], "cursor": str(done) if done < 10 else None}
-
-    def held(limit: int | None) -> list[int]:
-        found = pages(call, {}, held=lambda a: len(a["rows"]), limit=limit, size=4)
-        return [len(answer["rows"]) for answer in found]
-
-    assert [held(None), held(5), held(4)] == [[4, 4, 4], [4, 1], [4]]
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_colours_and_bars_are_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Logs and pipes get plain lines."""
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    terminal, pipe = Terminal(), io.StringIO()
-    Screen(terminal).say("fine", "green")
-    Screen(pipe).say("fine", "green")
-    assert (terminal.getvalue(), pipe.getvalue()) == ("\x1b[32mfine\x1b[0m\n", "fine\n")
-    monkeypatch.setenv("NO_COLOR", "1")
-    Screen(plain := Terminal()).say("fine", "green")
-    assert plain.getvalue() == "fine\n"
-    for file in (terminal, pipe):
-        with Progress(file, "replayed", 4) as progress:
-            progress.add(2)
-    assert "replayed [###############...............] 2/4" in terminal.getvalue()
-    assert pipe.getvalue() == "fine\n"
-
-
-def test_here_needs_the_functions_settings() -> None:
-    """And names the first that is missing."""
-    done = subprocess.run(
-        [sys.executable, "-m", "sync", "status", "--here"],
-        env={"PATH": "/usr/bin"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "error: STAGE is not set" in done.stderr
-
-
-def test_many_results_are_cut_for_people_and_whole_for_programs(
-    account: Account, sync: Sync
-) -> None:
-    """A screen is short."""
-    for number in range(25):
-        account.consume(letter(poison(f"p{number:02}", number=number)), message_id=f"{number}")
-    _, out = sync("dlq", "list")
-    assert "… and 5 more; --json shows all" in out
-    assert len(json.loads(sync("dlq", "list", "--json")[1])["rows"]) == 25

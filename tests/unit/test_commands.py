@@ -1,11 +1,11 @@
-"""Replay, discard, resync and status, as people ask for them."""
+"""List, replay and resync, as people ask for them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
 
-from sync.errors import ConfigError, Refused, Retry, Unavailable
+from sync.errors import Refused, Retry, Unavailable
 from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
 from sync.writing.op import Op, Outcome
@@ -298,38 +298,3 @@ def test_keys_are_brought_in_line(account: Account) -> None:
         None,
     )
     assert account.document("a") == {"productId": "a", "name": "Kettle", "price": 5}
-
-
-@pytest.mark.parametrize(
-    ("command", "payload", "named"),
-    [
-        ("dlq list", {"status": "shut"}, "'status' must be one of open"),
-        ("dlq list", {"limit": 0}, "'limit' must be a whole number over 0"),
-        ("dlq list", {"limit": True}, "'limit' must be a whole number over 0"),
-        ("dlq list", {"cursor": "x"}, "no cursor of an earlier answer"),
-        ("dlq list", {"sinks": "x"}, "dlq list does not take sinks; it takes sink"),
-        ("dlq show", {}, "dlq show needs 'id'"),
-        ("dlq show", {"id": "nope"}, "there is no dead letter 'nope'"),
-        ("dlq replay", {}, "dlq replay needs 'ids'"),
-        ("dlq replay", {"all": True, "sink": "opensearch"}, "dlq replay needs 'ids'"),
-        ("dlq replay", {"ids": "a"}, "'ids' must be a list of texts"),
-        ("dlq replay", {"ids": [1]}, "'ids' must be a list of texts"),
-        ("dlq discard", {"ids": ["a"]}, "dlq discard needs 'reason'"),
-        ("dlq discard", {"ids": ["a"], "reason": "  "}, "dlq discard needs 'reason'"),
-        ("dlq discard", {"ids": [], "reason": "x"}, "dlq discard needs 'ids'"),
-        ("resync", {}, "resync needs 'table'"),
-        ("resync", {"table": "nope"}, "no model is of the table 'nope'"),
-        ("resync", {"table": PRODUCTS, "sink": "solr"}, "no model feeds the sink 'solr'"),
-        ("resync", {"table": PRODUCTS, "keys": [{"PK": {"S": "x"}}]}, "has productId"),
-        ("resync", {"table": PRODUCTS, "keys": [{"productId": {"S": 5}}]}, "bad key"),
-        ("resync", {"table": PRODUCTS, "cursor": "{"}, "no cursor of an earlier answer"),
-        ("nope", {}, "no command 'nope'; there are: mappings apply, dlq list"),
-    ],
-)
-def test_a_bad_call_is_named(
-    command: str, payload: dict[str, Any], named: str, account: Account
-) -> None:
-    """People type these."""
-    with pytest.raises(ConfigError) as error:
-        account.call(command, **payload)
-    assert named in str(error.value)

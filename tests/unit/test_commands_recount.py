@@ -148,12 +148,34 @@ def test_a_link_that_can_not_be_mended_says_why(
     assert "not a valid FaaLink: model" in told["links"][0]["error"]
 
 
-def test_many_differences_are_cut_for_people(
+def test_many_differences_are_all_told(
     account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """And whole for programs."""
+    """In a pipe as to programs; a terminal shows the first."""
     put(account, *range(25))
     assert cli(account) == 1
-    assert "… and 5 more; --json shows all" in capsys.readouterr().out
+    assert capsys.readouterr().out.count("  differs\n") == 25
     assert cli(account, "--json") == 1
     assert len(json.loads(capsys.readouterr().out)["links"]) == 25
+
+
+def test_a_limited_recount_goes_on_from_its_cursor(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Until there is none; each link is looked at once."""
+    put(account, *range(3))
+    told: list[Any] = []
+    words = ["--limit", "2", "--json"]
+    while True:
+        cli(account, *words)
+        told.append(json.loads(capsys.readouterr().out))
+        if (cursor := told[-1]["cursor"]) is None:
+            break
+        words = ["--limit", "2", "--json", "--cursor", cursor]
+    assert sum(page["checked"] for page in told) == 3
+    assert sorted(link["keys"]["SK"]["S"] for page in told for link in page["links"]) == [
+        key(n)["SK"]["S"] for n in range(3)
+    ]
+    assert len(told) >= 2
+    cli(account, "--limit", "2")
+    assert "there is more: the same with --cursor '[0," in capsys.readouterr().out

@@ -18,7 +18,7 @@ from sync import models
 from sync.aws.clients import CALL_S, EFFECT_S
 from sync.aws.keys import Source
 from sync.cli import main as cli
-from sync.commands import COMMANDS
+from sync.cli import reference
 from sync.deadletters.table import KEPT_S
 from sync.recovery import brake
 from sync.runtime import waits
@@ -228,25 +228,12 @@ def test_every_command_is_documented() -> None:
     assert [c for c in said if f"python -m sync {c}" not in TEXT] == []
 
 
-def test_every_payload_is_documented() -> None:
-    """Each name that a command takes stands in its row of docs/commands.md."""
-    rows = dict(
-        re.findall(
-            r'^\| .* \| `\{"command": "([^"]+)"\}`(.*)$',
-            (ROOT / "docs" / "commands.md").read_text(),
-            re.MULTILINE,
-        )
-    )
-    assert sorted(rows) == sorted(COMMANDS)
-    filters = "a filter as above"  # what `dlq list` shows
-    missing = [
-        (name, taken)
-        for name, command in COMMANDS.items()
-        for taken in command.takes
-        if f"`{taken}`" not in rows[name]
-        and not (filters in rows[name] and f"`{taken}`" in rows["dlq list"])
-    ]
-    assert missing == []
+def test_every_argument_is_documented() -> None:
+    """docs/commands.md has them, and what is answered, as `python -m sync.cli.reference` does."""
+    page = reference.PAGE.read_text()
+    assert page == reference.rewritten(page), "run python -m sync.cli.reference"
+    assert f"{reference.BEGIN}\n### `dlq discard`\n" in page
+    assert "\n| `dry_run` | `--dry-run` | true or false | count only, and do nothing |\n" in page
 
 
 def test_what_waits_is_told_with_its_time() -> None:

@@ -10,7 +10,7 @@ import pytest
 from sync import models
 from sync.aws.items import Items
 from sync.aws.keys import Source
-from sync.commands.links import Links, Page, Recount, all_links
+from sync.commands.parts.links import Links, Page, Recount, all_links
 from sync.errors import ConfigError, Misconfigured, Unavailable
 from sync.model.change import Change
 from sync.model.model import Model, Route

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sync.commands import status
+from sync.commands.parts import queues
 from sync.runtime.clock import SystemClock
 from sync.sinks.counters import Counters
 from sync.writing.metrics import NAMESPACE, Metrics
@@ -128,7 +128,7 @@ def messages_that_stay_raise_an_alarm_whoever_holds_them(template: Template) -> 
             assert metric["MetricName"] == f"ApproximateNumberOfMessages{state}", name
             assert of(metric) == f"{queue}.QueueName", name
         lasting, of_them = told["EvaluationPeriods"], told["DatapointsToAlarm"]
-        assert (lasting, of_them) == (status.LASTING_MIN, status.AT_LEAST), name
+        assert (lasting, of_them) == (queues.LASTING_MIN, queues.AT_LEAST), name
         assert (told["ComparisonOperator"], told["Threshold"]) == ("GreaterThanThreshold", 0), name
         assert told["TreatMissingData"] == "notBreaching", name
 

@@ -1,14 +1,22 @@
-"""Checking the table and keys that a person names."""
+"""Checking the table and the keys that a command names."""
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+from pydantic import Field, StringConstraints
 
 from sync.aws.keys import AttributeMap, canonical, keys_in
 from sync.errors import ConfigError, RecordError, RegistryError
 
 if TYPE_CHECKING:
     from sync.service import Service
+
+Table: TypeAlias = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1),
+    Field(description="full name of the table"),
+]
 
 
 def key_names(service: "Service", table: str) -> Sequence[str]:
@@ -20,9 +28,9 @@ def key_names(service: "Service", table: str) -> Sequence[str]:
 
 
 def checked(service: "Service", table: str, key: Any, names: Sequence[str]) -> AttributeMap:
-    """*key* as DynamoDB writes it; one that is none would fail every key that is read with it.
+    """*key* as DynamoDB writes it. Raises ConfigError, which shows the key, if it is not one.
 
-    Raises ConfigError that shows it.
+    One bad key would fail every key that is read with it.
     """
     shown = json.dumps(key)[:200]
     if set(key) != set(names):
@@ -34,5 +42,5 @@ def checked(service: "Service", table: str, key: Any, names: Sequence[str]) -> A
     except RecordError as error:
         raise ConfigError(f"{shown}: {error}") from error
     except RegistryError:
-        pass  # two models want it: that is told as its failure
+        pass  # two models want this key: reading it fails, and says so
     return canonical(key)

@@ -1,0 +1,63 @@
+"""Draws `mappings apply`; `mappings write` and `mappings check` are done here, and call nobody."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sync.cli.asked import Asked
+from sync.cli.screen import Screen
+
+TO_DO: Final = 3  # exit code: nothing is wrong, and something is left for people to do
+_STYLES: Final = {"failed": "red", "waiting": "yellow"}
+
+
+def apply(asked: Asked) -> int:
+    """1 where a target could not be made; TO_DO where all that is missing is for people to give."""
+    screen, rows = asked.screen, asked.answer()["targets"]
+    results = {row["result"] for row in rows}
+    code = 1 if "failed" in results else TO_DO if "waiting" in results else 0
+    if asked.as_json:
+        screen.json(rows)
+        return code
+    why: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        name = f"{row['sink']}/{row['target']}"
+        screen.say(f"{row['result']:<10} {name}", _STYLES.get(row["result"], ""))
+        if "error" in row:
+            why.setdefault((row["result"], row["error"]), []).append(name)
+    for (result, error), names in why.items():
+        screen.say()
+        screen.say(f"{result}: {', '.join(names)}", _STYLES[result])
+        screen.say(f"  {error}")
+    if "waiting" in results:
+        screen.say()
+        screen.say("Left for you to do: give what is missing (docs/deploying.md), then run")
+        screen.say(f"  python -m sync mappings apply --stage {asked.stage}")
+    return code
+
+
+def write(screen: Screen, *, as_json: bool) -> int:
+    """Bring mappings/ up to date with the models."""
+    from sync import models
+    from sync.model import mappings
+
+    changed = mappings.write(models.load())
+    _tell(changed, [f"wrote {name}" for name in changed], screen, as_json=as_json)
+    return 0
+
+
+def check(screen: Screen, *, as_json: bool) -> int:
+    """1 where files of mappings/ are out of date."""
+    from sync import models
+    from sync.model import mappings
+
+    differing = mappings.differing(models.load())
+    told = [f"out of date: {name} (run python -m sync mappings write)" for name in differing]
+    _tell(differing, told, screen, as_json=as_json)
+    return 1 if differing else 0
+
+
+def _tell(names: Sequence[str], lines: Sequence[str], screen: Screen, *, as_json: bool) -> None:
+    if as_json:
+        screen.json(names)
+    else:
+        screen.say("\n".join(lines) or "up to date")

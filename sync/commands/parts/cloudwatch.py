@@ -1,0 +1,47 @@
+"""Numbers of CloudWatch, minute by minute."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from sync.aws.clients import Clients, failures
+
+_LOOK_BACK_S: Final = 900
+
+
+class Metric(NamedTuple):
+    """A metric of one thing, such as the age of a queue's oldest message."""
+
+    namespace: str
+    name: str
+    dimension: tuple[str, str]  # QueueName, dead-letters
+
+
+class Minute(NamedTuple):
+    """The maximum of one minute."""
+
+    at: datetime
+    value: int
+
+
+def minutes(clients: Clients, metric: Metric, now_s: float, since_s: int) -> Sequence[Minute]:
+    """The minutes of the last *since_s* that have numbers, the oldest first. Raises Retry."""
+    name, value = metric.dimension
+    with failures(f"asking for {metric.name}"):
+        answer = clients("cloudwatch").get_metric_statistics(
+            Namespace=metric.namespace,
+            MetricName=metric.name,
+            Dimensions=[{"Name": name, "Value": value}],
+            StartTime=datetime.fromtimestamp(now_s - since_s, UTC),
+            EndTime=datetime.fromtimestamp(now_s, UTC),
+            Period=60,
+            Statistics=["Maximum"],
+        )
+    points = answer["Datapoints"]  # in no order
+    return sorted(Minute(point["Timestamp"], int(point["Maximum"])) for point in points)
+
+
+def latest(clients: Clients, metric: Metric, now_s: float) -> int | None:
+    """The newest number of the last quarter of an hour; None where there is none. Raises Retry."""
+    found = minutes(clients, metric, now_s, _LOOK_BACK_S)
+    return found[-1].value if found else None
