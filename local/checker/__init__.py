@@ -1,6 +1,6 @@
 """Compares every item of the tables with what was made of it. Shares no code with `sync/`.
 
-What the service promises is written down here a second time, from SPEC.md and DESIGN.md alone, so
+What the service promises (docs/requirements.md, docs/guarantees.md) is written down here again, so
 that a mistake in the codec, in the ids or in the versions can't hide in code that both sides use.
 Values come through boto3's own TypeDeserializer and through `json` with exact numbers; servers are
 asked by the standard library alone.

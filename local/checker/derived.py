@@ -1,6 +1,6 @@
 """Counters held against the links they count, default images against the images there are.
 
-Both are counted anew from the items themselves, by SPEC S3.5 and S3.6.
+Both are counted anew from the items themselves, by requirements S3.5 and S3.6.
 """
 
 import re

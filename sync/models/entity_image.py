@@ -1,4 +1,4 @@
-"""Images of entities, whatever these are; each has a default one (SPEC S3.5)."""
+"""Images of entities, whatever these are; each has a default one (requirements S3.5)."""
 
 from collections.abc import Iterator
 from typing import Self

@@ -1,4 +1,4 @@
-"""Links from FAA airframes to ICAO types, which the matcher counts (SPEC S3.6)."""
+"""Links from FAA airframes to ICAO types, which the matcher counts (requirements S3.6)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Aircraft on the register of the FAA (SPEC S3.4).
+"""Aircraft on the register of the FAA (requirements S3.4).
 
 Fields are those of MASTER.txt of its releasable aircraft database, in lower case; all are texts
 there, dates as YYYYMMDD.

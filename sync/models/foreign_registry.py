@@ -1,4 +1,4 @@
-"""Aircraft on the registers of other states (SPEC S3.4)."""
+"""Aircraft on the registers of other states (requirements S3.4)."""
 
 from sync.model import Keyword, Model, Text, route
 from sync.sinks.typesense import Typesense

@@ -1,4 +1,4 @@
-"""Aircraft types of ICAO Doc 8643 (SPEC S3.4)."""
+"""Aircraft types of ICAO Doc 8643 (requirements S3.4)."""
 
 from sync.model import Keyword, Model, Text, route
 from sync.sinks.opensearch import OpenSearch

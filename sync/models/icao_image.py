@@ -1,4 +1,4 @@
-"""Images of ICAO aircraft types (SPEC S3.5)."""
+"""Images of ICAO aircraft types (requirements S3.5)."""
 
 from sync.model import route
 from sync.models.entity_image import POINTERS, EntityImage

@@ -1,4 +1,4 @@
-"""Aircraft manufacturers of ICAO Doc 8643 (SPEC S3.4)."""
+"""Aircraft manufacturers of ICAO Doc 8643 (requirements S3.4)."""
 
 from sync.model import Model, Text, route
 from sync.sinks.opensearch import OpenSearch

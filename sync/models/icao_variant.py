@@ -1,4 +1,4 @@
-"""Spellings of ICAO aircraft types, for suggestions as one types; no sink's (SPEC S3.4)."""
+"""Spellings of ICAO aircraft types, for suggestions as one types; no sink's (requirements S3.4)."""
 
 from sync.model import Model, route
 

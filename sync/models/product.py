@@ -1,4 +1,4 @@
-"""The product catalogue (SPEC S5)."""
+"""The product catalogue (requirements S5)."""
 
 from sync.model import Keyword, Model, Number, Object, Text, Timestamp, route
 from sync.sinks.opensearch import OpenSearch

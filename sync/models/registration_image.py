@@ -1,4 +1,4 @@
-"""Images of registered aircraft (SPEC S3.4, S3.5)."""
+"""Images of registered aircraft (requirements S3.4, S3.5)."""
 
 from collections.abc import Iterator
 from typing import Self

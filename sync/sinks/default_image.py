@@ -1,4 +1,4 @@
-"""Each entity's default image: a pointer to one of its images, kept valid (SPEC S3.5).
+"""Each entity's default image: a pointer to one of its images, kept valid (requirements S3.5).
 
     op → pointer as it stands → newest image → what the pointer should be → one transaction
 

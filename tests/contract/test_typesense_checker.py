@@ -49,7 +49,7 @@ def registration(register: str, mark: str) -> dict[str, Any]:
 
 
 def test_two_registers_share_a_collection(typesense: TypesenseServer, held: Collections) -> None:
-    """Both of SPEC S3.4's registers feed `registry`; attributes of no schema stay in the table."""
+    """Both registers of requirements S3.4 feed `registry`; attributes of no schema are left out."""
     for register, mark in (("FAA", "N1A"), ("FOREIGN", "G-ABCD")):
         id_ = f"AIRCRAFT%23REGISTRY%23{register}|DETAIL%23{mark}"
         document = (

@@ -275,5 +275,5 @@ def test_set_members_are_compared_by_value() -> None:
 
 
 def test_each_place_is_of_a_table_and_an_alias() -> None:
-    """The checker knows the three aliases of SPEC S3.4 and S5."""
+    """The checker knows the three aliases of requirements S3.4 and S5."""
     assert [place.alias for place in PLACES] == ["icao_aircraft", "icao_manufacturers", "products"]

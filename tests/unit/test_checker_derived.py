@@ -112,7 +112,7 @@ def pictured() -> list[Item]:
 
 @pytest.mark.parametrize("chosen", [OLD, NEW])
 def test_a_default_image_is_right_if_it_exists(chosen: str) -> None:
-    """It need not be the newest: a valid one stays where it points (SPEC S3.5, case 4)."""
+    """It need not be the newest: a valid one stays where it points (requirements S3.5, case 4)."""
     report = check_default_images(of_core([image(OLD), image(NEW), pointer(chosen), copy(chosen)]))
     assert (report.entities, report.invalid) == (1, [])
 

@@ -190,7 +190,7 @@ def test_a_key_that_cannot_be_parked_brings_its_record_again() -> None:
 
 
 def test_a_strict_sink_reports_instead_of_parking() -> None:
-    """As the source systems have it: Lambda retries, bisects, and tells the topic (SPEC S3.2)."""
+    """As requirements S3.2 has it: Lambda retries, bisects, and tells the topic."""
     records = [thing(n) for n in range(4)]
     bench = Bench(memory=some("1", "3"), strict=["memory"])
     assert bench.run(*records) == [number(records[1]), number(records[3])]
@@ -277,7 +277,7 @@ def test_a_sink_that_forgets_an_op_fails_the_batch() -> None:
 def test_every_record_leaves_a_line_with_event_keys_and_size(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """SPEC S3.1."""
+    """Requirements S3.1."""
     caplog.set_level(logging.INFO, "sync")
     Bench().run(thing(1))
     (line,) = [r for r in caplog.records if r.message == "record"]

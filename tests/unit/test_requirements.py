@@ -70,7 +70,6 @@ def test_every_citation_is_of_a_requirement_that_exists() -> None:
     assert set(LINKED_WITHIN.findall(TEXT)) <= anchors
 
 
-@pytest.mark.xfail(strict=True, reason="until comments cite the page")
 def test_no_page_is_cited_that_is_not_here() -> None:
     """A reader of this repository can look up each citation."""
     assert [path for path, text in files() if ABSENT.search(text)] == []

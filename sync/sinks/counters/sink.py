@@ -1,4 +1,4 @@
-"""Counters of the items that contribute to each of them: the FAA matcher (SPEC S3.6).
+"""Counters of the items that contribute to each of them: the FAA matcher (requirements S3.6).
 
     op → contribution as stored → what changes → transactions of contributions and net deltas
 

@@ -1,4 +1,4 @@
-"""Which items of the core table are of which model (SPEC S3.4 to S3.6), and which are not."""
+"""Which items of the core table are of which model, if any (requirements S3.4 to S3.6)."""
 
 import pytest
 
@@ -116,7 +116,7 @@ def test_other_tables_hold_none_of_them(table: str) -> None:
 
 
 def test_each_model_has_the_collection_that_the_source_has() -> None:
-    """SPEC S3.4's table."""
+    """Requirements S3.4's table."""
     routes = {model.__name__: model.route for model in REGISTRY.models if model.route}
     found = {name: route.into.get(Typesense) for name, route in routes.items()}
     assert {name: target for name, target in found.items() if target} == COLLECTIONS

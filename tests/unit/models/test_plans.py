@@ -73,7 +73,7 @@ def test_an_item_that_comes_is_a_document(item: Any) -> None:
 
 
 def test_an_item_that_changes_is_one_too(item: Any) -> None:
-    """New exists and differs from old: upsert (SPEC S3.3)."""
+    """New exists and differs from old: upsert (requirements S3.3)."""
     keys, values, id_, into = item
     name = next(name for name, value in values.items() if "S" in value)
     asked = planned(stream_record(keys, values, old={**values, name: {"S": "was"}}))
@@ -104,7 +104,7 @@ def test_an_item_that_stays_is_no_news_for_typesense(item: Any) -> None:
 
 @pytest.mark.parametrize("views", ["with its old image", "with its keys alone"])
 def test_an_item_that_goes_takes_its_documents_along(item: Any, views: str) -> None:
-    """Old existed and new is gone: delete (SPEC S3.3); a NEW_IMAGE stream shows no old image."""
+    """Old existed and new is gone: delete (requirements S3.3); NEW_IMAGE shows no old image."""
     keys, values, id_, into = item
     old = values if views == "with its old image" else None
     record = stream_record(keys, None, old=old, event_name="REMOVE")
@@ -222,7 +222,7 @@ def looks(pk: str) -> Asked:
 
 @pytest.mark.parametrize("pk", [TYPE, ACME])
 def test_whatever_becomes_of_an_image_its_entity_is_looked_at(pk: str) -> None:
-    """Also when it stays as it was: a valid default is repaired anyway (SPEC S3.5)."""
+    """Also when it stays as it was: a valid default is repaired anyway (requirements S3.5)."""
     keys, row = core_keys(pk, "IMG#1"), image(pk)
     later = {**row, "caption": {"S": "x"}}
     for record in (

@@ -1,4 +1,4 @@
-"""Leaving out writes that change no document, by any history and delivery (SPEC S3.3)."""
+"""Leaving out writes that change no document, by any history and delivery (requirements S3.3)."""
 
 import json
 from collections.abc import Iterable, Sequence
