@@ -13,7 +13,7 @@ from botocore.exceptions import ReadTimeoutError
 from moto import mock_aws
 
 from sync.aws.keys import Source
-from sync.models.faa_link import IcaoType
+from sync.models.core.faa_link import IcaoType
 from sync.runtime.deadline import Deadline
 from sync.sinks.counters import Counters
 from sync.sinks.default_image import DefaultImage, Entity

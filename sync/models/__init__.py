@@ -1,16 +1,16 @@
-"""One file per model. Every file of this folder is loaded; none is named anywhere else."""
+"""One file for each model, in folders by table; every file is loaded, none is named elsewhere."""
 
 from importlib import import_module
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 
 from sync.model import Model
 
 
 def load() -> list[type[Model]]:
-    """Every routed model of this folder, in the order of the files."""
+    """Every routed model below this folder, in the order of the files' names."""
     found: dict[type[Model], None] = {}
-    for module in sorted(info.name for info in iter_modules(__path__)):
-        for value in vars(import_module(f"{__name__}.{module}")).values():
+    for module in sorted(info.name for info in walk_packages(__path__, f"{__name__}.")):
+        for value in vars(import_module(module)).values():
             if isinstance(value, type) and issubclass(value, Model) and value.route is not None:
                 found[value] = None
     return list(found)

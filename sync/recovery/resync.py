@@ -14,15 +14,7 @@ from typing import Any, Final
 
 from sync.aws.items import Found, Items
 from sync.aws.keys import Source
-from sync.errors import (
-    NotTried,
-    RecordError,
-    Refused,
-    RegistryError,
-    Retry,
-    SyncError,
-    Unavailable,
-)
+from sync.errors import NotTried, RecordError, Refused, RegistryError, Retry, SyncError, Unavailable
 from sync.model.planner import Planner
 from sync.recovery.letters import DeadLetter
 from sync.recovery.parking import Parked

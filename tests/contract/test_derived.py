@@ -13,7 +13,7 @@ import pytest
 
 from local.dynamodb_local import DynamoDbLocal
 from sync.errors import Retry
-from sync.models.faa_link import IcaoType
+from sync.models.core.faa_link import IcaoType
 from sync.runtime.deadline import Deadline
 from sync.sinks.counters import Counters, actions
 from sync.sinks.default_image import DefaultImage, Entity

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync.models.faa_link import IcaoType
+from sync.models.core.faa_link import IcaoType
 from sync.sinks.default_image import Entity
 from tests.derived import Tables, counted, in_process
 from tests.lengths import cases

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync.models.faa_link import IcaoType
+from sync.models.core.faa_link import IcaoType
 from sync.runtime.deadline import Deadline
 from sync.sinks.counters import Counters
 from sync.writing.op import Done, Op

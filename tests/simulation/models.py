@@ -17,13 +17,13 @@ from sync.model.change import Change
 from sync.model.fields import Keyword, Number, Object, Text
 from sync.model.model import Model, route
 from sync.model.registry import Registry
-from sync.models.default_image import DefaultEntityImage, DefaultImageLookup
-from sync.models.faa_link import FaaLink
-from sync.models.faa_registry import FaaRegistration
-from sync.models.foreign_registry import ForeignRegistration
-from sync.models.icao_image import IcaoImage
-from sync.models.icao_matcher import IcaoMatcher
-from sync.models.registration_image import RegistrationImage
+from sync.models.core.default_image import DefaultEntityImage, DefaultImageLookup
+from sync.models.core.faa_link import FaaLink
+from sync.models.core.faa_registry import FaaRegistration
+from sync.models.core.foreign_registry import ForeignRegistration
+from sync.models.core.icao_image import IcaoImage
+from sync.models.core.icao_matcher import IcaoMatcher
+from sync.models.core.registration_image import RegistrationImage
 from sync.sinks.opensearch import OpenSearch
 from sync.writing.op import Op
 from tests.simulation.plain import Plain

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from local.dynamodb_local import DynamoDbLocal
 from sync.aws.keys import Source
-from sync.models.faa_link import IcaoType
+from sync.models.core.faa_link import IcaoType
 from sync.runtime.deadline import Deadline
 from sync.sinks.counters import Counters
 from sync.sinks.default_image import DefaultImage, Entity

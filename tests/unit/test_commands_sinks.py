@@ -9,7 +9,7 @@ import pytest
 from sync.aws.keys import Source
 from sync.errors import Refused, Retry, Unavailable
 from sync.lanes.messages import Action, pack
-from sync.models.faa_link import FaaLink
+from sync.models.core.faa_link import FaaLink
 from sync.runtime.deadline import Deadline
 from sync.sinks.default_image import Entity
 from sync.sinks.memory import Memory

@@ -11,10 +11,10 @@ from local.aircraft import aircraft_types, rows
 from local.airframes import KINDS
 from local.images import CLUB, SYSTEM, Camera
 from sync.model.model import Model
-from sync.models.faa_link import FaaLink
-from sync.models.faa_registry import FaaRegistration
-from sync.models.foreign_registry import ForeignRegistration
-from sync.models.registration_image import RegistrationImage
+from sync.models.core.faa_link import FaaLink
+from sync.models.core.faa_registry import FaaRegistration
+from sync.models.core.foreign_registry import ForeignRegistration
+from sync.models.core.registration_image import RegistrationImage
 
 N_NUMBER = re.compile(r"N[1-9](\d{0,4}|\d{0,3}[A-HJ-NP-Z]|\d{0,2}[A-HJ-NP-Z]{2})")
 

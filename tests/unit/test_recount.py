@@ -16,7 +16,7 @@ from sync.model.change import Change
 from sync.model.model import Model, Route
 from sync.model.planner import Planner
 from sync.model.registry import Registry
-from sync.models.faa_link import IcaoType
+from sync.models.core.faa_link import IcaoType
 from sync.recovery.by_hand import ByHand
 from sync.recovery.parking import Parked
 from sync.recovery.resync import Resync

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sync.errors import InvalidImage, RecordError
-from sync.models.faa_link import IcaoType
+from sync.models.core.faa_link import IcaoType
 from tests.records import Image, core_keys, stream_record
 from tests.unit.models.core import (
     OF_SYSTEM,

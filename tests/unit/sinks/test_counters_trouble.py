@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from sync.aws.transactions import TRIES
 from sync.errors import Misconfigured, Throttled, Unavailable
-from sync.models.faa_link import IcaoType
+from sync.models.core.faa_link import IcaoType
 from sync.runtime.deadline import Deadline
 from sync.sinks.counters import Counters
 from sync.writing.op import Done, Op

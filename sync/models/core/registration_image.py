@@ -5,7 +5,7 @@ from typing import Self
 
 from sync.aws.attributes import key_text
 from sync.model import Change, Op, route
-from sync.models.entity_image import POINTERS, EntityImage
+from sync.models.core.entity_image import POINTERS, EntityImage
 from sync.sinks.default_image import DefaultImage
 from sync.sinks.typesense import Typesense
 

@@ -1,7 +1,7 @@
 """Images of ICAO aircraft types (requirements S3.5)."""
 
 from sync.model import route
-from sync.models.entity_image import POINTERS, EntityImage
+from sync.models.core.entity_image import POINTERS, EntityImage
 from sync.sinks.default_image import DefaultImage
 
 

@@ -1,0 +1,1 @@
+"""The items of the core table: aircraft, their registers, images, and links between them."""
