@@ -150,7 +150,9 @@ def parked(body: str, receives: str, now_s: float) -> list[Row]:
     return [
         _of_key(
             Row(
-                id=digest("parked", str(message.since_of(key)), str(message.tries), str(key.after)),
+                id=digest(
+                    "parked", str(message.since_of(key)), str(message.tries), str(key.after_version)
+                ),
                 kind="parked",
                 first_at=iso(message.since_of(key)),
                 last_at=iso(now_s),
@@ -162,8 +164,8 @@ def parked(body: str, receives: str, now_s: float) -> list[Row]:
                     f"its message was received {receives} times and never handled; "
                     "the log of the resync function says why"
                 ),
-                version=key.after,
-                after=key.after,
+                version=key.after_version,
+                after=key.after_version,
                 body=compact({"table": key.source.table, "keys": key.source.keys}),
             )
         )

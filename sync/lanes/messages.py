@@ -31,12 +31,12 @@ class Action:
     document: bytes | None
     version: int
     source: Source
-    since: float | None = None  # of its key's first parking, if it was parked
+    since_s: float | None = None  # of its key's first parking, if it was parked
 
     @classmethod
     def of(cls, op: Op) -> Self:
         action = "delete" if op.body is None else "upsert"
-        return cls(action, op.target, op.id, op.body, op.version, op.source, op.since)
+        return cls(action, op.target, op.id, op.body, op.version, op.source, op.since_s)
 
     @property
     def reads_item(self) -> bool:
@@ -50,7 +50,7 @@ class Action:
             self.id,
             self.document,
             self.version,
-            self.since,
+            self.since_s,
         )
 
     def text(self) -> str:
@@ -65,8 +65,8 @@ class Action:
         }
         if self.document is not None:  # as a text: exact, and a wrong one harms no other
             value["document"] = self.document.decode()
-        if self.since is not None:
-            value["since"] = self.since
+        if self.since_s is not None:
+            value["since"] = self.since_s
         return json.dumps(value, separators=(",", ":"))
 
     def fitting_text(self) -> str:
@@ -79,7 +79,7 @@ class Action:
     @classmethod
     def read(cls, value: Mapping[str, Any]) -> Self:
         """Raises LookupError, TypeError, ValueError or OverflowError."""
-        action, document, since = value["action"], value.get("document"), value.get("since")
+        action, document, since_s = value["action"], value.get("document"), value.get("since")
         if action not in ("upsert", "delete") or (action == "delete" and document is not None):
             raise ValueError(f"no action: {action!r}")
         source = value["source"]
@@ -93,7 +93,7 @@ class Action:
             document=None if document is None else document.encode(),
             version=int(value["version"]),
             source=Source(_text(source["table"]), keys),
-            since=None if since is None else moment(since),  # older releases tell of none
+            since_s=None if since_s is None else moment(since_s),  # older releases tell of none
         )
 
 

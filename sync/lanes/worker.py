@@ -90,12 +90,13 @@ class LaneWorker:
         keys: dict[Source, Parked] = {}
         for action, n in latest:
             source = action.source
-            after = max(action.version, keys[source].after if source in keys else 0)
-            messages[source], keys[source] = n, Parked(source, after, action.since)
+            earlier = keys[source].after_version if source in keys else 0
+            after_version = max(action.version, earlier)
+            messages[source], keys[source] = n, Parked(source, after_version, action.since_s)
         at_once = [Parked(source) for source in keys]
         for settled in self._resync.run(at_once, deadline, only=self._sink):
             key, source = keys[settled.key.source], settled.key.source
-            key = replace(key, after=max(key.after, settled.key.after))
+            key = replace(key, after_version=max(key.after_version, settled.key.after_version))
             one = ended_of(replace(settled, key=key), self._sink, messages[source])
             if one is None:
                 counts["read"] += 1
@@ -111,7 +112,7 @@ def _ended(outcome: Outcome, message: int) -> Ended[int]:
         raw = {"table": op.source.table, "keys": op.source.keys, "document": document}
         return DeadLetter.of_op(raw, error, op)
 
-    return Ended(op.sink, Parked(op.source, op.version, op.since), result, message, letter)
+    return Ended(op.sink, Parked(op.source, op.version, op.since_s), result, message, letter)
 
 
 def _latest(

@@ -30,16 +30,16 @@ _MOST_BYTES: Final = 250_000  # in either; SQS took 256 KB before it took 1 MiB
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """A key that a sink is to be brought in line with, but not before *after*.
+    """A key that a sink is to be brought in line with, but not before *after_version*.
 
-    *after* is the version of the write that parked it: a resync's own version has to lie above it,
-    so that an effect still under way can never land on top of what the resync writes. *since*
+    *after_version* is the version of the write that parked it: a resync's own version has to lie
+    above it, so that an effect still under way can never land on what the resync writes. *since_s*
     (epoch seconds) is when it was first parked; None: it never was.
     """
 
     source: Source
-    after: int = 0
-    since: float | None = None
+    after_version: int = 0
+    since_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +49,16 @@ class ParkedMessage:
     sink: str | None
     keys: tuple[Parked, ...]
     tries: int
-    since: float  # the first parking (epoch seconds) of keys that don't say otherwise
+    since_s: float  # the first parking (epoch seconds) of keys that don't say otherwise
 
     @property
     def youngest(self) -> float:
         """When the key was parked that waits the shortest."""
-        return max((self.since_of(key) for key in self.keys), default=self.since)
+        return max((self.since_of(key) for key in self.keys), default=self.since_s)
 
     def since_of(self, key: Parked) -> float:
         """When *key*, which may be one of this message, was parked first."""
-        return self.since if key.since is None else key.since
+        return self.since_s if key.since_s is None else key.since_s
 
     def body(self) -> str:
         return json.dumps(
@@ -66,16 +66,16 @@ class ParkedMessage:
                 "schema": 1 if self.sink else SCHEMA,  # a rolled-back release reads what it can
                 "sink": self.sink,
                 "tries": self.tries,
-                "since": self.since,
+                "since": self.since_s,
                 "keys": [self._entry(key) for key in self.keys],
             },
             separators=(",", ":"),
         )
 
     def _entry(self, key: Parked) -> dict[str, Any]:
-        entry = {"table": key.source.table, "keys": key.source.keys, "after": key.after}
-        since = self.since_of(key)
-        return entry if since == self.since else {**entry, "since": since}
+        entry = {"table": key.source.table, "keys": key.source.keys, "after": key.after_version}
+        since_s = self.since_of(key)
+        return entry if since_s == self.since_s else {**entry, "since": since_s}
 
     @classmethod
     def read(cls, body: str) -> "ParkedMessage":
@@ -85,11 +85,11 @@ class ParkedMessage:
             value = json.loads(body)
             if value["schema"] > SCHEMA:
                 raise RecordError(f"a message of schema {value['schema']!r:.20}; this is {SCHEMA}")
-            since, sink = moment(value["since"]), value["sink"]
+            since_s, sink = moment(value["since"]), value["sink"]
             if not isinstance(sink, str | None):
                 raise TypeError("a sink is a text")
-            keys = tuple(_parked(key, since) for key in value["keys"])
-            return cls(sink=sink, keys=keys, tries=int(value["tries"]), since=since)
+            keys = tuple(_parked(key, since_s) for key in value["keys"])
+            return cls(sink=sink, keys=keys, tries=int(value["tries"]), since_s=since_s)
         except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
             raise RecordError(f"not a message of parked keys: {error!r:.200}") from error
 
@@ -104,21 +104,23 @@ def merged(messages: Sequence[ParkedMessage]) -> ParkedMessage:
     for message in messages:
         for key in message.keys:
             known = keys.get(key.source, key)
-            ages = [one.since for one in (known, key) if one.since is not None]
+            ages = [one.since_s for one in (known, key) if one.since_s is not None]
             keys[key.source] = replace(
-                known, after=max(known.after, key.after), since=min(ages, default=None)
+                known,
+                after_version=max(known.after_version, key.after_version),
+                since_s=min(ages, default=None),
             )
     tries = max(message.tries for message in messages)
-    since = max(message.since for message in messages)
-    return ParkedMessage(messages[0].sink, tuple(keys.values()), tries, since)
+    since_s = max(message.since_s for message in messages)
+    return ParkedMessage(messages[0].sink, tuple(keys.values()), tries, since_s)
 
 
-def _parked(value: Any, since: float) -> Parked:
+def _parked(value: Any, since_s: float) -> Parked:
     """Raises KeyError, TypeError, ValueError or OverflowError."""
     keys = keys_in(value["keys"])
     if keys is None or not isinstance(value["table"], str):
         raise ValueError("a key that no item can have")
-    parked_at = moment(value["since"]) if "since" in value else since
+    parked_at = moment(value["since"]) if "since" in value else since_s
     return Parked(Source(value["table"], keys), int(value["after"]), parked_at)
 
 
@@ -177,10 +179,10 @@ class Parking:
         """Park what is left of *message* once more, for longer than the last time."""
         yield from self._send(replace(message, keys=(), tries=message.tries + 1), keys)
 
-    def expired(self, since: float) -> bool:
-        """Whether what was parked at *since* is as old as SQS lets a message get: time for a person
+    def expired(self, since_s: float) -> bool:
+        """Whether what was parked at *since_s* is as old as SQS lets a message get: time for people
         to look."""
-        return self._clock.time_ns() / 1e9 - since > LIFETIME_S
+        return self._clock.time_ns() / 1e9 - since_s > LIFETIME_S
 
     def _send(self, like: ParkedMessage, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
         if self._metrics is not None:

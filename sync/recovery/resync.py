@@ -106,7 +106,7 @@ class Resync:
         """
         latest: dict[Source, Parked] = {}
         for key in keys:
-            if key.source not in latest or key.after > latest[key.source].after:
+            if key.source not in latest or key.after_version > latest[key.source].after_version:
                 latest[key.source] = key
         waiting = list(latest.values())
         for at in range(0, len(waiting), SLICE):
@@ -175,10 +175,10 @@ class Resync:
         asked = Asked()
         due = []
         for key in keys:
-            if key.after < version:
+            if key.after_version < version:
                 due.append(key)
             else:
-                wait_s = (key.after - version) / 1e9
+                wait_s = (key.after_version - version) / 1e9
                 asked.settled.append(Settled(key, NotTried(f"its time comes in {wait_s:.0f} s")))
         items = self._items.read([key.source for key in due], deadline)
         for key in due:
@@ -207,7 +207,7 @@ class Resync:
             return []
         image = None if isinstance(found, Retry) else found
         plan = self._planner.plan(pattern, key.source, version, new_image=image)
-        return [replace(op, since=key.since) for op in plan.ops if only in (None, op.sink)]
+        return [replace(op, since_s=key.since_s) for op in plan.ops if only in (None, op.sink)]
 
 
 def _worse(so_far: Settled, outcome: Outcome, version: int) -> Settled:
@@ -216,8 +216,8 @@ def _worse(so_far: Settled, outcome: Outcome, version: int) -> Settled:
         return so_far
     key, verdict = so_far.key, _verdict(outcome)
     # What was tried may land yet: whoever resyncs next, by whatever clock, has to be above.
-    above = max(key.after, version) if isinstance(verdict, Retry) else key.after
-    return Settled(replace(key, after=above), verdict, so_far.found, outcome.op, version)
+    above = max(key.after_version, version) if isinstance(verdict, Retry) else key.after_version
+    return Settled(replace(key, after_version=above), verdict, so_far.found, outcome.op, version)
 
 
 def _verdict(outcome: Outcome) -> Refused | Retry:

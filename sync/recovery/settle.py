@@ -81,7 +81,7 @@ class Settle:
         kept: list[DeadLetter] = []
         for one in ended:
             error = STALE if isinstance(one.result, Done) else one.result
-            old = one.key.since is not None and self._parking.expired(one.key.since)
+            old = one.key.since_s is not None and self._parking.expired(one.key.since_s)
             if isinstance(error, Retry) and not old:
                 waiting.append((one, error))
                 continue

@@ -60,8 +60,8 @@ class Metrics:
             if isinstance(result, Done):
                 self.count(sink, result.value)
             if result is Done.WRITTEN:
-                since_ns = op.version // SECOND * SECOND if op.since is None else op.since * SECOND
-                self._latencies[sink].append(max(0, int(now_ns - since_ns) // 10**6))
+                changed_s = op.version // SECOND if op.since_s is None else op.since_s
+                self._latencies[sink].append(max(0, int(now_ns - changed_s * SECOND) // 10**6))
 
     def flush(self) -> None:
         """Write what was gathered, and forget it."""

@@ -29,7 +29,7 @@ class Op:
     id: str
     body: bytes | None  # one line of JSON
     version: int  # orders the writes of one address; sync/writing/versions.py says how it is made
-    since: float | None = None  # epoch seconds at which its key was first parked, if it was
+    since_s: float | None = None  # epoch seconds at which its key was first parked, if it was
 
     @property
     def address(self) -> Address:

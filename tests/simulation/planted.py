@@ -71,7 +71,7 @@ def resync_at_once() -> Planted:
     run = Resync.run
 
     def at_once(self: Resync, keys: Sequence[Parked], *given: Any, **more: Any) -> Any:
-        for settled in run(self, [replace(key, after=0) for key in keys], *given, **more):
+        for settled in run(self, [replace(key, after_version=0) for key in keys], *given, **more):
             (key,) = [key for key in keys if key.source == settled.key.source][:1]
             yield replace(settled, key=key)
 

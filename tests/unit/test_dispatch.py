@@ -171,7 +171,7 @@ def test_a_parked_key_waits_for_the_version_that_parked_it() -> None:
     """The last of its records in the batch, whose op may still be under way."""
     bench = Bench(memory=some("1"))
     bench.run(thing(1, "a", created_s=7, number=1), thing(1, "b", created_s=7, number=2))
-    assert [key.after for _, key in bench.queue.parked] == [stream_version(7, 2)]
+    assert [key.after_version for _, key in bench.queue.parked] == [stream_version(7, 2)]
 
 
 def test_a_stale_op_parks_its_key() -> None:

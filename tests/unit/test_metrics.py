@@ -16,8 +16,8 @@ from tests.unit.test_commands import SOUND
 SOURCE = Source("t", {"id": {"S": "1"}})
 
 
-def op(version: int, since: float | None = None) -> Op:
-    return Op("memory", SOURCE, "things", "1", b"{}", version, since)
+def op(version: int, since_s: float | None = None) -> Op:
+    return Op("memory", SOURCE, "things", "1", b"{}", version, since_s)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_a_line_for_each_sink_says_how_its_documents_fared(
     """And how long after their changes; what was parked counts from then on."""
     outcomes = [(op(1_800_000_008 * 10**9 + 7), Done.WRITTEN), (op(5), Done.STALE)]
     metrics.saw("opensearch", [Outcome(*each) for each in outcomes])
-    metrics.saw("typesense", [Outcome(op(7, since=1_800_000_000.5), Done.WRITTEN)])
+    metrics.saw("typesense", [Outcome(op(7, since_s=1_800_000_000.5), Done.WRITTEN)])
     metrics.count("opensearch", "parked", 3)
     metrics.count(None, "dead_letters")
     metrics.flush()

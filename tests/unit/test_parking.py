@@ -57,8 +57,8 @@ def parking(sqs: Sqs, *, delay_s: float = 40.0, clock: ManualClock | None = None
     return Parking(QUEUE, {"sqs": sqs}.__getitem__, clock or ManualClock(), delay_s=delay_s)
 
 
-def key(n: int = 1, *, after: int = 0, width: int = 0, since: float | None = None) -> Parked:
-    return Parked(Source(CORE, core_keys("A", str(n).rjust(width, "0"))), after, since)
+def key(n: int = 1, *, after: int = 0, width: int = 0, since_s: float | None = None) -> Parked:
+    return Parked(Source(CORE, core_keys("A", str(n).rjust(width, "0"))), after, since_s)
 
 
 def test_a_message_says_sink_keys_and_versions() -> None:
@@ -67,7 +67,7 @@ def test_a_message_says_sink_keys_and_versions() -> None:
     assert list(parking(sqs).park("memory", [key(1, after=5), key(2, after=6)])) == []
     (message,) = sqs.messages
     now = 1_800_000_000.0
-    keys = key(1, after=5, since=now), key(2, after=6, since=now)
+    keys = key(1, after=5, since_s=now), key(2, after=6, since_s=now)
     assert message == ParkedMessage("memory", keys, 0, now)
 
 
@@ -75,11 +75,11 @@ def test_a_key_that_was_parked_before_keeps_its_age() -> None:
     """Else a sink whose own worker parks would be asked for ever, and never more rarely."""
     sqs, clock = Sqs(), ManualClock()
     old, older = clock.now - 1_000, clock.now - 2_000
-    keys = [key(1, since=old), key(2), key(3, since=older), key(4, since=old)]
+    keys = [key(1, since_s=old), key(2), key(3, since_s=older), key(4, since_s=old)]
     assert list(parking(sqs, clock=clock).park("memory", keys)) == []
     ages = {m.youngest: [k.source.keys["SK"]["S"] for k in m.keys] for m in sqs.messages}
     assert ages == {clock.now: ["2"], old: ["1", "4", "3"]}
-    assert [k.since for k in sqs.messages[1].keys] == [old, old, older]
+    assert [k.since_s for k in sqs.messages[1].keys] == [old, old, older]
     fresh, aged = (entry["DelaySeconds"] for entry in sqs.entries)
     assert fresh <= 61
     assert aged >= 250
@@ -89,30 +89,34 @@ def test_a_key_that_was_parked_before_keeps_its_age() -> None:
 def test_keys_of_very_different_ages_do_not_share_a_message(ages: list[float]) -> None:
     """What waits for a day is not tried as often as what came just now."""
     sqs, clock = Sqs(), ManualClock()
-    keys = [key(n, since=clock.now - age) for n, age in enumerate(ages)]
+    keys = [key(n, since_s=clock.now - age) for n, age in enumerate(ages)]
     assert list(parking(sqs, clock=clock).park("memory", keys)) == []
     assert sorted(k.source.keys["SK"]["S"] for m in sqs.messages for k in m.keys) == sorted(
         k.source.keys["SK"]["S"] for k in keys
     )
     for message in sqs.messages:
-        waited = [clock.now - (k.since or 0) for k in message.keys]
+        waited = [clock.now - (k.since_s or 0) for k in message.keys]
         assert max(waited) <= 4 * min(waited) + SAME_AGE_S + 1e-6
 
 
 def test_copies_of_a_key_become_one() -> None:
     """The longest wait, and the oldest age."""
-    one = ParkedMessage("s", (key(1, after=5, since=3.0), key(2, since=1.0)), 2, 3.0)
-    two = ParkedMessage("s", (key(1, after=4, since=2.0), key(3, since=9.0)), 7, 9.0)
+    one = ParkedMessage("s", (key(1, after=5, since_s=3.0), key(2, since_s=1.0)), 2, 3.0)
+    two = ParkedMessage("s", (key(1, after=4, since_s=2.0), key(3, since_s=9.0)), 7, 9.0)
     both = merged([one, two])
-    assert set(both.keys) == {key(1, after=5, since=2.0), key(2, since=1.0), key(3, since=9.0)}
-    assert (both.sink, both.tries, both.since) == ("s", 7, 9.0)
+    assert set(both.keys) == {
+        key(1, after=5, since_s=2.0),
+        key(2, since_s=1.0),
+        key(3, since_s=9.0),
+    }
+    assert (both.sink, both.tries, both.since_s) == ("s", 7, 9.0)
 
 
 def test_keys_of_another_age_are_given_back_too() -> None:
     """Whoever parks them knows them by what was given."""
     sqs = Sqs(failing=("1",))
-    keys = [key(1), key(2, since=1.0)]
-    assert [k for k, _ in parking(sqs).park("memory", keys)] == [key(2, since=1.0)]
+    keys = [key(1), key(2, since_s=1.0)]
+    assert [k for k, _ in parking(sqs).park("memory", keys)] == [key(2, since_s=1.0)]
 
 
 def test_a_batch_of_keys_takes_one_call() -> None:
@@ -172,12 +176,12 @@ def test_parking_again_keeps_the_first_time_and_counts() -> None:
     waiting = parking(sqs, clock=clock)
     message = ParkedMessage("memory", (key(),), 3, clock.now)
     clock.now += LIFETIME_S - 1
-    assert not waiting.expired(message.since)
+    assert not waiting.expired(message.since_s)
     assert list(waiting.again(message, message.keys)) == []
-    assert sqs.messages[0].since == message.since
+    assert sqs.messages[0].since_s == message.since_s
     assert sqs.messages[0].tries == 4
     clock.now += 2
-    assert waiting.expired(sqs.messages[0].since)
+    assert waiting.expired(sqs.messages[0].since_s)
 
 
 @pytest.mark.parametrize(

@@ -52,8 +52,8 @@ class Work(World):
         letters: Any = self.letters
         self.worker = ResyncWorker(self.resync, settle(self.queue, letters))
 
-    def receive(self, *keys: Parked, since: float | None = None, tries: int = 0) -> list[str]:
-        message = ParkedMessage("memory", keys, tries, since or self.clock.now)
+    def receive(self, *keys: Parked, since_s: float | None = None, tries: int = 0) -> list[str]:
+        message = ParkedMessage("memory", keys, tries, since_s or self.clock.now)
         return self.bodies(message.body())
 
     def bodies(self, *bodies: str) -> list[str]:
@@ -78,7 +78,7 @@ def test_what_is_left_of_a_message_is_parked_again() -> None:
     work = Work(Answering(Unavailable("503")))
     assert work.receive(key(1, after=5), tries=2) == []
     (sent,) = work.queue.sent
-    left = replace(key(1, after=work.clock.time_ns()), since=work.clock.now)
+    left = replace(key(1, after=work.clock.time_ns()), since_s=work.clock.now)
     assert (sent.keys, sent.tries) == ((left,), 3)
 
 
@@ -88,11 +88,11 @@ def test_an_op_carries_the_age_of_its_key() -> None:
 
     class Seeing(Memory):
         def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
-            seen.extend(op.since for op in ops)
+            seen.extend(op.since_s for op in ops)
             return super().write(ops, deadline)
 
     work = Work(Seeing())
-    work.receive(key(1), since=work.clock.now - 7)
+    work.receive(key(1), since_s=work.clock.now - 7)
     work.run(key(2))
     assert seen == [work.clock.now - 7, None]
 
@@ -108,7 +108,7 @@ def test_after_two_weeks_a_key_becomes_a_dead_letter() -> None:
     """SQS would drop it without a word."""
     work = Work(Answering(Unavailable("503")))
     work.table.put(1, "one")
-    assert work.receive(key(1), since=work.clock.now - LIFETIME_S - 1) == []
+    assert work.receive(key(1), since_s=work.clock.now - LIFETIME_S - 1) == []
     (letter,) = work.letters.kept
     assert "parked for 14 days, and still: 503" in str(letter.error)
     assert "item" not in letter.raw  # so that a replay is tried although it has not changed

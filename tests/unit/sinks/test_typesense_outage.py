@@ -146,7 +146,7 @@ def test_an_action_carries_the_age_of_its_key() -> None:
     bodies = [message.body for message in line.fifo.waiting]
     found = {action.id: action for body in bodies for action in read(body)}
     assert found["1"].op("typesense") == aged
-    assert found["2"].since is None
+    assert found["2"].since_s is None
     assert sum(body.count('"since"') for body in bodies) == 1
 
 

@@ -145,7 +145,7 @@ def test_an_outage_parks_every_key_and_leaves_no_message(
         line.send(op(n, "x", version=n))
     line.pump(rounds=20)
     assert not line.fifo.waiting
-    assert sorted(key.after for key in parked(line)) == list(range(100))
+    assert sorted(key.after_version for key in parked(line)) == list(range(100))
     assert len(destination.writes) == 1
     assert not destination.holds()
 
