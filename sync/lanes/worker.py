@@ -141,7 +141,7 @@ def _latest(
             continue
         counts["actions"] += len(actions)
         for action in actions:
-            latest[Address(sink, action.collection, action.id)] = action, n
+            latest[sink, action.collection, action.id] = action, n
     return list(latest.values())
 
 

@@ -8,7 +8,7 @@ from sync.runtime.clock import Clock
 from sync.runtime.deadline import Deadline
 from sync.writing.breaker import Breakers
 from sync.writing.health import StateTable
-from sync.writing.op import Address, Op, Outcome
+from sync.writing.op import Op, Outcome
 from sync.writing.sink import Writer
 
 Written = tuple[str, list[Outcome]]
@@ -98,7 +98,7 @@ class Fanout:
         if not wanted:
             return
         written = list(self._sinks[sink].write(wanted, deadline))
-        if _addresses(op for op, _ in written) != _addresses(wanted):
+        if {(op.target, op.id) for op, _ in written} != {(op.target, op.id) for op in wanted}:
             raise AssertionError(f"{sink}: {len(written)} outcomes for {len(wanted)} ops")
         breakers, name = self._breakers[sink], self._noted_as.get(sink, sink)
         breakers.saw(written)
@@ -107,7 +107,3 @@ class Fanout:
         if self._state is not None:
             self._state.saw(name, written, breakers)
         yield from written
-
-
-def _addresses(ops: Iterable[Op]) -> set[Address]:
-    return {op.address for op in ops}

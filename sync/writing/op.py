@@ -7,13 +7,8 @@ from typing import NamedTuple
 from sync.aws.keys import Source
 from sync.errors import Refused, Retry
 
-
-class Address(NamedTuple):
-    """Where a document is: a sink's name, an index, collection or namespace of it, and an id."""
-
-    sink: str
-    target: str
-    id: str
+Address = tuple[str, str, str]
+"""Where a document is: the name of a sink, a target there (index, collection …), and an id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +28,7 @@ class Op:
 
     @property
     def address(self) -> Address:
-        return Address(self.sink, self.target, self.id)
+        return self.sink, self.target, self.id
 
 
 class Done(Enum):

@@ -1,7 +1,7 @@
 """Families of counters: a model's file declares the one that its items are counted in."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import ClassVar, Final, Self
 from urllib.parse import quote, unquote
 
@@ -36,7 +36,7 @@ class Counted:
 
     @property
     def parts(self) -> dict[str, str]:
-        return asdict(self)
+        return dict(vars(self))
 
     @property
     def sort_key(self) -> str:
