@@ -167,15 +167,3 @@ def http_ok(url: str, *, timeout_s: float = 5.0) -> bool:
             return True
     except (urllib.error.URLError, OSError, http.client.HTTPException):
         return False
-
-
-def http_answers(url: str, *, timeout_s: float = 5.0) -> bool:
-    """Whether a GET of *url* is answered, with whatever status."""
-    try:
-        with _DIRECT.open(url, timeout=timeout_s):
-            return True
-    except urllib.error.HTTPError as error:
-        error.close()
-        return True
-    except (urllib.error.URLError, OSError, http.client.HTTPException):
-        return False

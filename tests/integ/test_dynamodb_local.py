@@ -11,8 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local import java
-from local.dynamodb_local import DynamoDbLocal
-from local.processes import http_answers
+from tests.dynamodb_local.server import DynamoDbLocal, answers
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -171,6 +170,6 @@ def test_it_runs_on_the_bundled_java_and_leaves_nothing(tmp_path: Path) -> None:
     assert server.pid is None
     assert pid is not None
     assert not Path("/proc", str(pid)).exists()
-    assert not http_answers(server.url)
+    assert not answers(server.url)
     with server:
         assert client.list_tables()["TableNames"] == []

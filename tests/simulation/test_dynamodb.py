@@ -9,7 +9,6 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from local.dynamodb_local import DynamoDbLocal
 from sync.aws.keys import Source
 from sync.models.core.faa_link import IcaoType
 from sync.runtime.deadline import Deadline
@@ -17,6 +16,7 @@ from sync.sinks.counters import Counters
 from sync.sinks.default_image import DefaultImage, Entity
 from sync.writing.ids import document_id
 from sync.writing.op import Op
+from tests.dynamodb_local.server import DynamoDbLocal
 from tests.simulation.alone import in_task, pass_time
 from tests.simulation.aws import Aws
 from tests.simulation.calls import Calls, Trouble

@@ -6,21 +6,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
+import httpx
 from botocore.config import Config
 
-from local import java, maven, paths
+from local import java, paths
 from local.java import Java
 from local.maven import Say
-from local.processes import Child, http_answers
+from local.processes import Child
 from local.server import Server
+from tests.dynamodb_local.jars import download_jars
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
 
-_HERE = Path(__file__).parent / "dynamodb"
+_HERE = Path(__file__).parent
 _LAUNCHER = _HERE / "LoopbackDynamoDb.java"
-_JARS = _HERE / "jars.txt"  # of `python -m local.maven com.amazonaws:DynamoDBLocal:2.6.1`
+_JARS = (
+    _HERE / "jars.txt"
+)  # of `python -m tests.dynamodb_local.jars com.amazonaws:DynamoDBLocal:2.6.1`
 _REGION = "us-east-1"
 _JVM_OPTIONS = (
     "-Xmx256m",
@@ -41,7 +45,7 @@ def install(runtime: Java, say: Say) -> Path:
     directory = paths.cache() / f"dynamodb-local-{key}"
     with paths.install(directory) as new:
         if new:
-            maven.download_jars(_JARS, new / "jars", say)
+            download_jars(_JARS, new / "jars", say)
             jars = sorted((new / "jars").iterdir())
             java.compile_source(_LAUNCHER, new / "classes", runtime.program, say, jars)
     return directory
@@ -95,7 +99,7 @@ class DynamoDbLocal(Server):
         return Child.start(
             [
                 *(runtime.program, *_JVM_OPTIONS, f"-Djava.io.tmpdir={scratch}"),
-                *("-cp", class_path, "local.dynamodb.LoopbackDynamoDb"),
+                *("-cp", class_path, "tests.dynamodb_local.LoopbackDynamoDb"),
                 *(*_OPTIONS, "-port", str(self.port)),
             ],
             name="DynamoDB Local",
@@ -105,4 +109,14 @@ class DynamoDbLocal(Server):
         )
 
     def _ready(self) -> bool:
-        return http_answers(self.url)
+        return answers(self.url)
+
+
+def answers(url: str) -> bool:
+    """Whether a GET of *url* is answered, with whatever status: there is no page to ask for."""
+    try:
+        with httpx.Client(trust_env=False, timeout=5) as client:  # loopback needs no proxy
+            client.get(url)
+    except httpx.TransportError:
+        return False
+    return True

@@ -1,4 +1,4 @@
-package local.dynamodb;
+package tests.dynamodb_local;
 
 import com.amazonaws.services.dynamodbv2.local.main.ServerRunner;
 import com.amazonaws.services.dynamodbv2.local.server.DynamoDBProxyServer;
@@ -10,8 +10,8 @@ import org.eclipse.jetty.server.ServerConnector;
 /**
  * DynamoDB Local on 127.0.0.1 alone.
  *
- * It has no option for the interface and listens on all of them, so its connectors are told before
- * it starts. Takes its own arguments. Compiled by local/dynamodb_local.py.
+ * DynamoDB Local has no option for the interface and listens on all of them, so this sets the host
+ * of its connectors before it starts. Takes the arguments of DynamoDB Local. Compiled by server.py.
  */
 public final class LoopbackDynamoDb {
     public static void main(String[] arguments) throws Exception {
