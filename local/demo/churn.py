@@ -6,8 +6,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
-from local import links, registry
 from local.checker import Ref
+from local.data import links, registry
 from local.demo.agreement import until_agreed
 from local.demo.scene import Fleet, Item, Scene, now
 from local.demo.settle import until_documents

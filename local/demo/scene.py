@@ -13,12 +13,12 @@ from local.checker import (
     check_default_images,
     check_items,
 )
+from local.data.images import Camera
 from local.demo.figures import Failed, Figures
 from local.demo.letters import Desk
 from local.demo.screen import Screen
 from local.demo.stack import LocalStack
 from local.demo.tables import Tables
-from local.images import Camera
 
 _SHOWN = 10  # divergences
 

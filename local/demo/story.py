@@ -6,8 +6,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
-from local import aircraft, catalogue, links, registry
 from local.checker import Expectation, item_values
+from local.data import aircraft, catalogue, links, registry
 from local.demo import churn, latency, outage, poison, searches, typesense
 from local.demo.agreement import until_agreed
 from local.demo.figures import Failed

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from boto3.dynamodb.types import TypeSerializer
 
-from local import images
 from local.checker import Expectation, Ref, TableItem, item_values, read_tables, scan
+from local.data import images
 from local.demo.figures import Failed
 
 if TYPE_CHECKING:

@@ -11,8 +11,6 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from local.aircraft import aircraft_types, manufacturers, rows
-from local.catalogue import products
 from local.checker import (
     PLACES,
     Documents,
@@ -28,6 +26,8 @@ from local.checker import (
     exact_json,
     item_values,
 )
+from local.data.aircraft import aircraft_types, manufacturers, rows
+from local.data.catalogue import products
 
 ONE = Ref("products", "one")
 THIRTY_DIGITS = "1.23456789012345678901234567890"

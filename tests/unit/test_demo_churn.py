@@ -9,13 +9,13 @@ import pytest
 from moto import mock_aws
 
 from local.checker import Expectation, item_values
+from local.data.images import CLUB, SYSTEM
 from local.demo import agreement
 from local.demo.churn import Churn
 from local.demo.figures import Failed
 from local.demo.scene import Scene
 from local.demo.story import fleet_of
 from local.demo.tables import KEYS, Tables, image_of
-from local.images import CLUB, SYSTEM
 from tests.unit.test_local_data import TYPES
 
 CHANGES = 150

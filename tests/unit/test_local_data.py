@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from local import links, registry
-from local.aircraft import aircraft_types, rows
-from local.airframes import KINDS
-from local.images import CLUB, SYSTEM, Camera
+from local.data import links, marks, registry
+from local.data.aircraft import aircraft_types, rows
+from local.data.airframes import KINDS
+from local.data.images import CLUB, SYSTEM, Camera
 from sync.model.model import Model
 from sync.models.core.faa_link import FaaLink
 from sync.models.core.faa_registry import FaaRegistration
@@ -36,20 +36,20 @@ FOREIGN = registry.foreign(500)
 )
 def test_n_numbers_have_the_addresses_of_real_aircraft(mark: str, address: int) -> None:
     """The FAA gives addresses in the order of marks; these pairs are public."""
-    place = address - registry.mode_s_address(0)
-    assert registry.n_number(place) == mark
+    place = address - marks.mode_s_address(0)
+    assert marks.n_number(place) == mark
 
 
 def test_every_n_number_is_valid_and_its_own() -> None:
     """No I or O, five characters at most, letters last; a thousand of each end and some between."""
-    last = registry.LAST_N_NUMBER
+    last = marks.LAST_N_NUMBER
     places = [*range(1_000), *range(0, last, 97), *range(last - 1_000, last + 1)]
-    marks = [registry.n_number(place) for place in places]
-    assert all(N_NUMBER.fullmatch(mark) for mark in marks)
-    assert len(set(marks)) == len(set(places))
+    made = [marks.n_number(place) for place in places]
+    assert all(N_NUMBER.fullmatch(mark) for mark in made)
+    assert len(set(made)) == len(set(places))
     for place in (-1, last + 1):
         with pytest.raises(ValueError, match="no N-number"):
-            registry.n_number(place)
+            marks.n_number(place)
 
 
 def test_mode_s_codes_agree_with_each_other_and_with_the_mark() -> None:
@@ -57,14 +57,14 @@ def test_mode_s_codes_agree_with_each_other_and_with_the_mark() -> None:
     for item in FAA:
         address = int(item["mode_s_code_hex"], 16)
         assert int(item["mode_s_code"], 8) == address
-        place = address - registry.mode_s_address(0)
-        assert item["registration"] == registry.n_number(place) == f"N{item['n_number']}"
+        place = address - marks.mode_s_address(0)
+        assert item["registration"] == marks.n_number(place) == f"N{item['n_number']}"
         assert not re.fullmatch(r"N\d{1,2}", item["registration"])  # the FAA's own
 
 
 def test_foreign_aircraft_stand_in_the_block_of_their_state() -> None:
     """Each address once, in the block that ICAO gave the state."""
-    blocks = {state.country: range(state.first, state.last + 1) for state in registry.STATES}
+    blocks = {state.country: range(state.first, state.last + 1) for state in marks.STATES}
     addresses = [int(item["mode_s_code_hex"], 16) for item in FOREIGN]
     for item, address in zip(FOREIGN, addresses, strict=True):
         assert address in blocks[item["country"]]

@@ -1,6 +1,6 @@
-"""Images of aircraft and of their types, as items of the core table. No image stands behind them.
+"""Images of aircraft and of their types, as items of the core table; their URLs lead nowhere.
 
-An image's sort key begins with the moment it came, so the newest one sorts last.
+An image's sort key begins with the time of its upload, so the newest image sorts last.
 """
 
 import random
@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from local.airframes import KINDS, Kind
+from local.data import Item
+from local.data.airframes import KINDS, Kind
 
-SYSTEM: Final = "SYSTEM"  # whose images are searched
-CLUB: Final = "AEROCLUB-HIGH-DESERT"
+SYSTEM: Final = "SYSTEM"  # the organisation whose images are searched
+CLUB: Final = "AEROCLUB-HIGH-DESERT"  # an organisation whose images are its own
 
 _SEED: Final = 1903
 _SIZES: Final = ((1_600, 1_067), (2_048, 1_365), (3_840, 2_160), (1_024, 1_024))
@@ -29,18 +30,16 @@ _SCENES: Final = (
 _SINCE: Final = datetime(2023, 1, 1, tzinfo=UTC)
 _DAYS: Final = 900
 
-Item = dict[str, Any]
-
 
 class Camera:
-    """Makes images, each later than the ones before it of the same entity."""
+    """Makes images; each is later than the entity's images before it."""
 
     def __init__(self) -> None:
         self._dice = random.Random(_SEED)  # noqa: S311 - data, not secrets
         self._last: dict[str, datetime] = {}
 
     def image(self, org: str, entity_type: str, entity_id: str, what: str) -> Item:
-        """The next image of an entity; *what* it shows begins the caption."""
+        """The next image of an entity. The caption begins with *what*."""
         dice = self._dice
         partition = f"IMAGES#ORG#{org}#ENTITY#{entity_type}#ID#{entity_id}"
         before = self._last.get(partition, _SINCE + timedelta(dice.randrange(_DAYS)))
@@ -64,7 +63,10 @@ class Camera:
         }
 
     def album(self, registrations: Iterable[Mapping[str, Any]]) -> list[Item]:
-        """One to four images of each registration, some of them a club's own, and of every kind."""
+        """Up to four images of each registration, and up to three of each type of aircraft.
+
+        Every fifth registration's images belong to the club, all others to the service.
+        """
         images = []
         for number, one in enumerate(registrations):
             org = CLUB if number % 5 == 0 else SYSTEM
@@ -76,10 +78,10 @@ class Camera:
         return images
 
     def of_type(self, kind: Kind) -> Item:
-        """The next one that the service shows of a type of aircraft."""
+        """The service's next image of a type of aircraft."""
         what = f"A {kind.manufacturer.title()} {kind.model}"
         return self.image(SYSTEM, "ICAO", kind.type_designator, what)
 
     def of_registration(self, org: str, registration: str) -> Item:
-        """The next one that *org* has of an aircraft."""
+        """The next image that *org* has of an aircraft."""
         return self.image(org, "REGISTRATION", registration, registration)

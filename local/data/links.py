@@ -4,21 +4,20 @@ import random
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from local.airframes import BY_CODE, KINDS
+from local.data import Item
+from local.data.airframes import BY_CODE, KINDS
 
 PARTITION: Final = "FAA#LINKS"
 NAMES: Final = ("type_designator", "manufacturer", "model")
 
-_UNMATCHED: Final = 0.1  # of all, which have not been given every name yet
+_UNMATCHED: Final = 0.1  # share of the links that lack one of the names
 _SEED: Final = 3
-
-Item = dict[str, Any]
 
 
 def links(registrations: Iterable[Mapping[str, Any]]) -> list[Item]:
-    """One for each of the FAA's *registrations*.
+    """One link for each of the FAA's *registrations*.
 
-    About one of ten lacks a name: the attribute is missing, or null.
+    About one link in ten lacks a name: the attribute is missing, or null.
     """
     dice = random.Random(_SEED)  # noqa: S311 - data, not secrets
     return [_link(registration, dice) for registration in registrations]
@@ -43,6 +42,6 @@ def _link(registration: Mapping[str, Any], dice: random.Random) -> Item:
 
 
 def moved(link: Mapping[str, Any], dice: random.Random) -> Item:
-    """*link* with the names of another type, whether it had all of its own or not."""
+    """*link* with the names of another type, drawn at random."""
     others = [kind for kind in KINDS if kind.names.items() - link.items()]
     return {**link, **dice.choice(others).names}

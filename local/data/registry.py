@@ -1,53 +1,30 @@
 """Registers of aircraft, the FAA's and those of other states, as items of the core table.
 
-Made up, by the rules of real ones: marks, addresses and codes are such as could be given out. The
-same every time.
+The registrations are invented, but follow the rules of real ones: every mark, address and code is
+valid. A fixed seed makes them the same in every run.
 """
 
 import random
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from local.airframes import Airframe, Kind, airframes, filled
+from local.data import Item
+from local.data.airframes import Airframe, Kind, airframes, filled
+from local.data.marks import (
+    LAST_N_NUMBER,
+    LETTERS,
+    LONGEST_RESERVED,
+    STATES,
+    State,
+    mode_s_address,
+    n_number,
+)
 
 FAA: Final = "AIRCRAFT#REGISTRY#FAA"
 FOREIGN: Final = "AIRCRAFT#REGISTRY#FOREIGN"
-LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # without I and O, which look like digits
-LAST_N_NUMBER: Final = 915_398  # the place of N99999, from N1 on
 
-_FIRST_ADDRESS: Final = 0xA00001  # of N1, in the block of the United States (ICAO Annex 10)
-_LONGEST_RESERVED: Final = len("N99")  # N1 to N99 are the FAA's own
-_ENDINGS: Final = 601  # no letter, 24 of one, 24 times 24 of two
-_SMALL_ENDINGS: Final = 25  # after four digits: no letter, or one
 _SEED: Final = 47  # Part 47 of the FAA's regulations is about registration
-
-Item = dict[str, Any]
-
-
-class State(NamedTuple):
-    """How a state marks aircraft, and its block of 24-bit addresses (ICAO Annex 10, volume III)."""
-
-    country: str
-    marks: str
-    first: int
-    last: int
-
-
-STATES: Final = (
-    State("GB", "G-@@@@", 0x400000, 0x43FFFF),
-    State("DE", "D-E@@@", 0x3C0000, 0x3FFFFF),
-    State("FR", "F-G@@@", 0x380000, 0x3BFFFF),
-    State("CA", "C-G@@@", 0xC00000, 0xC3FFFF),
-    State("AU", "VH-@@@", 0x7C0000, 0x7FFFFF),
-    State("CH", "HB-@@@", 0x4B0000, 0x4B7FFF),
-    State("NL", "PH-@@@", 0x480000, 0x487FFF),
-    State("AT", "OE-@@@", 0x440000, 0x447FFF),
-    State("SE", "SE-@@@", 0x4A8000, 0x4AFFFF),
-    State("NZ", "ZK-@@@", 0xC80000, 0xC87FFF),
-    State("BR", "PP-@@@", 0xE40000, 0xE7FFFF),
-    State("JP", "JA####", 0x840000, 0x87FFFF),
-)
 
 _CITIES: Final = (  # city, state, ZIP code, FAA region, county
     ("WICHITA", "KS", "67209", "3", "173"),
@@ -81,46 +58,12 @@ _OPERATORS: Final = ("Meridian Airways", "Polaris Air", "Kestrel Airlines", "Sou
 _ENGINE_CODES: Final = {"Piston": "1", "Turboprop/Turboshaft": "2", "Jet": "5", "Electric": "10"}
 
 
-def n_number(place: int) -> str:
-    """The N-number at *place* in the order in which addresses are given, 0 for N1.
-
-    One to five characters after the N: a number without leading zero, then one or two letters or
-    none (14 CFR 47.15).
-    """
-    if not 0 <= place <= LAST_N_NUMBER:
-        raise ValueError(f"there is no N-number at {place}")
-    spans = [101_711, 10_111, 951, 35, 1]  # marks that begin with one, two … five given digits
-    text = "N"
-    for digits, span in enumerate(spans, start=1):
-        digit, place = divmod(place, span)
-        text += str(digit + (digits == 1))
-        endings = {4: _SMALL_ENDINGS, 5: 1}.get(digits, _ENDINGS)
-        if place < endings:
-            return text + _ending(place, digits)
-        place -= endings
-    raise AssertionError("five digits have no ending")
-
-
-def _ending(place: int, digits: int) -> str:
-    if place == 0:
-        return ""
-    if digits == 4:  # then there is room for one letter
-        return LETTERS[place - 1]
-    first, second = divmod(place - 1, len(LETTERS) + 1)
-    return LETTERS[first] + (LETTERS[second - 1] if second else "")
-
-
-def mode_s_address(place: int) -> int:
-    """The 24-bit address that goes with the N-number at *place*."""
-    return _FIRST_ADDRESS + place
-
-
 def faa(count: int, types: Iterable[Mapping[str, Any]]) -> list[Item]:
-    """*count* registrations; *types* are the ICAO aircraft types, for their kinds of engine."""
+    """*count* registrations; *types* are the ICAO aircraft types, which know the engines."""
     dice = random.Random(_SEED)  # noqa: S311 - data, not secrets
     known = {(t["type_designator"], t["manufacturer"], t["model"]): t for t in types}
     places = iter(dice.sample(range(LAST_N_NUMBER + 1), LAST_N_NUMBER // 100))
-    free = (place for place in places if len(n_number(place)) > _LONGEST_RESERVED)
+    free = (place for place in places if len(n_number(place)) > LONGEST_RESERVED)
     return [
         _faa_item(next(free), airframe, known[airframe.kind[:3]], dice)
         for airframe in airframes(count, dice)
@@ -176,7 +119,7 @@ def _faa_item(place: int, airframe: Airframe, icao: Mapping[str, Any], dice: ran
 
 
 def foreign(count: int) -> list[Item]:
-    """*count* registrations of other states, each with a mark of its own."""
+    """*count* registrations of other states; no two have the same mark."""
     dice = random.Random(_SEED + 1)  # noqa: S311 - data, not secrets
     marks: dict[str, State] = {}
     while len(marks) < count:
@@ -215,7 +158,7 @@ def is_airliner(kind: Kind) -> bool:
 
 
 def sold(item: Mapping[str, Any], dice: random.Random) -> Item:
-    """The registration *item* with another owner, as a register is changed most often."""
+    """The registration *item* with another owner, the most frequent change of a register."""
     name, registrant = _owner(dice)
     if item["PK"] == FOREIGN:
         return {**item, "name": name.title()}
@@ -223,7 +166,7 @@ def sold(item: Mapping[str, Any], dice: random.Random) -> Item:
 
 
 def _owner(dice: random.Random) -> tuple[str, str]:
-    """A name, and the FAA's code for what kind of registrant has it."""
+    """A name, and the FAA's code for that kind of registrant."""
     kind = dice.choices(("1", "3", "4", "7"), (5, 2, 1, 3))[0]
     if kind in "14":
         middle = dice.choice(LETTERS)
