@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
-from local import wheels
+from local.downloads import wheels
 from local.errors import LocalError
 from local.paths import ROOT
 

@@ -17,11 +17,11 @@ import boto3
 from local import package
 from local.delivery.driver import take_over
 from local.deploy import Deployment, check_node
-from local.emulator import Emulator
 from local.errors import LocalError
-from local.opensearch import OpenSearchServer
 from local.paths import ROOT, STATE
-from local.typesense_server import NotHere, TypesenseServer
+from local.servers.emulator import Emulator
+from local.servers.opensearch import OpenSearchServer
+from local.servers.typesense import NotHere, TypesenseServer
 from sync.cli.calls import deployed
 from sync.cli.local_stack import DESCRIPTION, STAGE
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
-from local.opensearch import OpenSearchServer
-from local.typesense_server import NotHere, TypesenseServer
+from local.servers.opensearch import OpenSearchServer
+from local.servers.typesense import NotHere, TypesenseServer
 from sync.runtime.log import logger
 from tests.dynamodb_local.server import DynamoDbLocal
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from local.maven import READ_TIMEOUT_S, Artifact, Say, download, sha512_of
+from local.downloads import Say
+from local.downloads.maven import READ_TIMEOUT_S, Artifact, download, sha512_of
 
 _AT_ONCE = 8
 

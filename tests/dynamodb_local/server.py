@@ -9,11 +9,12 @@ import boto3
 import httpx
 from botocore.config import Config
 
-from local import java, paths
-from local.java import Java
-from local.maven import Say
-from local.processes import Child
-from local.server import Server
+from local import paths
+from local.downloads import Say, cache
+from local.servers import java
+from local.servers.java import Java
+from local.servers.processes import Child
+from local.servers.server import Server
 from tests.dynamodb_local.jars import download_jars
 
 if TYPE_CHECKING:
@@ -22,9 +23,7 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _LAUNCHER = _HERE / "LoopbackDynamoDb.java"
-_JARS = (
-    _HERE / "jars.txt"
-)  # of `python -m tests.dynamodb_local.jars com.amazonaws:DynamoDBLocal:2.6.1`
+_JARS = _HERE / "jars.txt"  # made by jars.py, of com.amazonaws:DynamoDBLocal:2.6.1
 _REGION = "us-east-1"
 _JVM_OPTIONS = (
     "-Xmx256m",
@@ -37,13 +36,13 @@ _OPTIONS = ("-inMemory", "-sharedDb", "-disableTelemetry")
 
 
 def install(runtime: Java, say: Say) -> Path:
-    """Where its jars and the launcher's classes are; downloaded into the cache on first use.
+    """The directory of its jars and the launcher's classes, made in the cache on first use.
 
     Raises LocalError.
     """
     key = hashlib.sha256(_JARS.read_bytes() + _LAUNCHER.read_bytes()).hexdigest()[:12]
-    directory = paths.cache() / f"dynamodb-local-{key}"
-    with paths.install(directory) as new:
+    directory = cache.directory() / f"dynamodb-local-{key}"
+    with cache.install(directory) as new:
         if new:
             download_jars(_JARS, new / "jars", say)
             jars = sorted((new / "jars").iterdir())
@@ -52,10 +51,9 @@ def install(runtime: Java, say: Say) -> Path:
 
 
 class DynamoDbLocal(Server):
-    """A DynamoDB for any credentials and region; what it holds is gone when it stops.
+    """A DynamoDB for any credentials and region, in memory: everything is lost when it stops.
 
-    *port* 0 means a free one. *log* takes everything it prints. *say* takes a line for each step
-    of a first start, which downloads 50 MB.
+    A first start downloads 50 MB; *say* takes its progress.
     """
 
     def __init__(
@@ -71,7 +69,7 @@ class DynamoDbLocal(Server):
         self._say = say
 
     def client(self) -> "DynamoDBClient":
-        """A client of its tables. What fails is not tried again."""
+        """A client of its tables, which makes no retries."""
         return boto3.client(
             "dynamodb",
             endpoint_url=self.url,

@@ -12,10 +12,10 @@ from botocore.exceptions import ClientError
 
 from local import package, paths
 from local.deploy import Deployment
-from local.emulator import Emulator
 from local.errors import LocalError
-from local.opensearch import OpenSearchServer
-from local.typesense_server import TypesenseServer
+from local.servers.emulator import Emulator
+from local.servers.opensearch import OpenSearchServer
+from local.servers.typesense import TypesenseServer
 from tests.integ.waiting import until
 from tests.lengths import alone
 from tests.servers import emptied

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from local import java
+from local.servers import java
 from tests.dynamodb_local.server import DynamoDbLocal, answers
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import pytest
 from local.delivery.driver import StreamDriver, take_over
 from local.delivery.ports import Answered, Discarded, Result
 from local.delivery.records import Record
-from local.emulator import REGION, Emulator
+from local.servers.emulator import REGION, Emulator
 
 LONG_S = 60.0  # nothing takes so long unless it is broken
 

@@ -15,7 +15,7 @@ from local.delivery.records import Record
 from local.delivery.rules import Backoff, Discard, Invoke, Lane, Wait
 from local.delivery.settings import MappingSettings
 from local.delivery.shards import Delivery
-from tests.unit.delivery.lanes import NOW, record
+from tests.unit.local.delivery.lanes import NOW, record
 
 STEPS = 20_000  # far beyond what any history here takes
 SLOW = Backoff(60, 6 * 3600)  # a day of retries is a dozen of them

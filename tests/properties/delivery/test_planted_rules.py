@@ -13,7 +13,7 @@ from local.delivery.ports import Answered
 from local.delivery.records import Record
 from local.delivery.shards import Delivery
 from tests.properties.delivery import test_laws
-from tests.unit.delivery import test_filters, test_rules, test_shards
+from tests.unit.local.delivery import test_filters, test_rules, test_shards
 
 Test = Callable[[], None]
 

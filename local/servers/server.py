@@ -1,18 +1,20 @@
-"""A server of ours on 127.0.0.1: its port, its directory, its process."""
+"""What every server here has: a port of 127.0.0.1, a directory, a process."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from local import paths
-from local.processes import Child, free_port
+from local.servers import scratch
+from local.servers.loopback import free_port
+from local.servers.processes import Child
 
 
 class Server(ABC):
-    """It can be stopped and started again on the same port; `close` removes what it wrote.
+    """A server that can be stopped and started again on the same port; `close` removes its files.
 
-    *name* begins its directory's. *port* 0 means a free one. *log* takes everything it prints.
+    The name of its directory begins with *name*. *port* 0 means a free one. Everything it prints
+    is appended to *log*.
     """
 
     def __init__(self, name: str, port: int, log: Path) -> None:
@@ -24,18 +26,18 @@ class Server(ABC):
 
     @property
     def url(self) -> str:
-        """The base URL, the same for as long as this object lives."""
+        """The base URL; it never changes."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int | None:
-        """The server's process, None while it is stopped."""
+        """The id of the server's process; None while it is stopped."""
         return self._child.pid if self._child else None
 
     def start(self, *, timeout_s: float = 120.0) -> Self:
-        """Start, and return when it answers; if it runs already, do nothing.
+        """Start it, and return once it answers. Does nothing if it runs already.
 
-        Raises LocalError when something can't be downloaded or the server doesn't come up.
+        Raises LocalError if something can't be downloaded or the server does not come up.
         """
         if self._child is None:
             child = self._launch()
@@ -48,7 +50,7 @@ class Server(ABC):
         return self
 
     def stop(self, *, grace_s: float = 20.0) -> None:
-        """Stop it and all it has started; *grace_s* 0 is a crash."""
+        """Stop it and everything it has started; with *grace_s* 0 it is killed, as in a crash."""
         if self._child is not None:
             self._child.stop(grace_s)
             self._child = None
@@ -59,10 +61,10 @@ class Server(ABC):
         self.start()
 
     def close(self) -> None:
-        """Stop, and remove its directory."""
+        """Stop it, and remove its directory."""
         self.stop()
         if self._scratch is not None:
-            paths.discard(self._scratch)
+            scratch.discard(self._scratch)
             self._scratch = None
 
     def __enter__(self) -> Self:
@@ -82,14 +84,14 @@ class Server(ABC):
 
     @abstractmethod
     def _launch(self) -> Child:
-        """Install what it needs, and start its process. Raises LocalError."""
+        """Install the server if it is missing, and start its process. Raises LocalError."""
 
     @abstractmethod
     def _ready(self) -> bool:
-        """Whether it answers."""
+        """Whether it answers requests."""
 
     def _directory(self) -> Path:
-        """What it may write to, until it is closed."""
+        """The directory that the server may write to; it lasts until `close`."""
         if self._scratch is None:
-            self._scratch = paths.scratch(self._name)
+            self._scratch = scratch.create(self._name)
         return self._scratch

@@ -6,10 +6,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from local.downloads import Say
 from local.errors import LocalError
-
-Say = Callable[[str], None]
-"""Takes a line about something that lasts."""
 
 READ_TIMEOUT_S = 60
 _MB = 1_000_000
@@ -17,7 +15,7 @@ _TRIES = 3
 
 
 class Artifact(NamedTuple):
-    """A file as Maven names it; *sha512* in hex says that it is the one we know."""
+    """A file by its Maven coordinates, and the SHA-512 digest (in hex) that it must have."""
 
     group: str
     name: str
@@ -30,16 +28,19 @@ class Artifact(NamedTuple):
 
 
 def download(artifact: Artifact, directory: Path, say: Say) -> Path:
-    """Put *artifact* somewhere below *directory*, where nothing may lie yet; return its path.
+    """Download *artifact* to somewhere below the new *directory*; return its path.
 
-    Raises LocalError if it can't be had or is not the pinned one.
+    Raises LocalError if it can't be downloaded or has another digest.
     """
-    from jgo.maven import MavenContext, PythonResolver  # only a first start needs it
+    from jgo.maven import (  # imported here because only a first start needs it
+        MavenContext,
+        PythonResolver,
+    )
     from requests import RequestException
 
     resolver = PythonResolver(progress_callback=_progress(say))
     for attempt in range(1, _TRIES + 1):
-        # Each in a place of its own: the resolver takes the part of a broken download for a whole.
+        # A directory for each try: the resolver would take a broken download for a whole file.
         context = MavenContext(
             repo_cache=directory / f"try-{attempt}", resolver=resolver, timeout=READ_TIMEOUT_S
         )

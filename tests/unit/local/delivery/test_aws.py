@@ -18,7 +18,7 @@ from local.delivery.ports import Answered, Discarded, NotInvoked, ShardInfo, Unr
 from local.delivery.rules import payload
 from sync.errors import ConfigError
 from tests.records import core_keys
-from tests.unit.delivery.lanes import FUNCTION, NOW, STREAM, mapping, record, records
+from tests.unit.local.delivery.lanes import FUNCTION, NOW, STREAM, mapping, record, records
 
 SHARD = "shardId-00000000000000000001"
 ITERATOR = {"StreamArn": STREAM, "ShardId": SHARD}

@@ -1,4 +1,4 @@
-"""A real OpenSearch, one node on 127.0.0.1."""
+"""A real OpenSearch with one node, on 127.0.0.1."""
 
 import json
 import os
@@ -8,12 +8,14 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from local import java, maven, paths
+from local import paths
+from local.downloads import Say, cache, maven
 from local.errors import LocalError
-from local.java import Java
-from local.maven import Say
-from local.processes import Child, http_ok
-from local.server import Server
+from local.servers import java
+from local.servers.java import Java
+from local.servers.loopback import http_ok
+from local.servers.processes import Child
+from local.servers.server import Server
 
 VERSION = "3.6.0"
 _ZIP = maven.Artifact(
@@ -24,7 +26,7 @@ _ZIP = maven.Artifact(
     sha512="b82066a97902879c47e26608848d068c09e74d2128edee2802e622867abd451d"
     "34a366acc6519d0b40fc97acc89d61c5bb330ab8b2086cf6ffa0f9fe4b9acaa4",
 )
-_LEFT_OUT = "/modules/ingest-geoip/"  # 73 MB of places of IP addresses
+_LEFT_OUT = "/modules/ingest-geoip/"  # 73 MB of locations of IP addresses
 _LOGGING = """\
 status = error
 appender.console.type = Console
@@ -40,12 +42,12 @@ _SETTINGS: Mapping[str, str | int | bool] = {
     "discovery.type": "single-node",
     "network.host": "127.0.0.1",
     "transport.port": 0,
-    "node.store.allow_mmap": False,  # it would ask for a kernel setting
-    "cluster.routing.allocation.disk.threshold_enabled": False,  # a full laptop still works
+    "node.store.allow_mmap": False,  # mmap would need a kernel setting
+    "cluster.routing.allocation.disk.threshold_enabled": False,  # a full disk is no obstacle
 }
-# What bin/opensearch and config/jvm.options pass, without the five Java processes that the script
-# runs first (2 s), and, for a small machine, the serial collector (170 MiB less than G1) and the
-# first compiler only (1 s less to start).
+# The options that bin/opensearch and config/jvm.options pass. The script is not run, since it first
+# starts five Java processes (2 s). For a small machine, two options are added: the serial collector
+# takes 170 MiB less than G1, and without the second compiler the start takes 1 s less.
 _JVM_OPTIONS = (
     "-Xms512m",
     "-Xmx512m",
@@ -76,8 +78,8 @@ _READY = "/_cluster/health?wait_for_status=yellow&timeout=1s"
 
 def install(say: Say) -> Path:
     """The unpacked distribution, downloaded into the cache on first use. Raises LocalError."""
-    directory = paths.cache() / f"opensearch-{VERSION}"
-    with paths.install(directory) as new:
+    directory = cache.directory() / f"opensearch-{VERSION}"
+    with cache.install(directory) as new:
         if new:
             downloads = new / "downloads"
             packed = maven.download(_ZIP, downloads, say)
@@ -91,11 +93,11 @@ def install(say: Say) -> Path:
 
 
 class OpenSearchServer(Server):
-    """A server that can be stopped and started again on the same port with its data.
+    """OpenSearch, which keeps its documents while it is stopped.
 
-    *data* is kept; without it the documents go when the server is closed. *port* 0 means a free
-    one. *settings* are added to opensearch.yml. *log* takes everything it prints. *say* takes a
-    line for each step of a first start, which downloads 162 MB.
+    The documents are in the directory *data*, which is never removed; without it, `close` removes
+    them. *settings* are added to opensearch.yml. *runtime* is the Java to use instead of the one
+    that `java.ensure` finds. A first start downloads 162 MB; *say* takes its progress.
     """
 
     def __init__(
@@ -131,7 +133,7 @@ class OpenSearchServer(Server):
         return http_ok(self.url + _READY)
 
     def _prepare(self) -> Path:
-        """Directories and configuration, owned by whom the server runs as."""
+        """Create its directories and configuration, owned by the user it runs as."""
         scratch = self._directory()
         if self._data and not paths.reachable(self._data.resolve().parent):
             raise LocalError(
@@ -166,7 +168,7 @@ class OpenSearchServer(Server):
             *(["-XX:+UseCompactObjectHeaders"] if runtime.version >= 25 else []),
             f"-XX:ErrorFile={scratch}/logs/crash-%p.log",
             f"-Djava.io.tmpdir={scratch / 'tmp'}",
-            f"-javaagent:{home}/agent/opensearch-agent.jar",  # enforces what plugins may do
+            f"-javaagent:{home}/agent/opensearch-agent.jar",  # limits what plugins may do
             f"-Dopensearch.path.home={home}",
             f"-Dopensearch.path.conf={scratch}/config",
             "-cp",

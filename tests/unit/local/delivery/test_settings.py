@@ -6,7 +6,7 @@ import pytest
 
 from local.delivery.settings import MappingSettings
 from sync.errors import ConfigError
-from tests.unit.delivery.lanes import FUNCTION, STREAM
+from tests.unit.local.delivery.lanes import FUNCTION, STREAM
 
 BARE = {
     "UUID": "u",

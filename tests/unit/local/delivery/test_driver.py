@@ -17,7 +17,7 @@ from local.delivery.ports import (
 )
 from local.delivery.records import Record
 from local.delivery.rules import DESTINATION_TRIES, Backoff
-from tests.unit.delivery.lanes import ERROR, OK, mapping, numbers, record
+from tests.unit.local.delivery.lanes import ERROR, OK, mapping, numbers, record
 
 LONG_S = 20.0  # nothing takes so long unless it is broken
 FAST = Backoff(0.001, 0.002)

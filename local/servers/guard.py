@@ -1,12 +1,13 @@
-"""Holds one process and everything it starts, and ends them all when their owner is gone.
+"""Starts one process, and ends it and everything it started when their owner is gone.
 
-Run as a script by local/processes.py. Standard input is a socket to the owner: the guard first
-writes one line of JSON on it, the process's `pid` or an `error`, then waits. End of file (the
-owner was killed, by whatever) or SIGTERM ends the process: SIGTERM to it and its descendants, and
-SIGKILL after a grace. Bytes on the socket do the same, and are the grace in seconds. The guard's
-exit code is the process's own, or 128 + n if signal n ended it.
+local/servers/processes.py runs this file as a script. Standard input is a socket to the owner. The
+guard first writes one line of JSON to it, with the process's `pid` or an `error`, and then waits.
+If the socket closes (because the owner was killed) or SIGTERM arrives, the guard sends SIGTERM to
+the process and its descendants, and SIGKILL after a grace period. Bytes on the socket do the same;
+they say how many seconds that period has. The guard's exit code is that of the process, or 128 + n
+if signal n ended it.
 
-Nothing but the standard library, so that it starts in milliseconds, without site-packages.
+It imports only the standard library, so that it starts in milliseconds, without site-packages.
 """
 
 import ctypes
@@ -28,7 +29,7 @@ _prctl: Any = ctypes.CDLL(None).prctl if _LINUX else None
 
 
 class Guarded:
-    """The process, and those it started."""
+    """The process and everything it has started."""
 
     def __init__(self, argv: list[str], user: str | None) -> None:
         self._process = subprocess.Popen(
@@ -46,7 +47,7 @@ class Guarded:
         return self._process.returncode
 
     def reap(self) -> bool:
-        """Collect whatever has ended, Linux's orphans included; return whether a child is left."""
+        """Collect every child that has ended, and return whether one is left."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -58,10 +59,11 @@ class Guarded:
                 self._process.returncode = os.waitstatus_to_exitcode(status)
 
     def running(self) -> set[int]:
-        """Our descendants and the process's group; also those once seen among them.
+        """Those of our descendants and of the process's group that run, now or when last asked.
 
-        On Linux every orphan below becomes our child, so none is missed. Elsewhere one that left
-        the group is known only if it was seen before its parent ended.
+        On Linux the orphans among our descendants become our children, so none is missed.
+        Elsewhere a process that left the group is found only if its parent was still running when
+        this was called.
         """
         self.reap()
         table = _processes()
@@ -74,11 +76,11 @@ class Guarded:
         return self._known & table.keys()
 
     def end(self, grace_s: float) -> None:
-        """Leave none of them, not even as a zombie: its exit code is ours."""
+        """End them all, and collect every exit code, so that no zombie is left."""
         if grace_s > 0:
             _signal(self.running(), signal.SIGTERM)
         deadline = time.monotonic() + grace_s
-        # One that ends just after `running` reaped is a zombie there: not running, but still ours.
+        # `running` leaves out a process that ended after it reaped; `reap` then returns True.
         while (pids := self.running()) or self.reap():
             if time.monotonic() >= deadline:
                 _signal(pids, signal.SIGKILL)
@@ -95,7 +97,7 @@ def _identity(user: str | None) -> dict[str, Any]:
 
 
 def _die_with_guard() -> None:
-    """Let the kernel kill the process should the guard itself be killed."""
+    """Make the kernel kill the process if the guard itself is killed."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -106,7 +108,7 @@ def _signal(pids: set[int], number: signal.Signals) -> None:
 
 
 def _processes() -> dict[int, tuple[int, int]]:
-    """Parent and group of every process that has not ended, by pid."""
+    """The parent and the group of every process that has not ended, by pid."""
     if _LINUX:
         rows = list(filter(None, map(_read_stat, Path("/proc").glob("[0-9]*"))))
     else:
@@ -145,7 +147,7 @@ def main() -> int:
 
     inputs: list[socket.socket | int] = [owner, signals]
     while guarded.code is None and os.getppid() == parent:
-        # The timeout is for an owner whose forks (without exec) still hold its end of the socket.
+        # The timeout is for when forks of the owner (without exec) keep its end of the socket.
         ready = select.select(inputs, [], [], 1.0)[0]
         if owner in ready:
             grace_s = float(owner.recv(64) or grace_s)

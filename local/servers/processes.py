@@ -1,14 +1,10 @@
-"""Child processes that never outlive their owner, and waiting for them to be ready."""
+"""Child processes that never outlive their owner."""
 
-import http.client
 import json
-import random
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,19 +12,18 @@ from signal import Signals
 from types import TracebackType
 from typing import Self
 
-from local import paths
+from local.downloads import cache
 from local.errors import LocalError
 
 _GUARD = Path(__file__).with_name("guard.py")
 _TAIL_LINES = 20
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback needs no proxy
 
 
 class Child:
-    """A running process with its own log; it ends with us, even if we are killed with SIGKILL.
+    """A running process with its own log. It ends when we do, even if SIGKILL ends us.
 
-    Between it and us stands local/guard.py, which ends it and all it has started, in whatever
-    session, once our end of a socket closes.
+    It runs under guard.py, which holds the other end of a socket of ours. Once our end closes, the
+    guard ends the process and everything it has started, in whatever session.
     """
 
     def __init__(
@@ -38,7 +33,7 @@ class Child:
         self.log = log
         self.pid = 0  # of the process itself, not of its guard
         self._guard = guard
-        self._owner = owner  # the end whose closing is the guard's order to clear up
+        self._owner = owner  # our end of the socket to the guard
         self._log_start = 0
 
     @classmethod
@@ -55,12 +50,12 @@ class Child:
     ) -> Self:
         """Start *argv*, its output appended to *log*.
 
-        *env* replaces the environment. *user* needs root. *grace_s* is the time between SIGTERM
-        and SIGKILL if we disappear. Raises LocalError when the program can't be run.
+        *env* replaces the environment. Only root can name a *user*. *grace_s* is the time between
+        SIGTERM and SIGKILL if we disappear. Raises LocalError if the program can't be run.
         """
         log.parent.mkdir(parents=True, exist_ok=True)
         spec = {"argv": [str(arg) for arg in argv], "user": user, "grace_s": grace_s}
-        ours, theirs = socket.socketpair()  # close-on-exec, so no other child holds our end
+        ours, theirs = socket.socketpair()  # close-on-exec: no other child inherits our end
         with theirs, log.open("ab") as output:
             log_start = output.tell()
             guard = subprocess.Popen(
@@ -70,7 +65,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 env=env,
                 cwd=cwd,
-                start_new_session=True,  # Ctrl-C is for us to handle
+                start_new_session=True,  # so that Ctrl-C reaches us alone
             )
         child = cls(name, log, guard, ours)
         child._log_start = log_start
@@ -87,28 +82,28 @@ class Child:
         return self._guard.poll() is None
 
     def stop(self, grace_s: float = 10.0) -> int:
-        """End it, with SIGKILL after *grace_s* (0: at once), and return its exit code.
+        """End the process and everything it has started; return its exit code.
 
-        Everything it has started is gone too. Stopping again does nothing.
+        SIGKILL follows SIGTERM after *grace_s*; 0 means at once. A second call does nothing.
         """
         with self._owner:
             if self.alive() and self._owner.fileno() >= 0:
-                with suppress(BrokenPipeError):  # it ended by itself just now
+                with suppress(BrokenPipeError):  # it has just ended by itself
                     self._owner.sendall(str(grace_s).encode())
         return self._guard.wait()
 
     def tail(self) -> str:
-        """The last lines it has logged since it started, ready to be put below a message."""
+        """The last lines it has logged since it started, indented to follow a message."""
         with self.log.open("rb") as log:
             log.seek(self._log_start)
             lines = log.read().decode(errors="replace").splitlines()[-_TAIL_LINES:]
         return "".join(f"\n    {line}" for line in lines)
 
     def wait_until(self, ready: Callable[[], bool], *, timeout_s: float) -> None:
-        """Return once *ready* says so; it is asked again and again.
+        """Call *ready* until it returns True.
 
         Raises LocalError, with the exit code and the last lines of the log, if the process ends
-        first or *timeout_s* passes. Then the process still has to be stopped.
+        first or *timeout_s* passes. The caller still has to stop the process then.
         """
         deadline = time.monotonic() + timeout_s
         while self.alive():
@@ -139,31 +134,7 @@ class Child:
 
 
 def _damaged() -> str:
-    """What to do where a full disk, or a Python that has moved, is why."""
-    return f"Should what was downloaded be damaged, delete {paths.cache()}: all of it comes anew."
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on.
-
-    It lies below the range that outgoing connections take theirs from (32768 up on Linux, 49152
-    up on macOS). Otherwise, while a server is down, a client that keeps trying to reach it can be
-    given its port, and even connect to itself; the server then never gets it back.
-    """
-    for port in random.sample(range(20_000, 32_000), 100):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise LocalError("no free port found on 127.0.0.1 between 20000 and 32000")
-
-
-def http_ok(url: str, *, timeout_s: float = 5.0) -> bool:
-    """Whether a GET of *url* is answered with 2xx."""
-    try:
-        with _DIRECT.open(url, timeout=timeout_s):
-            return True
-    except (urllib.error.URLError, OSError, http.client.HTTPException):
-        return False
+    """Advice for a download that a full disk cut short, or whose Python has moved."""
+    return (
+        f"Should what was downloaded be damaged, delete {cache.directory()}: all of it comes anew."
+    )

@@ -1,4 +1,4 @@
-package local.thai;
+package local.servers;
 
 import java.text.BreakIterator;
 import java.text.spi.BreakIteratorProvider;
@@ -7,9 +7,9 @@ import java.util.Locale;
 /**
  * Answers for Thai in a Java runtime that was built without its dictionary.
  *
- * OpenSearch asks such a runtime whether it can find Thai word breaks, and creates no index at all
- * when it can't. Here every character is a word: that passes, and only the thai analyzer, which
- * nothing in this project uses, is worse for it. Compiled by local/java.py.
+ * OpenSearch asks the runtime whether it can find Thai word breaks, and creates no index if it
+ * can't. This class makes every character a word, which OpenSearch accepts. Only the thai analyzer
+ * gets worse, and nothing in this project uses that. Compiled by local/servers/java.py.
  */
 public final class ThaiBreaks extends BreakIteratorProvider {
     @Override

@@ -4,7 +4,7 @@ from local.delivery.filters import Filters
 from local.delivery.ports import ShardInfo
 from local.delivery.rules import Invoke, Lane
 from local.delivery.shards import Delivery, Shard
-from tests.unit.delivery.lanes import ERROR, NOW, OK, mapping, numbers, play, record, records
+from tests.unit.local.delivery.lanes import ERROR, NOW, OK, mapping, numbers, play, record, records
 
 
 def shard(**settings: object) -> Shard:

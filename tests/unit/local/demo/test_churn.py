@@ -16,7 +16,7 @@ from local.demo.figures import Failed
 from local.demo.scene import Scene
 from local.demo.story import fleet_of
 from local.demo.tables import KEYS, Tables, image_of
-from tests.unit.test_local_data import TYPES
+from tests.unit.local.data.test_data import TYPES
 
 CHANGES = 150
 

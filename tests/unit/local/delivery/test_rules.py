@@ -8,7 +8,7 @@ import pytest
 from local.delivery import rules
 from local.delivery.ports import Answered, NotInvoked
 from local.delivery.rules import DESTINATION_TRIES, Backoff, Discard, Idle, Invoke, Lane, Wait
-from tests.unit.delivery.lanes import (
+from tests.unit.local.delivery.lanes import (
     ERROR,
     FUNCTION,
     NOW,

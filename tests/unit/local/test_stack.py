@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from local.emulator import Emulator
-from local.opensearch import OpenSearchServer
+from local.servers.emulator import Emulator
+from local.servers.opensearch import OpenSearchServer
+from local.servers.typesense import TypesenseServer
 from local.stack import Stack
-from local.typesense_server import TypesenseServer
 
 
 class Session:
