@@ -15,7 +15,7 @@ from typing import Any, Self
 import boto3
 
 from local import package
-from local.delivery.driver import take_over
+from local.delivery.takeover import take_over
 from local.deploy import Deployment, check_node
 from local.errors import LocalError
 from local.paths import ROOT, STATE

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Sequence
 
+from local.delivery.lane import Lane
 from local.delivery.ports import Answered, Result
 from local.delivery.records import Record
-from local.delivery.rules import Discard, Idle, Invoke, Lane, Wait
 from local.delivery.settings import MappingSettings
+from local.delivery.steps import Discard, Idle, Invoke, Wait
 from tests.records import core_keys, stream_record
 
 NOW = 1_800_000_000
@@ -66,7 +67,7 @@ def play(one: Lane, *results: Result, now: float = NOW) -> Trace:
             case Discard(discarded):
                 condition = discarded.document["requestContext"]["condition"]
                 trace.append({condition: numbers(discarded.records)})
-                one.told()
+                one.sent()
             case Wait(until):
                 assert until > now, "a wait that is over at once would spin"
                 now = until

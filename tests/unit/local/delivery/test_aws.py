@@ -12,10 +12,11 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 
-from local.delivery.aws import LambdaInvoker, StreamReader, destination
-from local.delivery.driver import take_over
+from local.delivery.aws import LambdaInvoker, StreamReader
+from local.delivery.destinations import destination
 from local.delivery.ports import Answered, Discarded, NotInvoked, ShardInfo, Unreachable
 from local.delivery.rules import payload
+from local.delivery.takeover import take_over
 from sync.errors import ConfigError
 from tests.records import core_keys
 from tests.unit.local.delivery.lanes import FUNCTION, NOW, STREAM, mapping, record, records

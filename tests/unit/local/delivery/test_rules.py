@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from local.delivery import rules
+from local.delivery.lane import Lane
 from local.delivery.ports import Answered, NotInvoked
-from local.delivery.rules import DESTINATION_TRIES, Backoff, Discard, Idle, Invoke, Lane, Wait
+from local.delivery.rules import DESTINATION_TRIES, Backoff
+from local.delivery.steps import Discard, Idle, Invoke, Wait
 from tests.unit.local.delivery.lanes import (
     ERROR,
     FUNCTION,
@@ -374,13 +376,13 @@ def test_a_document_is_sent_again_but_not_for_ever() -> None:
     one.next(NOW)
     one.answered(ERROR, NOW)
     first = one.next(NOW)
-    assert not one.untold(NOW)
+    assert not one.not_sent(NOW)
     waiting = one.next(NOW)
     assert isinstance(waiting, Wait)
     assert one.next(waiting.until) == first
-    one.told()
+    one.sent()
     one.next(NOW)
     one.answered(ERROR, NOW)
     assert isinstance(one.next(NOW), Discard)
-    assert [one.untold(NOW) for _ in range(DESTINATION_TRIES)] == [False, False, True]
+    assert [one.not_sent(NOW) for _ in range(DESTINATION_TRIES)] == [False, False, True]
     assert play(one) == [[3]]

@@ -1,9 +1,10 @@
 """Lanes, checkpoints, filters, and the order of parent and child shards."""
 
 from local.delivery.filters import Filters
+from local.delivery.lane import Lane
 from local.delivery.ports import ShardInfo
-from local.delivery.rules import Invoke, Lane
 from local.delivery.shards import Delivery, Shard
+from local.delivery.steps import Invoke
 from tests.unit.local.delivery.lanes import ERROR, NOW, OK, mapping, numbers, play, record, records
 
 
