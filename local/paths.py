@@ -1,9 +1,6 @@
 """Where the local stack writes, and which user its servers run as."""
 
-import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,14 +18,3 @@ def reachable(path: Path) -> bool:
         return True
     path = path.resolve()
     return all(p.stat().st_mode & 0o001 for p in (path, *path.parents) if p.exists())
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file *path*, and wait for it if another process holds it.
-
-    The file is created; its directory must exist.
-    """
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the kernel releases it, even if we are killed
-        yield

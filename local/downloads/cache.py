@@ -8,6 +8,7 @@ from pathlib import Path
 
 from local import paths
 from local.errors import LocalError
+from local.locks import locked
 
 _ROOTS = Path("/var/cache/stream-sync")
 
@@ -46,7 +47,7 @@ def install(wanted: Path) -> Iterator[Path | None]:
         yield None
         return
     wanted.parent.mkdir(parents=True, exist_ok=True)
-    with paths.locked(wanted.parent / f".{wanted.name}.lock"):
+    with locked(wanted.parent / f".{wanted.name}.lock"):
         if wanted.exists():
             yield None
             return

@@ -32,8 +32,10 @@ def install(say: Say) -> Path:
     whatever the function's runtime, and the zip for this machine holds modules compiled for our
     version. Raises LocalError.
     """
-    bin_ = wheels.environment("emulator", _REQUIREMENTS, lambda: say("installing the AWS emulator"))
-    return bin_ / "python"
+    programs = wheels.environment(
+        "emulator", _REQUIREMENTS, lambda: say("installing the AWS emulator")
+    )
+    return programs / "python"
 
 
 class Emulator(Server):
@@ -90,15 +92,13 @@ class Emulator(Server):
         if self._opensearch is not None:
             domain["MINISTACK_OPENSEARCH_ENDPOINT"] = self._opensearch.removeprefix("http://")
         return {
+            **self._environment(scratch),
             **_CREDENTIALS,
             **domain,
             "AUTH": "true",
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(self.port),
-            "HOME": str(scratch),
-            "LANG": "C.UTF-8",
             "NO_PROXY": _DIRECT,
             "no_proxy": _DIRECT,
-            "PATH": os.defpath,
             "TMPDIR": str(scratch),
         }

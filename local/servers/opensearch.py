@@ -124,7 +124,7 @@ class OpenSearchServer(Server):
             self._command(runtime, home, scratch),
             name=f"OpenSearch {VERSION}",
             log=self.log,
-            env={"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": str(scratch)},
+            env=self._environment(scratch),
             cwd=scratch,
             user=paths.server_user(),
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from local import paths
+from local.locks import locked
 
 _PREFIX = "stream-sync-"
 _HELD = ".held"  # a file in each scratch directory, locked while the process that made it lives
@@ -46,4 +47,4 @@ def discard(directory: Path) -> None:
 
 def _alone_in(base: Path) -> AbstractContextManager[None]:
     """Keep other processes from creating or removing scratch directories in *base*."""
-    return paths.locked(base / f"{_PREFIX}lock")
+    return locked(base / f"{_PREFIX}lock")

@@ -1,5 +1,6 @@
 """What every server here has: a port of 127.0.0.1, a directory, a process."""
 
+import os
 from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
@@ -89,6 +90,11 @@ class Server(ABC):
     @abstractmethod
     def _ready(self) -> bool:
         """Whether it answers requests."""
+
+    @staticmethod
+    def _environment(home: Path) -> dict[str, str]:
+        """The environment of a server; it has nothing of the user's."""
+        return {"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": str(home)}
 
     def _directory(self) -> Path:
         """The directory that the server may write to; it lasts until `close`."""

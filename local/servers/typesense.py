@@ -156,12 +156,7 @@ class TypesenseServer(Server):
             log=self.log,
             # The key is passed here because a list of processes would show an option. Nothing else
             # of the user's environment is passed: the server reads every option from there too.
-            env={
-                "PATH": os.defpath,
-                "LANG": "C.UTF-8",
-                "HOME": str(scratch),
-                "TYPESENSE_API_KEY": self.api_key,
-            },
+            env={**self._environment(scratch), "TYPESENSE_API_KEY": self.api_key},
             cwd=scratch,
         )
 

@@ -102,7 +102,7 @@ class DynamoDbLocal(Server):
             ],
             name="DynamoDB Local",
             log=self.log,
-            env={"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": str(scratch)},
+            env=self._environment(scratch),
             cwd=scratch,
         )
 
