@@ -9,7 +9,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from local.checker import (
     PLACES,
@@ -28,6 +27,8 @@ from local.checker import (
 )
 from local.data.aircraft import aircraft_types, manufacturers, rows
 from local.data.catalogue import products
+from tests.in_process import mock_aws
+from tests.tables import create_table
 
 ONE = Ref("products", "one")
 THIRTY_DIGITS = "1.23456789012345678901234567890"
@@ -196,15 +197,7 @@ def test_tables_are_held_against_documents(mappings: Path, monkeypatch: pytest.M
     with mock_aws():
         dynamodb = boto3.client("dynamodb", region_name="us-east-1")
         for table, names in {"t-core": ["PK", "SK"], "t-products": ["productId"]}.items():
-            dynamodb.create_table(
-                TableName=table,
-                BillingMode="PAY_PER_REQUEST",
-                AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in names],
-                KeySchema=[
-                    {"AttributeName": name, "KeyType": "RANGE" if name == "SK" else "HASH"}
-                    for name in names
-                ],
-            )
+            create_table(dynamodb, table, *names)
         for hash_key, range_key in [
             ("ICAO#AIRCRAFT", "TYPE#A"),
             ("ICAO#MANUFACTURERS", "MFR#A"),

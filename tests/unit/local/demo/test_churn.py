@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from local.checker import Expectation, item_values
 from local.data.images import CLUB, SYSTEM
@@ -16,6 +15,8 @@ from local.demo.figures import Failed
 from local.demo.scene import Scene
 from local.demo.story import fleet_of
 from local.demo.tables import KEYS, Tables, image_of
+from tests.in_process import mock_aws
+from tests.tables import create_table
 from tests.unit.local.data.test_data import TYPES
 
 CHANGES = 150
@@ -29,15 +30,7 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     with mock_aws():
         dynamodb = boto3.client("dynamodb", region_name="us-east-1")
         for short, names in KEYS.items():
-            dynamodb.create_table(
-                TableName=short,
-                BillingMode="PAY_PER_REQUEST",
-                AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in names],
-                KeySchema=[
-                    {"AttributeName": name, "KeyType": "RANGE" if name == "SK" else "HASH"}
-                    for name in names
-                ],
-            )
+            create_table(dynamodb, short, *names)
         tables = Tables(dynamodb, {short: short for short in KEYS}, Expectation())
         fleet = fleet_of(TYPES, faa=60, foreign=30, pictured=40)
         product = {"productId": "p", "name": "P", "price": 1}

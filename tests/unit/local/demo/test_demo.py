@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import boto3
 import pytest
-from moto import mock_aws
 from rich.console import Console
 
 from local.checker import Documents, Expectation, Ref, scan
@@ -18,6 +17,8 @@ from local.demo.figures import Failed
 from local.demo.letters import Desk, Letter
 from local.demo.screen import Screen
 from local.demo.tables import Tables, image_of, key_of
+from tests.in_process import mock_aws
+from tests.tables import create_table
 
 ONE, TWO = Ref("products", "one"), Ref("products", "two")
 
@@ -30,15 +31,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[Tables]:
     with mock_aws():
         dynamodb = boto3.client("dynamodb", region_name="us-east-1")
         for short, names in tables.KEYS.items():
-            dynamodb.create_table(
-                TableName=f"t-{short}",
-                BillingMode="PAY_PER_REQUEST",
-                AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in names],
-                KeySchema=[
-                    {"AttributeName": name, "KeyType": "RANGE" if name == "SK" else "HASH"}
-                    for name in names
-                ],
-            )
+            create_table(dynamodb, f"t-{short}", *names)
         names_of = {short: f"t-{short}" for short in tables.KEYS}
         yield Tables(dynamodb, names_of, Expectation())
 
