@@ -14,7 +14,7 @@ from typing import Any
 import opensearchpy
 from opensearchpy import helpers
 
-from local.opensearch import OpenSearchServer
+from local.servers.opensearch import OpenSearchServer
 from sync.aws.keys import Source
 from sync.runtime.deadline import Deadline
 from sync.sinks.opensearch import OpenSearch

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def up(*, as_json: bool) -> int:
-    """Start a process that serves, and return once the stack answers."""
+    """Start `python -m local serve` in the background, and return once the stack is up."""
     if running() is None:
         LOGS.mkdir(parents=True, exist_ok=True)
         with _OUTPUT.open("wb") as output:
@@ -62,7 +62,7 @@ def up(*, as_json: bool) -> int:
 
 
 def _watch(server: "subprocess.Popen[bytes]", *, say: bool) -> None:
-    """Show what *server* prints until the stack is up. Raises LocalError if it does not come up."""
+    """Print the output of *server* until the stack is up. Raises LocalError if it can't start."""
     said = 0
     deadline = time.monotonic() + _START_S
     while running() is None:
@@ -78,7 +78,7 @@ def _watch(server: "subprocess.Popen[bytes]", *, say: bool) -> None:
 
 
 def down(*, as_json: bool) -> int:
-    """Stop the stack that `up` left running; fine if there is none."""
+    """Stop the running stack, if there is one."""
     found = running()
     if found is not None:
         os.kill(found["pid"], signal.SIGTERM)
@@ -112,7 +112,7 @@ def status(*, as_json: bool) -> int:
 
 
 def env(*, as_json: bool) -> int:
-    """Print what a shell needs to talk to the stack; 1 if it is down."""
+    """Print the settings with which a shell reaches the stack. Raises LocalError if it is down."""
     found = running()
     if found is None:
         raise LocalError("the local stack is down; `make up` starts it")
@@ -124,8 +124,8 @@ def env(*, as_json: bool) -> int:
 
 
 def logs(*, as_json: bool) -> int:
-    """Print the end of every log, then what is added, each line with its file's name."""
-    del as_json  # the lines are what they are
+    """Print the end of every log, then each new line, with the name of its file."""
+    del as_json  # the lines are not ours to change
     read: dict[Path, int] = {}
     try:
         while True:

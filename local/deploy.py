@@ -1,4 +1,4 @@
-"""Deploys, invokes and removes the service with osls, as a user would, and says how far it is."""
+"""Deploys, invokes and removes the service with osls, as a user would, and reports progress."""
 
 import json
 import os
@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import ClientError
 
-from local import paths
 from local.errors import LocalError
+from local.locks import locked
 from local.paths import ROOT, STATE
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
 Progress = Callable[[int, int, str], None]
-"""Takes how many resources are done, of how many, and which was the last."""
+"""Takes the number of finished resources, the number of all, and the name of the last one."""
 
 _NODE = 20
 _OSLS = ROOT / "node_modules" / ".bin" / "osls"
 SETTINGS = {
-    # ms that osls waits for an answer; 120 s unless told otherwise, and admin may take 300.
+    # How long osls waits for an answer, in ms; 120 s by default. The admin function may take 300 s.
     "AWS_CLIENT_TIMEOUT": "310000",
     "NODE_NO_WARNINGS": "1",
     "SLS_NOTIFICATIONS_MODE": "off",
@@ -38,27 +38,27 @@ _TAIL_LINES = 15
 
 
 def check_node(env: Mapping[str, str] = os.environ) -> None:
-    """Raises LocalError where the PATH has no Node that osls runs on."""
+    """Raise LocalError if the PATH has no Node that osls runs on."""
     try:
-        told = subprocess.run(
+        version = subprocess.run(
             ["node", "--version"], env=env, capture_output=True, text=True, check=False
         ).stdout.strip()
     except OSError as error:
         raise LocalError(f"Node {_NODE} or newer is needed, and there is none: {error}") from error
-    if not (found := re.match(r"v(\d+)\.", told)) or int(found[1]) < _NODE:
-        raise LocalError(f"Node {_NODE} or newer is needed, and `node` is {told or 'none'}")
+    if not (found := re.match(r"v(\d+)\.", version)) or int(found[1]) < _NODE:
+        raise LocalError(f"Node {_NODE} or newer is needed, and `node` is {version or 'none'}")
 
 
 def _no_progress(_done: int, _total: int, _resource: str) -> None:
-    """For those who don't watch."""
+    """The default: progress is not reported."""
 
 
 class Deployment:
     """The service as one stage of one account.
 
-    *env* is the whole environment of osls; it says which AWS: AWS_ENDPOINT_URL, credentials,
-    AWS_REGION. *params* are those of serverless.yml. What osls prints is appended to *log*. Every
-    method raises LocalError, with osls's last lines, when osls fails.
+    *env* is the whole environment of osls. Its AWS_ENDPOINT_URL, credentials and AWS_REGION say
+    which AWS to use. *params* are the parameters of serverless.yml. The output of osls is appended
+    to *log*. Every method raises LocalError, with the last lines of that output, if osls fails.
     """
 
     def __init__(
@@ -80,11 +80,11 @@ class Deployment:
         self._progress = progress
 
     def deploy(self) -> dict[str, str]:
-        """Bring the stack in line with serverless.yml and the zip; return its outputs.
+        """Create or update the stack from serverless.yml and the zip; return its outputs.
 
-        Does nothing when neither has changed. The zip is made before, by local/package.py.
+        Does nothing if neither has changed. local/package.py has to make the zip first.
         """
-        # Packaged to a folder of its own: others may package from the same checkout meanwhile.
+        # Into a new folder, since others may package from the same checkout at the same time.
         with tempfile.TemporaryDirectory(prefix="stream-sync-deploy-") as folder:
             self.package(Path(folder))
             template = Path(folder, "cloudformation-template-update-stack.json")
@@ -94,11 +94,11 @@ class Deployment:
         return self.outputs()
 
     def package(self, folder: Path) -> None:
-        """Write what would be deployed to *folder*: CloudFormation's templates, osls's state."""
+        """Write the templates for CloudFormation and the state of osls to *folder*."""
         self._osls("package", "--package", str(folder))
 
     def remove(self) -> None:
-        """Remove the stack and what it holds, save what it retains; fine if there is none."""
+        """Remove the stack, if there is one, with all resources that it does not retain."""
         try:
             resources = self._cloudformation().describe_stack_resources(StackName=self.stack)
         except ClientError as error:
@@ -108,9 +108,9 @@ class Deployment:
         self._osls("remove", "--verbose", total=len(resources["StackResources"]))
 
     def invoke(self, function: str, payload: object) -> Any:
-        """The answer of *function*, named as in serverless.yml, to *payload*, both JSON values.
+        """Invoke *function*, named as in serverless.yml; payload and answer are JSON values.
 
-        Raises LocalError with the function's error and trace when it raises.
+        Raises LocalError with the function's error and trace if it fails.
         """
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             json.dump(payload, file)
@@ -119,7 +119,7 @@ class Deployment:
         return json.loads(answer)
 
     def outputs(self) -> dict[str, str]:
-        """The stack's outputs by name. Raises LocalError when it is not deployed."""
+        """The stack's outputs by name. Raises LocalError if it is not deployed."""
         try:
             stack = self._cloudformation().describe_stacks(StackName=self.stack)["Stacks"][0]
         except ClientError as error:
@@ -129,7 +129,7 @@ class Deployment:
         return {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", ())}
 
     def _osls(self, command: str, *args: str, total: int = 0) -> str:
-        """Run osls and return what it prints; progress hears of its resources, *total* in all."""
+        """Run osls and return its output. Progress is reported if *total* resources are given."""
         if not _OSLS.exists():
             raise LocalError("osls is not installed: run `make setup`")
         self._log.parent.mkdir(parents=True, exist_ok=True)
@@ -138,7 +138,7 @@ class Deployment:
             tempfile.TemporaryFile("w+") as answer,
             self._log.open("a") as log,
         ):
-            told = []
+            errors = []
             with subprocess.Popen(
                 [_OSLS, command, *self._options, *args],
                 cwd=ROOT,
@@ -151,7 +151,7 @@ class Deployment:
                 try:
                     for line in self._watch(osls.stderr or (), total):
                         log.write(line)
-                        told.append(line)
+                        errors.append(line)
                 except BaseException:
                     osls.terminate()
                     raise
@@ -159,12 +159,12 @@ class Deployment:
             printed = answer.read()
             log.write(printed)
         if osls.returncode != 0:
-            lines = (printed + "".join(told)).strip().splitlines()[-_TAIL_LINES:]
+            lines = (printed + "".join(errors)).strip().splitlines()[-_TAIL_LINES:]
             raise LocalError("\n    ".join([f"osls {command} failed; see {self._log}", *lines]))
         return printed
 
     def _watch(self, lines: Iterable[str], total: int) -> Iterator[str]:
-        """Hand on *lines*, and tell progress of each resource that is said to be complete."""
+        """Yield *lines*, and report progress for each resource that a line calls complete."""
         done = set()
         for line in lines:
             yield line
@@ -189,8 +189,8 @@ def _is_missing(error: ClientError) -> bool:
 
 
 def _alone(command: str) -> AbstractContextManager[None]:
-    """Hold off others in this checkout: whatever --package says, osls works in .serverless."""
+    """Keep others of this checkout waiting: osls works in .serverless, whatever --package says."""
     if command not in {"package", "deploy"}:
         return nullcontext()
     STATE.mkdir(exist_ok=True)
-    return paths.locked(STATE / "osls.lock")
+    return locked(STATE / "osls.lock")

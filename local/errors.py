@@ -1,7 +1,7 @@
-"""What the local stack raises on purpose."""
+"""The errors of the local stack."""
 
 from sync.cli.front import Told
 
 
 class LocalError(Told):
-    """A part of the local stack can't be had or can't start; the message names it and the cause."""
+    """A part of the local stack is missing or can't start; the message names it and the cause."""

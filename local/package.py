@@ -1,10 +1,10 @@
-"""Two zips from one script: for the emulator on this machine, and for Lambda on Linux arm64.
+"""Builds two zips: one for the emulator on this machine, one for Lambda on Linux arm64.
 
     python -m local.package [host|arm64|all]
 
-Same sources, same requirements.txt and same interpreters give the same bytes, wherever it runs.
-Each module is shipped with its bytecode, which Lambda takes as it is ("unchecked-hash", PEP 552):
-its file system is read-only, so without it every cold start would compile every module again.
+The same sources, requirements.txt and interpreters give the same bytes on every machine. Each
+module is shipped with its bytecode, which Python uses without a check ("unchecked-hash", PEP 552).
+Lambda's file system is read-only, so without bytecode every cold start would compile every module.
 """
 
 import argparse
@@ -21,17 +21,17 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
-from local import wheels
+from local.downloads import wheels
 from local.errors import LocalError
 from local.paths import ROOT
 
 OWN = ("handler.py", "sync", "mappings")
 FOR_PEOPLE = ("sync/__main__.py", "sync/cli")  # the command line; what it imports is not shipped
 
-# opensearch-py requires these for its gRPC transport, which nothing here imports: 19 MB.
+# opensearch-py requires these for its gRPC transport, which nothing here imports. They take 19 MB.
 UNUSED_REQUIREMENTS = ("grpcio", "opensearch-protobufs", "protobuf")
 
-# The services that boto3 clients are made for; botocore's data on the other 400 stays behind.
+# The services that the code makes clients of; botocore's data on the other 400 is left out.
 SERVICES = (
     "cloudwatch",
     "dynamodb",
@@ -52,16 +52,16 @@ _SHARED_DATA = (
 _UNUSED_PACKAGES = ("bin", "boto3/examples", "opensearchpy/_async/client", "pydantic/v1")
 _UNUSED_SUFFIXES = (".c", ".h", ".md", ".pxd", ".pyi", ".pyx", ".rst", ".typed")
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip can name
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
 _TAIL_LINES = 10
 
 
 class Target(NamedTuple):
-    """Whom a zip is for; *python* is the version that runs it, None: the one that runs us."""
+    """What a zip is for. *python* is the version that runs it; None is the one that runs us."""
 
     name: str
     python: str | None
-    install: tuple[str, ...]  # what uv is told about a machine that is not this one
+    install: tuple[str, ...]  # uv's options for a machine that is not this one
 
 
 TARGETS = {
@@ -71,14 +71,14 @@ TARGETS = {
 
 
 class Package(NamedTuple):
-    """A zip, as built. Sizes in bytes; *bytecode* says for which Python, None: sources only."""
+    """A zip. Sizes are in bytes; *bytecode* is the version of its bytecode, None if it has none."""
 
     path: Path
     sha256: str
     zipped: int
     unzipped: int
     bytecode: str | None
-    reused: bool  # the dependencies come from the last build
+    reused: bool  # whether the dependencies come from the last build
 
     def __str__(self) -> str:
         return (
@@ -96,11 +96,10 @@ def build(
 ) -> Package:
     """Write `lambda-<name>.zip`, for one of TARGETS, to *out*; *say* takes warnings.
 
-    *root* holds the sources; *out* is its `dist` unless said otherwise.
-
-    The dependencies are kept beside it and used again until requirements.txt, an interpreter or
-    this file changes. Without a Python of the target's version the zip has sources only.
-    Raises LocalError when the dependencies can't be had.
+    *root* holds the sources; without *out*, the zip is written to its folder `dist`. The
+    dependencies are kept there too, and used again until requirements.txt, an interpreter or this
+    file changes. If this machine has no Python of the target's version, the zip has no bytecode.
+    Raises LocalError if the dependencies can't be installed.
     """
     target = TARGETS[name]
     out = out or root / "dist"
@@ -139,9 +138,9 @@ def build(
 
 
 def used_requirements(text: str) -> str:
-    """A requirements.txt as uv compiles it, less what is never imported.
+    """*text*, a requirements.txt that uv compiled, without UNUSED_REQUIREMENTS.
 
-    Raises LocalError when it does not name what is to be left out: then that list is out of date.
+    Raises LocalError if one of them is not in *text*, because then that list is out of date.
     """
     blocks = re.split(r"^(?=[A-Za-z0-9])", text, flags=re.MULTILINE)
     names = [block.partition("==")[0] for block in blocks]
@@ -155,7 +154,7 @@ def used_requirements(text: str) -> str:
 
 
 def is_used(path: PurePosixPath) -> bool:
-    """Whether an installed file, *path* from where sys.path points to, is worth shipping."""
+    """Whether the zip needs the installed file at *path*, relative to its folder of sys.path."""
     parts = path.parts
     if path.suffix in _UNUSED_SUFFIXES or "tests" in parts or parts[0].endswith(".dist-info"):
         return False
@@ -169,7 +168,7 @@ def is_used(path: PurePosixPath) -> bool:
 
 
 def _find_python(version: str) -> str | None:
-    # uv gives up on the first shim of pyenv that fails; a shim runs a version when it is named.
+    # uv gives up at the first shim of pyenv that fails; with PYENV_VERSION the shim works.
     env = {**os.environ, "PYENV_VERSION": version, "UV_PYTHON_DOWNLOADS": "never"}
     found = subprocess.run(
         [wheels.uv(), "python", "find", "--no-project", "--system", version],
@@ -189,8 +188,8 @@ def _version(python: str) -> str:
 
 def _key(target: Target, requirements: str, python: str | None) -> bytes:
     interpreter = _version(python) if python else ""
-    told = (*target, requirements, interpreter, Path(__file__).read_text())
-    return hashlib.sha256(repr(told).encode()).hexdigest().encode()
+    depends_on = (*target, requirements, interpreter, Path(__file__).read_text())
+    return hashlib.sha256(repr(depends_on).encode()).hexdigest().encode()
 
 
 def _comment(path: Path) -> bytes | None:
@@ -232,8 +231,8 @@ def _copy_own(root: Path, tree: Path) -> None:
 
 
 def _compile(python: str | None, tree: Path) -> None:
-    # One process, so that what CPython interns, and with it the bytes, comes in one order. The
-    # prefix goes, since no machine's path belongs in a zip; on import Python puts in the real one.
+    # One process compiles everything: what CPython interns, and so the bytes, depends on the order.
+    # -s removes this machine's path from the bytecode; Python sets the real one on import.
     if python:
         mode = ("--invalidation-mode", "unchecked-hash")
         _run(python, "-m", "compileall", "-q", *mode, "-s", str(tree), str(tree))
@@ -242,19 +241,19 @@ def _compile(python: str | None, tree: Path) -> None:
 def _write(
     tree: Path, zip_path: Path, *, mode: Literal["w", "a"] = "w", comment: bytes = b""
 ) -> None:
-    """Write or append what lies below *tree*; of a zip that exists, the comment goes."""
+    """Write the files below *tree* to a new zip, or append them to one, and set its comment."""
     with zipfile.ZipFile(zip_path, mode) as archive:
         archive.comment = comment
         for path in _files(tree):
             entry = zipfile.ZipInfo(path.relative_to(tree).as_posix(), _EPOCH)
-            entry.create_system = 3  # Unix, also where it was made on something else
+            entry.create_system = 3  # Unix, whatever this machine is
             entry.external_attr = 0o100644 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, path.read_bytes())
 
 
 def _files(tree: Path) -> Iterator[Path]:
-    """Every file below *tree*, in an order that depends on names alone."""
+    """Every file below *tree*, in an order that depends only on names."""
     return iter(sorted(path for path in tree.rglob("*") if path.is_file()))
 
 
@@ -268,7 +267,7 @@ def _run(*argv: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Build what is asked for, and say what was built."""
+    """Build the zips that *argv* asks for, and print their sizes."""
     parser = argparse.ArgumentParser(prog="python -m local.package", description="Build the zips.")
     parser.add_argument("target", nargs="?", default="all", choices=[*TARGETS, "all"])
     chosen = parser.parse_args(argv).target

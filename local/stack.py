@@ -1,11 +1,10 @@
-"""The whole service on this machine: servers, deployment, indexes, and streams being delivered."""
+"""The whole service on this machine: servers, deployment, indexes, and delivery of the streams."""
 
-import fcntl
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -15,18 +14,20 @@ from typing import Any, Self
 import boto3
 
 from local import package
-from local.delivery.driver import take_over
+from local.delivery.takeover import take_over
 from local.deploy import Deployment, check_node
-from local.emulator import Emulator
+from local.downloads import Say
 from local.errors import LocalError
-from local.opensearch import OpenSearchServer
+from local.locks import sole_stack
 from local.paths import ROOT, STATE
-from local.typesense_server import NotHere, TypesenseServer
+from local.servers.emulator import Emulator
+from local.servers.opensearch import OpenSearchServer
+from local.servers.typesense import NotHere, TypesenseServer
 from sync.cli.calls import deployed
 from sync.cli.local_stack import DESCRIPTION, STAGE
 
 LOGS = STATE / "logs"
-TYPESENSE_ACTIONS = (  # what the service's API key has to allow
+TYPESENSE_ACTIONS = (  # those that the service's API key has to allow
     "aliases:list",
     "aliases:upsert",
     "collections:create",
@@ -37,15 +38,13 @@ TYPESENSE_ACTIONS = (  # what the service's API key has to allow
     "documents:import",
 )
 
-Say = Callable[[str], None]
-
 
 class Stack:
     """One stack of this clone; `with Stack() as stack:` brings it up and takes it down again.
 
-    *say* takes a line for each step. *root* holds the sources that are deployed. *alone* refuses
-    to run beside another stack of this clone; tests do run beside it. Raises LocalError when a
-    part can't start, naming it; save for Typesense where none runs here, which is left out.
+    *say* takes a line for each step. *root* holds the sources to deploy. With *alone*, it does not
+    start beside another stack of this clone; tests pass False. Raises LocalError with the name of a
+    part that can't start. If no Typesense runs on this machine, the stack does without it.
     """
 
     aliases = ("icao_aircraft", "icao_manufacturers", "products")
@@ -59,14 +58,15 @@ class Stack:
         self._logs = logs
         self._open = ExitStack()
         self._outputs: Mapping[str, str] = {}
-        self.left_out: dict[str, str] = {}  # sinks that this machine has no server for, and why
+        self.left_out: dict[str, str] = {}  # the sinks without a server on this machine, and why
         self._clients: dict[str, Any] = {}
         self._making = Lock()
 
     def __enter__(self) -> Self:
         try:
             if self._alone:
-                self._open.enter_context(only_one())
+                self._open.enter_context(sole_stack(STATE / "stack.lock"))
+                self._open.enter_context(_described())
             self._start()
             if self._alone:
                 DESCRIPTION.write_text(json.dumps(self._describe()))
@@ -143,11 +143,11 @@ class Stack:
 
     @property
     def typesense_api_key(self) -> str:
-        """A key that may do everything."""
+        """The administrator's key, which allows every action."""
         return self.typesense.api_key
 
     def give_typesense_key(self) -> None:
-        """Put a new API key into the secret; a function reads it when its last one is refused."""
+        """Put a new API key into the secret. A function reads it when its old one is refused."""
         self.client("secretsmanager").put_secret_value(
             SecretId=self._outputs["TypesenseApiKeyArn"],
             SecretString=self.typesense.create_key("of the functions", TYPESENSE_ACTIONS),
@@ -159,7 +159,7 @@ class Stack:
         self.let_typesense_work(False)
 
     def let_typesense_work(self, enabled: bool) -> None:
-        """Whether the queue of what is for Typesense is worked off; else all stays there."""
+        """Switch the worker of the Typesense queue on or off."""
         functions = self.client("lambda")
         name = f"stream-sync-{STAGE}-typesense"
         for mapping in functions.list_event_source_mappings(FunctionName=name)[
@@ -169,12 +169,12 @@ class Stack:
 
     @property
     def environment(self) -> dict[str, str]:
-        """An environment in which AWS tools and clients talk to the emulator."""
+        """An environment in which AWS tools and clients reach the emulator."""
         return self._emulator.environment()
 
     @property
     def tables(self) -> Mapping[str, str]:
-        """Full names of the tables, by short name."""
+        """The full names of the tables, by short name."""
         return {"core": self._outputs["CoreTable"], "products": self._outputs["ProductsTable"]}
 
     @property
@@ -205,8 +205,8 @@ class Stack:
         )
 
     def client(self, service: Any) -> Any:
-        """The boto3 client for *service* of the emulator, which several threads may share."""
-        with self._making:  # a session may make one client at a time
+        """The boto3 client of *service* on the emulator; several threads may share it."""
+        with self._making:  # boto3 can make only one client at a time
             if service not in self._clients:
                 self._clients[service] = self._session.client(
                     service, endpoint_url=self.endpoint_url
@@ -226,27 +226,11 @@ class Stack:
         }
 
 
-class only_one:  # noqa: N801 - used as a function
-    """Holds the lock that keeps two stacks of one clone apart; the kernel frees it if we die."""
-
-    def __enter__(self) -> None:
-        STATE.mkdir(exist_ok=True)
-        self._file = (STATE / "stack.lock").open("a+")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.seek(0)
-            holder = self._file.read().strip()
-            self._file.close()
-            raise LocalError(
-                f"a stack of this clone runs already (process {holder}): `make down` stops it"
-            ) from None
-        self._file.truncate(0)
-        self._file.write(str(os.getpid()))
-        self._file.flush()
-        DESCRIPTION.unlink(missing_ok=True)  # left by one that was killed
-
-    def __exit__(self, *_: object) -> None:
-        DESCRIPTION.unlink(missing_ok=True)  # all is down now
-        self._file.truncate(0)
-        self._file.close()
+@contextmanager
+def _described() -> Iterator[None]:
+    """Remove the description of the stack: an old one now, and ours once everything is down."""
+    DESCRIPTION.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        DESCRIPTION.unlink(missing_ok=True)

@@ -23,7 +23,7 @@ from tests.asked import Asked, invoked_by
 from tests.clocks import ManualClock
 from tests.derived import one_by_one
 from tests.records import CORE, PRODUCTS
-from tests.settings import REGION
+from tests.settings import LISTED, REGION
 
 LETTERS = settings.ENV["DEAD_LETTER_TABLE"]
 CONTRIBUTIONS = settings.ENV["CONTRIBUTIONS_TABLE"]
@@ -68,11 +68,6 @@ GIVEN_UP = {
         "streamArn": f"arn:aws:dynamodb:us-east-1:123456789012:table/{PRODUCTS}/stream/label",
     },
 }
-_INDEXED = [
-    *("kind", "last_at", "seen", "table", "keys", "sink", "model", "target", "document_id"),
-    *("version", "state", "erased_at"),
-    *("error_class", "error", "after", "replays", "replayed_at", "reason", "resolved_at"),
-]
 
 
 class Context:
@@ -92,7 +87,7 @@ ACTING: Final[ContextVar[str | None]] = ContextVar("ACTING", default=None)  # a 
 
 
 class Account:
-    """Tables, queues and bucket; make one within `moto.mock_aws()`.
+    """Tables, queues and bucket; make one within `mock_aws()` of tests/in_process.py.
 
     *memory* and *typesense* stand in for OpenSearch and Typesense; the other sinks are themselves.
     """
@@ -259,7 +254,7 @@ class Account:
                 {
                     "IndexName": "by-status",
                     "KeySchema": schema(["status", "first_at"]),
-                    "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": _INDEXED},
+                    "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(LISTED)},
                 }
             ]
         self.dynamodb.create_table(**request)

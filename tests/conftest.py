@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
-from local.dynamodb_local import DynamoDbLocal
-from local.opensearch import OpenSearchServer
-from local.typesense_server import NotHere, TypesenseServer
+from local.servers.opensearch import OpenSearchServer
+from local.servers.typesense import NotHere, TypesenseServer
 from sync.runtime.log import logger
+from tests.dynamodb_local.server import DynamoDbLocal
 
 # How fast a busy machine is says nothing about the code.
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -10,7 +10,6 @@ from typing import Any
 
 import boto3
 from botocore.exceptions import ReadTimeoutError
-from moto import mock_aws
 
 from sync.aws.keys import Source
 from sync.models.core.faa_link import IcaoType
@@ -22,7 +21,9 @@ from sync.writing.ids import document_id
 from sync.writing.op import Op, Outcome
 from sync.writing.sink import Sink
 from tests.clocks import ManualClock
+from tests.in_process import mock_aws
 from tests.records import CORE, core_keys
+from tests.tables import create_table
 
 FAMILY = IcaoType.target
 PARTS = ("type_designator", "manufacturer", "model")
@@ -95,13 +96,7 @@ class Tables:
         self.core = f"{CORE}-{number}"
         self.contributions = f"{CONTRIBUTIONS}-{number}"
         for name, keys in ((self.core, ("PK", "SK")), (self.contributions, ("id",))):
-            kinds = zip(keys, ("HASH", "RANGE"), strict=False)
-            client.create_table(
-                TableName=name,
-                BillingMode="PAY_PER_REQUEST",
-                AttributeDefinitions=[{"AttributeName": k, "AttributeType": "S"} for k in keys],
-                KeySchema=[{"AttributeName": k, "KeyType": kind} for k, kind in kinds],
-            )
+            create_table(client, name, *keys)
 
     def counters(self, fault: Fault = no_fault) -> tuple[Counters, Watched]:
         """A sink of its own, as another container has, and the client it uses."""
@@ -170,7 +165,7 @@ def in_process() -> Iterator[Tables]:
 
 
 def one_by_one(write: Write, sinks: Iterable[str]) -> Iterator[Written]:
-    """Sinks written to in turn, for the fanout: moto's DynamoDB is not made for threads."""
+    """Write sinks in turn, not in threads, so that requests come in the same order every time."""
     return ((sink, write(sink)) for sink in sinks)
 
 

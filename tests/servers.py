@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
-from local.typesense_server import TypesenseServer
+from local.servers.typesense import TypesenseServer
 
 _PATIENCE_S = 30  # until a test that waits in vain fails
 

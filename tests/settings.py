@@ -22,3 +22,9 @@ REQUIRED: Final = {
     "RESYNC_QUEUE_URL": f"{QUEUES}/resync",
 }
 ENV: Final = {**REQUIRED, "LOG_LEVEL": "WARNING"}
+
+LISTED = (  # what the index of dead letters has of a row, besides its keys
+    *("kind", "last_at", "seen", "table", "keys", "sink", "model", "target", "document_id"),
+    *("version", "state", "erased_at"),
+    *("error_class", "error", "after", "replays", "replayed_at", "reason", "resolved_at"),
+)

@@ -1,16 +1,16 @@
 """Compares every item of the tables with what was made of it. Shares no code with `sync/`.
 
-What the service promises (docs/requirements.md, docs/guarantees.md) is written down here again, so
-that a mistake in the codec, in the ids or in the versions can't hide in code that both sides use.
-Values come through boto3's own TypeDeserializer and through `json` with exact numbers; servers are
-asked by the standard library alone.
+The promises of the service (docs/requirements.md, docs/guarantees.md) are implemented here a second
+time. A mistake in the codec, the ids or the versions can't hide in code that both sides share.
+Values are decoded by boto3's own TypeDeserializer and by `json` with exact numbers. Servers are
+read with the standard library.
 
-values       items as values, and how a document may differ from one
-expectation  which document an item should have, and under which id
-opensearch   what OpenSearch holds
-typesense    what Typesense holds
-report       items held against documents
-derived      counters and default images held against links and images
+values       items as values, and their differences from documents
+expectation  the document that an item should have, and its id
+opensearch   reads the documents in OpenSearch
+typesense    reads the documents in Typesense
+report       compares items with documents
+derived      compares counters with links, and default images with images
 """
 
 from local.checker.derived import CounterReport, ImageReport, check_counters, check_default_images

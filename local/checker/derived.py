@@ -1,6 +1,6 @@
-"""Counters held against the links they count, default images against the images there are.
+"""Compares counters with the links they count, and default images with the existing images.
 
-Both are counted anew from the items themselves, by requirements S3.5 and S3.6.
+What should be there is computed from the items, by requirements S3.5 and S3.6.
 """
 
 import re
@@ -23,14 +23,14 @@ _ENTITY: Final = re.compile(
 
 @dataclass(slots=True)
 class CounterReport:
-    """*counters* that there are, and for each that is not as the links say, how it differs."""
+    """The number of counters, and for each wrong one, how it differs from the links."""
 
     counters: int = 0
     drift: list[str] = field(default_factory=list)
 
 
 def check_counters(items: Items) -> CounterReport:
-    """Count the links among *items*, and hold the counters among them against that."""
+    """Count the links among *items*, and compare the counters among them with that."""
     links: Counter[tuple[str, ...]] = Counter()
     rows: list[Mapping[str, Any]] = []
     for table, item in items:
@@ -43,41 +43,43 @@ def check_counters(items: Items) -> CounterReport:
             rows.append(item)
     report = CounterReport(len(rows))
     for row in rows:
-        told = _read_counter(row)
-        if told is None:
+        names = _read_counter(row)
+        if names is None:
             report.drift.append(f"{row['SK']}: not a counter of its key")
             continue
-        counted = links.pop(told, 0)
+        counted = links.pop(names, 0)
         held = row.get("count")
         if not isinstance(held, Decimal) or held != counted or not counted:
-            report.drift.append(f"{' / '.join(told)}: {counted} links, and {held!s} counted")
-    report.drift += [f"{' / '.join(told)}: {n} links, and no counter" for told, n in links.items()]
+            report.drift.append(f"{' / '.join(names)}: {counted} links, and {held!s} counted")
+    report.drift += [
+        f"{' / '.join(names)}: {n} links, and no counter" for names, n in links.items()
+    ]
     return report
 
 
 def _read_counter(row: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """What *row* counts the links of; None where its key says something else."""
+    """The names of the type that *row* counts links of; None if its key has other names."""
     names = [row.get(name) for name in _NAMES]
     if not all(isinstance(name, str) for name in names):
         return None
-    told = tuple(map(str, names))
-    key = "#".join(["TYPE", *(quote(name, safe="") for name in told)])
-    return told if row["SK"] == key else None
+    texts = tuple(map(str, names))
+    key = "#".join(["TYPE", *(quote(text, safe="") for text in texts)])
+    return texts if row["SK"] == key else None
 
 
 @dataclass(slots=True)
 class ImageReport:
-    """*entities* that have images, and for each default image that is not right, why."""
+    """The number of entities with images, and a fault for each wrong default image."""
 
     entities: int = 0
     invalid: list[str] = field(default_factory=list)
 
 
 def check_default_images(items: Items) -> ImageReport:
-    """Hold the default images among *items* against the images among them.
+    """Compare the default images among *items* with the images among them.
 
-    An entity with images has a default row and its copy for readers, both of one image that
-    exists, whichever it is. Without images it has neither.
+    An entity with images has a default row and a copy of it for readers. Both name the same image,
+    which may be any that exists. An entity without images has neither.
     """
     core = {(item["PK"], item["SK"]): item for table, item in items if table == "core"}
     images: dict[str, set[str]] = {}
@@ -99,7 +101,7 @@ def check_default_images(items: Items) -> ImageReport:
 def _faults(
     partition: str, images: set[str], found: dict[tuple[str, str], Mapping[str, Any]]
 ) -> Iterator[str]:
-    """What is wrong with an entity's default row and its copy, which are taken out of *found*."""
+    """Remove an entity's default row and its copy from *found*, and yield what is wrong there."""
     match = _ENTITY.fullmatch(partition)
     names = match.groupdict() if match else {}
     copy_partition = f"DEFAULT_IMAGES#ORG#{names['org_id']}#ENTITY#{names['entity_type']}"

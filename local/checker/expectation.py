@@ -1,4 +1,4 @@
-"""Which document an item should have, and under which id."""
+"""The document that an item should have, and its id."""
 
 import hashlib
 import json
@@ -29,9 +29,9 @@ class Ref(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Which items belong into *alias*: those of *table* whose keys match in full.
+    """The items that belong to *alias*: those of *table* whose keys match *keys* in full.
 
-    *table* is the short name (core, products); *keys* gives each key's pattern, hash key first.
+    *table* is the short name (core, products). *keys* has a pattern for each key, hash key first.
     """
 
     alias: str
@@ -55,17 +55,17 @@ TYPESENSE_PLACES: Final = (
 
 
 def document_id(keys: Iterable[Any]) -> str:
-    """The id of the item with these key values: percent-encoded, joined by `|`; hashed if long."""
+    """The document id for these key values: percent-encoded, joined by `|`, hashed if too long."""
     texts = (format(key, "f") if isinstance(key, Decimal) else str(key) for key in keys)
     joined = "|".join(quote(text, safe="") for text in texts)
     return joined if len(joined) <= 512 else hashlib.sha256(joined.encode()).hexdigest()
 
 
 class Expectation:
-    """What OpenSearch should hold, by what the tables hold; or Typesense, with its own arguments.
+    """The documents that OpenSearch (or Typesense, see `of_typesense`) should have.
 
-    *mappings* is the folder whose `<alias>.json` says which attributes a document has. Raises
-    Unreadable for a mapping file that is missing or declares nothing.
+    `<alias>.json` in the folder *mappings* names the attributes that a document has. Raises
+    Unreadable if such a file is missing or declares no field.
     """
 
     def __init__(self, mappings: Path = MAPPINGS, places: Iterable[Place] = PLACES) -> None:
@@ -78,11 +78,11 @@ class Expectation:
 
     @property
     def aliases(self) -> list[str]:
-        """Every alias once; two kinds of items may share one."""
+        """Every alias once, even if several kinds of items share it."""
         return list(self._fields)
 
     def of(self, table: str, item: Mapping[str, Any]) -> tuple[Ref, dict[str, Any]] | None:
-        """The document of *item* (see item_values), or None where it has none.
+        """The address and the document of *item* (see item_values); None if it has none.
 
         *table* is the short name.
         """
@@ -101,7 +101,7 @@ def _declared(mappings: Path, alias: str) -> frozenset[str]:
     path = mappings / f"{alias}.json"
     try:
         mapping = json.loads(path.read_text(encoding="utf-8"))
-        if "fields" in mapping:  # Typesense's way; `a.b` is part of the attribute a
+        if "fields" in mapping:  # a mapping of Typesense; `a.b` is part of the attribute a
             fields = frozenset(field["name"].split(".")[0] for field in mapping["fields"])
         else:
             fields = frozenset(mapping["mappings"]["properties"])

@@ -1,4 +1,4 @@
-"""One request to a server of this machine, by the standard library alone."""
+"""One request to a server on this machine, with the standard library alone."""
 
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
@@ -18,7 +18,7 @@ def ask(
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> str:
-    """The answer's text. Raises Unreadable naming the request and what came instead."""
+    """The text of the answer. Raises Unreadable with the request and its failure."""
     connection = HTTPConnection(urlsplit(url).netloc, timeout=_TIMEOUT_S)
     try:
         connection.request(method, path, body=body, headers=dict(headers or {}))

@@ -1,4 +1,4 @@
-"""What OpenSearch holds."""
+"""Reads the documents in OpenSearch."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,13 +13,13 @@ _PAGE: Final = 2_000  # documents in one answer
 
 
 class Documents:
-    """Reads an OpenSearch at *url*; numbers come exact."""
+    """Reads the OpenSearch at *url*, with exact numbers."""
 
     def __init__(self, url: str) -> None:
         self.url = url
 
     def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """The JSON answer. Raises Unreadable naming the request and what came instead."""
+        """The JSON answer. Raises Unreadable with the request and its failure."""
         text = ask(
             self.url,
             method,
@@ -30,15 +30,15 @@ class Documents:
         return exact_json(text)
 
     def search(self, alias: str, body: Mapping[str, Any]) -> Any:
-        """The answer to one search, as far as it has been refreshed."""
+        """The answer to one search; it finds what was there at the last refresh."""
         return self.request("POST", f"/{alias}/_search", body)
 
     def count(self, alias: str) -> int:
-        """Documents that a search would find now."""
+        """The number of documents that a search would find now."""
         return int(self.request("GET", f"/{alias}/_count")["count"])
 
     def get(self, refs: Iterable[Ref]) -> dict[Ref, Any]:
-        """The documents at *refs* that a search finds now."""
+        """Those documents at *refs* that a search finds now."""
         by_alias: dict[str, list[str]] = {}
         for ref in refs:
             by_alias.setdefault(ref.alias, []).append(ref.id)
@@ -52,7 +52,7 @@ class Documents:
         return found
 
     def all(self, alias: str) -> Iterator[tuple[str, Any]]:
-        """Every document behind *alias* with its id, refreshed first. Raises Unreadable."""
+        """Refresh *alias*, and yield each of its documents with its id. Raises Unreadable."""
         self.request("POST", f"/{alias}/_refresh")
         answer = self.request(
             "POST",
@@ -73,5 +73,5 @@ class Documents:
 
 def _json_number(value: Any) -> float:
     if isinstance(value, Decimal):
-        return float(value)  # a search compares doubles; documents are never written here
+        return float(value)  # a search compares doubles anyway
     raise TypeError(f"{type(value).__name__} is not a value to search for")

@@ -1,4 +1,4 @@
-"""Items held against documents."""
+"""Compares items with documents."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ TableItem = tuple[str, Mapping[str, Any]]
 
 
 class Reader(Protocol):
-    """A place that documents are read from."""
+    """A server that documents are read from."""
 
     def all(self, alias: str) -> Iterator[tuple[str, Any]]:
         """Every document behind *alias* with its id."""
@@ -24,12 +24,12 @@ class Reader(Protocol):
 
 @dataclass(slots=True)
 class Report:
-    """What a comparison found: counts, addresses and differing fields, never whole documents."""
+    """The result of a comparison: counts, addresses and differing fields, never whole documents."""
 
-    items: int = 0  # that should have a document
-    unplaced: int = 0  # that should have none
+    items: int = 0  # items that should have a document
+    unplaced: int = 0  # items that should have none
     documents: int = 0
-    compared: dict[str, int] = field(default_factory=dict)  # pairs, by alias
+    compared: dict[str, int] = field(default_factory=dict)  # pairs of item and document, by alias
     missing: list[Ref] = field(default_factory=list)
     extra: list[Ref] = field(default_factory=list)
     different: list[tuple[Ref, str]] = field(default_factory=list)
@@ -40,24 +40,24 @@ class Report:
 
     @property
     def empty(self) -> list[str]:
-        """The aliases of which not one pair was compared."""
+        """The aliases without any compared pair."""
         return [alias for alias, pairs in self.compared.items() if pairs == 0]
 
     @property
     def equal(self) -> bool:
-        """True only where every alias had something to compare, and all of it was the same."""
+        """True only if something was compared for every alias, and nothing differed."""
         return self.mismatches == 0 and bool(self.compared) and not self.empty
 
 
 def compare(
     expected: Mapping[Ref, Any], documents: Iterable[tuple[Ref, Any]], aliases: Iterable[str]
 ) -> Report:
-    """Hold *documents* against *expected*; *aliases* must each have at least one pair."""
+    """Compare *documents* with those in *expected*; a report needs a pair for each of *aliases*."""
     report = Report(items=len(expected), compared=dict.fromkeys(aliases, 0))
     waiting = dict(expected)
     for ref, document in documents:
         report.documents += 1
-        if ref not in waiting:  # of no item, or a second one of the same id
+        if ref not in waiting:  # it has no item, or its id came before
             report.extra.append(ref)
             continue
         report.compared[ref.alias] = report.compared.get(ref.alias, 0) + 1
@@ -68,7 +68,7 @@ def compare(
 
 
 def read_tables(dynamodb: "DynamoDBClient", tables: Mapping[str, str]) -> list[TableItem]:
-    """Every item of *tables* (short name → full name), read consistently."""
+    """Every item of *tables* (short name → full name), by consistent reads."""
     return [
         (short, item_values(item))
         for short, full in tables.items()
@@ -82,15 +82,15 @@ def check(
     documents: Reader,
     expectation: Expectation,
 ) -> Report:
-    """Scan *tables* (short name → full name) and hold every item against its document.
+    """Scan *tables* (short name → full name) and compare every item with its document.
 
-    Meant for a moment at which nobody writes. Raises Unreadable.
+    Call it while nobody writes. Raises Unreadable.
     """
     return check_items(read_tables(dynamodb, tables), documents, expectation)
 
 
 def check_items(items: Iterable[TableItem], documents: Reader, expectation: Expectation) -> Report:
-    """Hold every one of *items* against its document, and the other way round."""
+    """Compare every one of *items* with its document, and every document with its item."""
     expected: dict[Ref, Any] = {}
     unplaced = 0
     twice: list[tuple[Ref, str]] = []

@@ -1,4 +1,4 @@
-"""What Typesense holds."""
+"""Reads the documents in Typesense."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -7,19 +7,19 @@ from local.checker.http import ask
 from local.checker.values import exact_json
 
 _EXACT: Final = "_exact"
-"""Where a document carries itself as a text, whole, if Typesense would keep less of it: it drops
-nulls, and holds numbers as 64-bit integers or doubles."""
+"""The field with the whole document as a text. Documents have it if Typesense would change them: it
+drops nulls, and keeps numbers as 64-bit integers or doubles."""
 
 
 class Collections:
-    """Reads a Typesense at *url* as what its documents stand for; numbers come exact."""
+    """Reads the Typesense at *url*, with exact numbers."""
 
     def __init__(self, url: str, api_key: str) -> None:
         self.url = url
         self.api_key = api_key
 
     def count(self, alias: str) -> int:
-        """Documents behind *alias*. Raises Unreadable."""
+        """The number of documents behind *alias*. Raises Unreadable."""
         return int(exact_json(self._ask(f"/collections/{alias}"))["num_documents"])
 
     def all(self, alias: str) -> Iterator[tuple[str, Any]]:
@@ -33,11 +33,11 @@ class Collections:
 
 
 def meant(held: dict[str, Any]) -> tuple[str, Any]:
-    """The id of a document as Typesense holds it, and the document that this stands for."""
+    """The id and the original document of a document as Typesense keeps it."""
     id_ = held.pop("id")
     if _EXACT not in held:
         return id_, held
     try:
         return id_, exact_json(held[_EXACT])
     except (ValueError, TypeError):
-        return id_, held  # then it differs by this very field
+        return id_, held  # the field is reported as a difference

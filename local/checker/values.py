@@ -1,4 +1,4 @@
-"""Items as values, documents as values, and how the two may differ."""
+"""The values in items and in documents, and their differences."""
 
 import base64
 import json
@@ -19,24 +19,24 @@ _read_attribute: Final = TypeDeserializer().deserialize
 
 
 class Unreadable(LocalError):
-    """A table, a mapping file or a server could not be read; the message says which and why."""
+    """A table, a mapping file or a server can't be read; the message says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """A DynamoDB set: its document holds each member once, in any order."""
+    """A DynamoDB set; in the document it is a list, in any order, with each member once."""
 
     values: tuple[Any, ...]
 
 
 def scan(dynamodb: "DynamoDBClient", table: str) -> Iterator[Mapping[str, Any]]:
-    """Every item of *table*, read consistently, as the client gives it."""
+    """Every item of *table*, by consistent reads, as boto3's client returns it."""
     for page in dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
         yield from page["Items"]
 
 
 def item_values(image: Mapping[str, Any]) -> dict[str, Any]:
-    """An item as DynamoDB's client gives it (`{"price": {"N": "1"}}`), as values to compare."""
+    """The values of an item that boto3's client returned, such as `{"price": {"N": "1"}}`."""
     return {name: _value(_read_attribute(attribute)) for name, attribute in image.items()}
 
 
@@ -53,12 +53,12 @@ def _value(value: Any) -> Any:
 
 
 def exact_json(text: str) -> Any:
-    """JSON with every number as the Decimal it is written as."""
+    """Parse JSON, with every number as an exact Decimal."""
     return json.loads(text, parse_int=Decimal, parse_float=Decimal, parse_constant=str)
 
 
 def differences(expected: Any, actual: Any, path: str = "") -> Iterator[str]:
-    """How *actual*, out of a document, differs from *expected*, out of an item; one text each."""
+    """A text for each difference between *actual*, of a document, and *expected*, of an item."""
     if isinstance(expected, dict) and isinstance(actual, dict):
         dot = f"{path}." if path else ""
         for name in sorted(expected.keys() | actual.keys()):
@@ -86,7 +86,7 @@ def _equal(expected: Any, actual: Any) -> bool:
                 return False
             del left[found]
         return True
-    # type() and not ==, since Python holds True equal to 1; Decimal("1") equals Decimal("1.0").
+    # The types are compared too, since True == 1 in Python. Decimal("1") equals Decimal("1.0").
     return type(expected) is type(actual) and bool(expected == actual)
 
 

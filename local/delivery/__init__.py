@@ -1,11 +1,11 @@
-"""Lambda's rules for delivering a DynamoDB stream to a function, on their own.
+"""Lambda's rules for delivering a DynamoDB stream to a function.
 
     reader → Delivery (shards → lanes) → steps → invoker, destination
 
-`rules.Lane` and `shards.Delivery` are the rules: they hold no thread, clock or connection, and say
-what to do next. Whoever drives them plugs in the parts of `ports`: `driver.StreamDriver` does it
-with threads and AWS clients, for the local stack, whose own poller ignores most of the rules; a
-simulator does it with a clock of its own, without sleeping. One round of such a loop:
+`lane.Lane` and `shards.Delivery` apply the rules. They have no thread, clock or connection, and say
+what to do next. Their driver brings the parts that `ports` describes. `driver.StreamDriver` has
+threads and AWS clients; the local stack needs it because the emulator's own poller ignores most of
+the rules. The simulator in tests/ has its own clock and never sleeps. One round of such a loop:
 
     delivery.discover(reader.shards())
     for shard in delivery.readable():
@@ -16,12 +16,12 @@ simulator does it with a clock of its own, without sleeping. One round of such a
         for lane in shard.lanes:
             match lane.next(now):          # not while lane.invoking
                 case Invoke(records):      lane.answered(invoker.invoke(records), now)
-                case Discard(discarded):   destination.send(discarded); lane.told()
+                case Discard(discarded):   destination.send(discarded); lane.sent()
                 case Wait(until) | Idle(): ...
 
 Rules cite pages of the Lambda guide: with-ddb (WD), services-ddb-params (PR),
 services-ddb-batchfailurereporting (PB), services-dynamodb-errors (ER), with-ddb-filtering (FI).
 
-A crash of the poller is a new Delivery whose reader goes on after each `shard.checkpoint`.
-Records past retention are the reader's affair: it never returns them.
+After a crash of the poller, make a new Delivery whose reader starts after each `shard.checkpoint`.
+A reader never returns records past retention.
 """

@@ -1,9 +1,9 @@
 """The document that Lambda sends to a mapping's on-failure destination (page ER).
 
-It holds metadata only; a bucket gets the event too, which the destination adds. Assumed, since
-the page is silent: times of arrival are the records' creation times; a batch that never reached
-the function has a null requestId and responseContext; expired records are told of like ones
-beyond the maximum record age; the count takes in every invocation these records were part of.
+It holds metadata only; destinations.py adds the event for a bucket. Assumed, since the page is
+silent: times of arrival are the records' creation times; a batch that never reached the function
+has a null requestId and responseContext; expired records get the same condition as records beyond
+the maximum record age; every invocation that any of the records was part of is counted.
 """
 
 from collections.abc import Sequence

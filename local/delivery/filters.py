@@ -1,17 +1,17 @@
 """Which records a mapping's filters let through.
 
-Rules from the Lambda guide, "Control which events Lambda sends to your function" (filter rule
-syntax) and page FI (with-ddb-filtering). Where both are silent, EventBridge's matching is
-assumed, from which the syntax comes.
+The rules are from the Lambda guide, "Control which events Lambda sends to your function" (filter
+rule syntax) and page FI (with-ddb-filtering). Where both are silent, the matching of EventBridge is
+assumed, because the syntax comes from there.
 
-- Up to five patterns, OR-ed; the fields of one pattern are AND-ed, `$or` makes an alternative,
-  and a leaf is a list of rules, of which one has to hold.
-- A pattern names leaves. `exists` looks at leaves only (FI): on a map it never finds one.
+- There are up to five patterns, OR-ed. The fields of one pattern are AND-ed; `$or` holds
+  alternatives. A leaf is a list of rules, and at least one of them has to hold.
+- A pattern names leaves, and `exists` looks only at leaves (FI): for a map it is always false.
 - DynamoDB writes numbers as strings, so `numeric` never matches an N (FI).
-- A field that isn't there matches `{"exists": false}` and nothing else, not even anything-but.
+- A missing field matches `{"exists": false}` and nothing else, not even anything-but.
 - Assumed: a list in the record (SS, NS, L) matches if one of its elements does.
 - Assumed: fields outside `dynamodb` (eventName, userIdentity) can be filtered on. The guide
-  speaks of `dynamodb` alone; mappings in use filter on eventName.
+  names only `dynamodb`, but existing mappings filter on eventName.
 """
 
 import json
@@ -23,8 +23,8 @@ from sync.errors import ConfigError
 MAX_FILTERS = 5
 MAX_PATTERN_LENGTH = 4096
 
-Matcher = Callable[[Any], bool]  # is asked about a value of the record, None if it isn't there
-Rule = Callable[[Sequence[Any]], bool]  # is asked about a field's leaves, none if it isn't there
+Matcher = Callable[[Any], bool]  # gets a value of the record; None if it is missing
+Rule = Callable[[Sequence[Any]], bool]  # gets the leaves of a field; none if it is missing
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "=": lambda value, bound: value == bound,
@@ -36,7 +36,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class Filters:
-    """The filters of one mapping; none let everything through. Raises ConfigError."""
+    """The filters of one mapping. Without any, every record passes. Raises ConfigError."""
 
     def __init__(self, patterns: Sequence[str] = ()) -> None:
         if len(patterns) > MAX_FILTERS:
@@ -47,7 +47,7 @@ class Filters:
         return bool(self._matchers)
 
     def match(self, event: Mapping[str, Any]) -> bool:
-        """Whether *event*, a record in Lambda's shape, reaches the function."""
+        """Whether *event*, a record as Lambda passes it, reaches the function."""
         return not self._matchers or any(matches(event) for matches in self._matchers)
 
 
@@ -132,7 +132,7 @@ def _any(holds: Callable[[Any], bool]) -> Rule:
 def numeric(bounds: Sequence[Any], value: object) -> bool:
     """Whether *value* is a number within *bounds*, such as [">", 0, "<=", 5].
 
-    DynamoDB's N is a string in the record and never is (FI).
+    DynamoDB's N is never one: in the record it is a string (FI).
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
@@ -156,5 +156,5 @@ def _plain(value: object) -> bool:
 
 
 def _equal(value: object, other: object) -> bool:
-    """JSON's equality: true is not 1."""
+    """Equality as in JSON, where true is not 1."""
     return isinstance(value, bool) == isinstance(other, bool) and value == other

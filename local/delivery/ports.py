@@ -1,6 +1,6 @@
-"""What the delivery rules need from the world: a clock, a reader, an invoker, a destination.
+"""What the delivery rules need: a clock, a reader, an invoker, a destination.
 
-The local stack plugs in AWS clients (`aws.py`), a simulator whatever it likes.
+The local stack uses AWS clients (`aws.py`), the simulator objects of its own.
 """
 
 from collections.abc import Sequence
@@ -11,18 +11,18 @@ from local.delivery.records import Record
 
 
 class Unreachable(Exception):
-    """A part did not do what it was asked, and may next time; the message names it and why."""
+    """A call failed, and may succeed when made again; the message says what failed and why."""
 
 
 class Clock(Protocol):
-    """Time as seconds since the epoch, which never goes back."""
+    """Time in seconds since the epoch; it never goes back."""
 
     def now(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
 class ShardInfo:
-    """A shard of the stream; *parent* is the shard it continues, None if it continues none."""
+    """A shard of the stream. *parent* is the shard that it continues, if there is one."""
 
     id: str
     parent: str | None = None
@@ -30,30 +30,30 @@ class ShardInfo:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Records in stream order; *closed* if the shard will never have more."""
+    """Records in the order of the stream; *closed* means that the shard gets no more."""
 
     records: Sequence[Record]
     closed: bool = False
 
 
 class Reader(Protocol):
-    """One mapping's way through the stream; raises Unreachable."""
+    """Reads one mapping's stream; raises Unreachable."""
 
     def shards(self) -> Sequence[ShardInfo]:
         """The shards that exist now, parents before their children.
 
-        From the first call on, the mapping's starting position is taken: LATEST is then.
+        The first call fixes the starting position: LATEST means the time of that call.
         """
         ...
 
     def read(self, shard_id: str) -> Page:
-        """The records after those the last call returned."""
+        """The records that follow those of the last call."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The function ran and returned *body*; *error* is Lambda's FunctionError: "Unhandled"."""
+    """The function ran and returned *body*. *error* is Lambda's FunctionError, e.g. "Unhandled"."""
 
     body: bytes = b""
     error: str | None = None
@@ -64,7 +64,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class NotInvoked:
-    """The function did not run, or nobody knows: throttled, unreachable, no answer."""
+    """The function did not run, or it is not known whether it did: throttled, no answer."""
 
     reason: str
 
@@ -73,20 +73,20 @@ Result = Answered | NotInvoked
 
 
 class Invoker(Protocol):
-    """Calls the function with a batch and waits for its answer; raises only on a bug."""
+    """Invokes the function with a batch and waits for its answer. Raises only for a bug."""
 
     def invoke(self, records: Sequence[Record]) -> Result: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Discarded:
-    """Records given up for good, and the on-failure document that names them (page ER)."""
+    """Records that were given up, and the on-failure document that names them (page ER)."""
 
     records: Sequence[Record]
     document: dict[str, Any]
 
 
 class Destination(Protocol):
-    """Where discarded records are told of; raises Unreachable."""
+    """Gets the on-failure documents; raises Unreachable."""
 
     def send(self, discarded: Discarded) -> None: ...

@@ -1,4 +1,4 @@
-"""A stream record in the shape in which Lambda hands it to a function."""
+"""A stream record as Lambda passes it to a function."""
 
 import base64
 import json
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 Event = Mapping[str, Any]
-"""One element of `Records` in a DynamoDB event (page WD), or the same with bytes still raw."""
+"""One element of `Records` in a DynamoDB event (page WD); binary values may be bytes."""
 
 
 class Record:
-    """One record, encoded once: a batch's payload is then a join, however often it is retried.
+    """One record, encoded once, so that a batch's payload is a mere join for every try.
 
-    *event* is a record in Lambda's shape; B and BS may hold bytes, which become base64 text, and
-    ApproximateCreationDateTime may have a fraction, which is cut: the stream has whole seconds.
-    Raises KeyError if it lacks `dynamodb.SequenceNumber`, `.Keys` or the creation time.
+    Bytes in the B and BS values of *event* become base64 text. A fraction of
+    ApproximateCreationDateTime is cut off, since streams have whole seconds. Raises KeyError if
+    *event* lacks `dynamodb.SequenceNumber`, `.Keys` or the creation time.
     """
 
     def __init__(self, event: Event) -> None:
@@ -33,7 +33,7 @@ class Record:
 
     @classmethod
     def from_stream(cls, raw: Mapping[str, Any], stream_arn: str) -> "Record":
-        """From what dynamodbstreams' GetRecords answers through boto3."""
+        """From a record in the answer of boto3's `get_records`."""
         stream = raw["dynamodb"]
         created: datetime = stream["ApproximateCreationDateTime"]
         event = {
@@ -50,17 +50,17 @@ class Record:
         return cls(event)
 
     def event(self) -> dict[str, Any]:
-        """A fresh copy of the record, so that no reader can change what is delivered next."""
+        """A new copy of the event, so that a caller who changes it does not change the record."""
         copy: dict[str, Any] = json.loads(self.payload)
         return copy
 
     @cached_property
     def item(self) -> bytes:
-        """The item's key attributes, canonically: order is kept among records with equal ones."""
+        """The key attributes of its item in a canonical form."""
         return compact_json(self._keys, sort_keys=True)
 
     def lane(self, factor: int) -> int:
-        """Which of *factor* lanes the item belongs to; the same in every process."""
+        """The number of the lane, of *factor* lanes, that its item belongs to; never changes."""
         return zlib.crc32(self.item) % factor
 
     def __repr__(self) -> str:
@@ -68,7 +68,7 @@ class Record:
 
 
 def compact_json(value: object, *, sort_keys: bool = False) -> bytes:
-    """*value* as JSON without white space; bytes in it become base64 text."""
+    """*value* as JSON without white space; bytes become base64 text."""
 
     def encode(*, ascii_only: bool) -> bytes:
         return json.dumps(

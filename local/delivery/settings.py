@@ -1,4 +1,4 @@
-"""What an event source mapping says about delivery."""
+"""The settings of an event source mapping that concern delivery."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from sync.errors import ConfigError
 STREAM_RETENTION_S = 86_400  # DynamoDB keeps a stream record for 24 hours (PR)
 INFINITE = -1
 
-# Said about the mapping, not about delivery.
+# Describes the mapping and has no effect on delivery.
 _DESCRIPTIVE = frozenset(
     (
         "EventSourceMappingArn",
@@ -50,16 +50,16 @@ class MappingSettings:
         _in(self.window_s, range(301), "MaximumBatchingWindowInSeconds")
         _in(self.maximum_retry_attempts, range(-1, 10_001), "MaximumRetryAttempts")
         _in(self.parallelization_factor, range(1, 11), "ParallelizationFactor")
-        # Between infinite and a minute, AWS refuses (CloudFormation reference).
+        # AWS refuses any age below a minute (CloudFormation reference).
         if self.maximum_record_age_s != INFINITE:
             _in(self.maximum_record_age_s, range(60, 604_801), "MaximumRecordAgeInSeconds")
 
     @classmethod
     def from_answer(cls, answer: Mapping[str, Any]) -> Self:
-        """From one element of what `lambda:ListEventSourceMappings` answers.
+        """From one element of the answer of `lambda:ListEventSourceMappings`.
 
-        Raises ConfigError, naming the setting, for one that is out of range, that is missing
-        though required, or that these rules don't know: half a rule is worse than none.
+        Raises ConfigError with the name of a setting that is out of range, missing though required,
+        or unknown to these rules: delivery that ignored a setting would prove nothing.
         """
         rest = {name: value for name, value in answer.items() if name not in _DESCRIPTIVE}
         try:
@@ -98,7 +98,7 @@ class MappingSettings:
 
     @property
     def lifetime_s(self) -> int:
-        """The age at which a record is given up: the maximum record age, or the stream's own."""
+        """The age at which a record is given up: its maximum age, or the stream's retention."""
         if self.maximum_record_age_s == INFINITE:
             return STREAM_RETENTION_S
         return min(self.maximum_record_age_s, STREAM_RETENTION_S)

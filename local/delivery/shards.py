@@ -1,21 +1,22 @@
-"""The shards of one mapping: their lanes, their checkpoints, and the order of parent and child."""
+"""The shards of one mapping, with their lanes and checkpoints; parents come before children."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
+from local.delivery.lane import Lane
 from local.delivery.ports import ShardInfo
 from local.delivery.records import Record
-from local.delivery.rules import Backoff, Lane
+from local.delivery.rules import Backoff
 from local.delivery.settings import MappingSettings
 
 
 class Shard:
-    """One shard, delivered by as many lanes as the mapping's parallelization factor.
+    """One shard, with as many lanes as the mapping's parallelization factor.
 
-    An item always goes to the same lane, so its records keep their order, while those of two
-    items of one partition key may not (WD). Each lane has a checkpoint of its own; the shard's
-    is the point before which all of them are done.
+    An item always goes to the same lane, so its records keep their order. Records of two items with
+    one partition key may change theirs (WD). The shard's checkpoint is the last record before
+    which, and including which, the records of all lanes are finished.
     """
 
     def __init__(
@@ -23,9 +24,9 @@ class Shard:
     ) -> None:
         self.info = info
         self.closed = False
-        self.checkpoint: str | None = None  # a new reader goes on after this sequence number
+        self.checkpoint: str | None = None  # a new reader starts after this sequence number
         self._settings = settings
-        # By sequence number, in stream order: whether it is finished.
+        # Whether each record is finished, by sequence number in the order of the stream.
         self._finished: OrderedDict[str, bool] = OrderedDict()
         self.lanes = tuple(
             Lane(settings, info.id, backoff=backoff, finished=self._finish)
@@ -48,9 +49,9 @@ class Shard:
         return sum(lane.backlog for lane in self.lanes)
 
     def offer(self, records: Sequence[Record], now: float) -> int:
-        """Queue *records*, read in this order; returns how many pass the mapping's filters.
+        """Queue *records* in this order; returns how many pass the mapping's filters.
 
-        A filtered record is gone, and the checkpoint moves past it (FI).
+        A record that does not pass is finished at once (FI).
         """
         filters, factor = self._settings.filters, len(self.lanes)
         passed = 0
@@ -77,9 +78,9 @@ class Shard:
 class Delivery:
     """All shards of one mapping.
 
-    A child shard is not begun before its parent is finished, so that an item whose records moved
-    from one to the other keeps its order (DynamoDB guide, "Reading and processing a stream"). A
-    parent that was never discovered is one whose records are past retention: nobody waits for it.
+    A child shard is not read before its parent is finished, so that an item whose records moved
+    from one to the other keeps its order (DynamoDB guide, "Reading and processing a stream"). The
+    records of a parent that was never discovered are past retention, so its child does not wait.
     """
 
     def __init__(self, settings: MappingSettings, *, backoff: Backoff | None = None) -> None:
@@ -96,13 +97,13 @@ class Delivery:
         return self._shards[shard_id]
 
     def discover(self, shards: Iterable[ShardInfo]) -> None:
-        """Take in shards, parents in the same call or before; known ones change nothing."""
+        """Add the shards that are new; a parent comes in the same call as its child, or earlier."""
         for info in shards:
             if info.id not in self._shards:
                 self._shards[info.id] = Shard(self.settings, info, self._backoff)
 
     def readable(self) -> list[Shard]:
-        """The shards to read: not closed, and their parent, if known, finished."""
+        """The shards to read: those not yet closed whose parent is finished or unknown."""
         return [shard for shard in self._shards.values() if not shard.closed and self._begun(shard)]
 
     @property

@@ -1,6 +1,6 @@
-"""Waiting until what is made of registrations, links and images is as these were last written.
+"""Waits until every sink agrees with the registrations, links and images last written.
 
-It only waits: whether all is right, the checker then says by itself, from the tables alone.
+The checker then decides by itself, from the tables alone, whether everything is right.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,16 +18,16 @@ from local.demo.scene import Scene
 from local.demo.settle import QUIET_S, settle
 from local.demo.tables import image_of
 
-_NAMED: Final = 3  # of what differs
+_NAMED: Final = 3  # differences in a message
 _FLEET: Final = ("registry", "aircraft_images")
-_PAUSE_S: Final = 0.5  # each look takes a part of a second from what is waited for
+_PAUSE_S: Final = 0.5  # each look itself slows the sinks for a part of a second
 
 
 def until_agreed(scene: Scene, *, typesense: bool = True, quiet_s: float = QUIET_S) -> None:
-    """Return once counters and default images are right, and Typesense, unless it is away.
+    """Return once counters, default images and, with *typesense*, its documents are right.
 
-    Meant for moments at which nobody writes. Raises Failed, with some of what differs, after
-    *quiet_s* without progress.
+    Call it while nobody writes. Raises Failed, with some of the differences, after *quiet_s*
+    without progress.
     """
     places = [place for place in TYPESENSE_PLACES if place.alias in _FLEET]
     expectation = Expectation(TYPESENSE_MAPPINGS, places)
@@ -54,7 +54,7 @@ def until_agreed(scene: Scene, *, typesense: bool = True, quiet_s: float = QUIET
 def _misplaced(
     albums: Mapping[str, list[dict[str, Any]]], derived: list[Mapping[str, Any]]
 ) -> Iterator[str]:
-    """The entities whose default image, as readers find it, is none of theirs."""
+    """The entities whose default image, in the copy for readers, is none of their images."""
     shown = {
         f"{row['PK'].removeprefix('DEFAULT_')}#{row['SK']}": row.get("image")
         for row in derived

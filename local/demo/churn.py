@@ -1,4 +1,4 @@
-"""Links, images and registrations change at random, and Typesense is away for a part of it."""
+"""Changes links, images and registrations at random, some of them while Typesense is down."""
 
 import random
 from collections import Counter
@@ -6,21 +6,21 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
-from local import links, registry
 from local.checker import Ref
+from local.data import Item, links, registry
 from local.demo.agreement import until_agreed
-from local.demo.scene import Fleet, Item, Scene, now
+from local.demo.scene import Fleet, Scene, now
 from local.demo.settle import until_documents
 
-BEFORE, MEANWHILE, AFTER = 100, 200, 50  # changes, by when Typesense is stopped and started
+BEFORE, MEANWHILE, AFTER = 100, 200, 50  # changes before, while and after Typesense is down
 _SEED: Final = 5
-_EVERY: Final = 10  # changes for one of a product, which OpenSearch alone has
+_EVERY: Final = 10  # changes for each change of a product, which only OpenSearch has
 
 
 def run(scene: Scene) -> None:
-    """Make changes of every kind, and see the other sinks in step while Typesense is away.
+    """Make changes of every kind, and see that other sinks keep up while Typesense is down.
 
-    It is left to catch up while the next step goes on; the last one compares.
+    Typesense catches up during the next step; the last step compares it.
     """
     churn = Churn(scene)
     typesense = scene.stack.typesense
@@ -48,11 +48,11 @@ def run(scene: Scene) -> None:
 
 
 class Churn:
-    """Changes to a fleet, at random, but the same in every run."""
+    """Random changes to a fleet, the same in every run."""
 
     def __init__(self, scene: Scene) -> None:
         self.made: Counter[str] = Counter()
-        self.products: dict[Ref, Any] = {}  # documents that changes should make
+        self.products: dict[Ref, Any] = {}  # the documents that the changes should give
         self._scene = scene
         self._fleet: Fleet = scene.fleet
         self._dice = random.Random(_SEED)  # noqa: S311 - data, not secrets
@@ -70,7 +70,7 @@ class Churn:
         ]
 
     def make(self, count: int) -> None:
-        """*count* changes, one after the other."""
+        """Make *count* changes, one after the other."""
         for number in range(count):
             what, change = self._dice.choice(self._kinds)
             change()
@@ -86,7 +86,7 @@ class Churn:
         self.products[ref] = document
 
     def _add_image(self) -> None:
-        """Also to aircraft that have none yet."""
+        """To any aircraft, with or without images."""
         mark = self._dice.choice(list(self._fleet.registrations))
         image = self._fleet.camera.of_registration("SYSTEM", mark)
         self._fleet.images.setdefault(image["PK"], []).append(image)
@@ -97,7 +97,7 @@ class Churn:
         self._remove(album.pop(self._dice.randrange(len(album))), album)
 
     def _remove_default(self) -> None:
-        """The image that the default row points to at this moment, if there is such a row."""
+        """Remove the image that the default row names now, or the newest one if there is no row."""
         album = self._album()
         shown = self._scene.tables.get({"PK": album[0]["PK"], "SK": "DEFAULT"}).get("image")
         image = next((image for image in album if image["SK"] == shown), album[-1])
@@ -139,7 +139,7 @@ class Churn:
         self._scene.tables.write(sold)
 
     def _deregister(self) -> None:
-        """Its images stay; whoever shows them finds no aircraft."""
+        """Remove a registration; its images stay."""
         mark = self._dice.choice(list(self._fleet.registrations))
         self._scene.tables.remove(self._fleet.registrations.pop(mark))
 

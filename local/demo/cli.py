@@ -34,14 +34,14 @@ def main(
     arguments: Sequence[str] | None = None,
     open_stack: OpenStack = lambda say: Stack(say=say),
 ) -> int:
-    """The demo's exit code: 0 only if every expectation came true.
+    """Run the demo; returns 0 only if every expectation was met.
 
-    *open_stack* takes what shows a line of its progress.
+    *open_stack* takes a function that shows a line of progress.
     """
     options = _parser().parse_args(arguments)
     screen = Screen(Console(stderr=options.json, highlight=False))
-    signal.signal(signal.SIGTERM, _terminated)  # so that the stack comes down with us
-    RESULT.unlink(missing_ok=True)  # an older run's figures are not this run's
+    signal.signal(signal.SIGTERM, _terminated)  # so that the stack is stopped too
+    RESULT.unlink(missing_ok=True)  # remove the figures of an older run
     _log_to(_LOGS / "demo.log")
     try:
         screen.step("Bring the stack up: AWS emulator, OpenSearch, Typesense, deployment")
@@ -61,7 +61,7 @@ def main(
 
 
 def _run(stack: LocalStack, screen: Screen) -> Figures:
-    """Tell the story and write down its figures, also those of a story that failed."""
+    """Run every step, and write the figures, even if a step fails."""
     scene = Scene.of(stack, screen)
     figures = scene.figures
     try:
@@ -73,7 +73,7 @@ def _run(stack: LocalStack, screen: Screen) -> Figures:
         screen.bad(figures.failure)
         screen.say(f"{_short(_LOGS)} holds what the function, the delivery and the servers said")
     except BaseException as error:
-        figures.failure = type(error).__name__  # interrupted, or a bug: told by whoever raised it
+        figures.failure = type(error).__name__  # interrupted, or a bug; the caller reports it
         raise
     finally:
         figures.write(RESULT)
@@ -115,7 +115,7 @@ def _pair(count: int | None = None, wrong: int | None = None) -> str:
 
 
 def _leave_up(stack: LocalStack, screen: Screen) -> None:
-    """Say what can be tried on the running stack, and keep it until Ctrl-C."""
+    """Show what can be tried on the running stack, and keep it up until Ctrl-C."""
     aliases = ", ".join(stack.aliases)
     key = f"-H 'X-TYPESENSE-API-KEY: {stack.typesense_api_key}'"
     registry = f"{stack.typesense_url}/collections/registry/documents/search"
@@ -137,7 +137,7 @@ def _leave_up(stack: LocalStack, screen: Screen) -> None:
 
 
 def _log_to(path: Path) -> None:
-    """Keep what the stack's own parts log, such as each retried delivery, off the screen."""
+    """Log to *path* instead of the screen, for example each delivery that is tried again."""
     path.parent.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(
         filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"

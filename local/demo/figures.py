@@ -1,4 +1,4 @@
-"""What the demo measured, what it expects of that, and where it writes it."""
+"""The figures that the demo measures, and what it expects of them."""
 
 import json
 import math
@@ -12,18 +12,18 @@ MIN_ITEMS = 10_000
 
 
 class Failed(LocalError):
-    """An expectation of the demo did not come true; the message names it."""
+    """An expectation of the demo was not met; the message names it."""
 
 
 @dataclass(slots=True)
 class Figures:
-    """Everything is None until it was measured, or if it is of what is left out."""
+    """A figure is None until it is measured, and if it is of a sink that is left out."""
 
-    table_items: int | None = None  # those that OpenSearch should have a document of
+    table_items: int | None = None  # items that should have a document in OpenSearch
     documents: int | None = None  # in OpenSearch
     mismatches: int | None = None
-    latency_ms: dict[str, float] | None = None  # p50 and p99, from write to found by a search
-    records_per_s: float | None = None  # of the load, from the first write to in sync
+    latency_ms: dict[str, float] | None = None  # p50 and p99, from a write until a search finds it
+    records_per_s: float | None = None  # of the load, from its first write until every sink agrees
     dead_letters: int | None = None
     poison_sent: int | None = None
     dead_letters_replayed: int | None = None
@@ -36,7 +36,7 @@ class Figures:
     failure: str | None = None
 
     def broken(self) -> Iterator[str]:
-        """Each expectation that these figures don't meet."""
+        """Yield a text for each expectation that the figures don't meet."""
         if self.table_items is None or self.table_items < MIN_ITEMS:
             yield f"table_items is {self.table_items}, not at least {MIN_ITEMS:,}"
         if self.documents is None or self.documents != self.table_items:
@@ -69,7 +69,7 @@ class Figures:
 
 
 def _derived(name: str, figures: dict[str, int] | None, some: str, none: str) -> Iterator[str]:
-    """What breaks unless there are *some* of *figures*, and *none* of what should not be."""
+    """Check that *figures* has a positive value for *some*, and 0 for *none*."""
     if figures is None:
         yield f"{name} was not measured"
         return
@@ -80,7 +80,7 @@ def _derived(name: str, figures: dict[str, int] | None, some: str, none: str) ->
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The nearest-rank percentile: the smallest value that *share* of *values* do not exceed."""
+    """The nearest-rank percentile: the smallest value that a *share* of *values* do not exceed."""
     if not values:
         raise ValueError("no percentile of nothing")
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]

@@ -1,4 +1,4 @@
-"""How long a write takes until a search finds it."""
+"""Measures the time from a write until a search finds it."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,16 +18,16 @@ _QUIET_S: Final = 60.0
 
 class _Probe(NamedTuple):
     ref: Ref
-    updated_at: str  # of the version to be found
+    updated_at: str  # of the version to find
     at: float  # just before it was written, on the monotonic clock
 
 
 def measure(scene: Scene) -> None:
-    """Write new versions of products one by one, and search for them all the while.
+    """Write new versions of products one by one, and search for them meanwhile.
 
-    A version counts as found at the moment an answer to a search holds it, or one after it; the
-    time begins before the write is sent. The search runs over and over, so it adds its own few
-    milliseconds and never takes any away.
+    The time begins before the write is sent. It ends when the answer to a search has that version
+    of the product, or a later one. Searches run without a break, so the time includes the few
+    milliseconds of one search.
     """
     written: SimpleQueue[_Probe] = SimpleQueue()
     with (
@@ -40,7 +40,7 @@ def measure(scene: Scene) -> None:
         since = time.monotonic()
         while len(taken) < WRITES:
             if writing.done():
-                writing.result()  # raises what the writer raised
+                writing.result()  # raises the writer's error
             while not written.empty():
                 pending.append(written.get())
             if pending:

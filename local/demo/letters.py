@@ -1,4 +1,4 @@
-"""Dead letters of the deployed stack, through the commands that its operator has."""
+"""Dead letters of the deployed stack, handled through the operator's commands."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -8,17 +8,17 @@ from typing import Any, Final
 from local.demo.figures import Failed
 
 Command = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-"""Takes the payload of a command and gives the admin function's answer."""
+"""Takes the payload of a command, and returns the admin function's answer."""
 
 _PAUSE_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A dead letter with the stream record it is about, wherever that is kept."""
+    """A dead letter with its stream record, from the table or from S3."""
 
-    row: Mapping[str, Any]  # with the trace
-    record: Mapping[str, Any] | None  # None: it is about no record
+    row: Mapping[str, Any]  # includes the trace
+    record: Mapping[str, Any] | None  # None if it is not about a record
     stored: str  # "table" or "S3"
 
     @property
@@ -29,37 +29,37 @@ class Letter:
 
 
 class Desk:
-    """Where dead letters are looked at and dealt with."""
+    """Lists, replays and discards dead letters."""
 
     def __init__(self, command: Command) -> None:
         self._command = command
 
     def open(self, count: int, *, limit_s: float) -> list[Letter]:
-        """The open letters, whole, once there are *count* of them or *limit_s* is over."""
+        """Wait for *count* open letters, for *limit_s* at most, and return all open ones."""
         end = time.monotonic() + limit_s
         while len(rows := self._rows()) < count and time.monotonic() < end:
             time.sleep(_PAUSE_S)
         return [self._whole(row) for row in rows]
 
     def replay(self) -> dict[str, int]:
-        """Replay every open one; how many came to what."""
+        """Replay every open letter; returns the number of each result."""
         counts: dict[str, int] = self._command({"command": "dlq replay", "all": True})["counts"]
         return counts
 
     def clear(self, reason: str) -> None:
-        """Discard every open one."""
+        """Discard every open letter."""
         if ids := [row["id"] for row in self._rows()]:
             self._command({"command": "dlq discard", "ids": ids, "reason": reason})
 
     def parked(self) -> int:
-        """Messages of parked keys, whether they wait or are being handled."""
+        """The number of messages of parked keys, waiting or being handled."""
         parked = self._status()["parked"]
         return int(sum(parked[name] for name in ("waiting", "delayed", "in_flight")))
 
     def quiet(self, *, limit_s: float) -> int:
-        """Wait until nothing is parked and each letter has its row; says what is still parked.
+        """Wait until no key is parked and no letter is queued; returns how many are still parked.
 
-        Raises Failed where letters wait for their rows when *limit_s* is over.
+        Raises Failed if letters are still queued after *limit_s*.
         """
         end = time.monotonic() + limit_s
         while (left := self.parked()) and time.monotonic() < end:

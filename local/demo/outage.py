@@ -1,4 +1,4 @@
-"""OpenSearch goes away in the middle of a stream of writes, and comes back."""
+"""Stops OpenSearch in the middle of a stream of writes, and starts it again."""
 
 import time
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ from local.demo.tables import Wanted
 
 _EVERY_S: Final = 0.025  # between two writes
 _BEFORE_S: Final = 2.0
-_DOWN_S: Final = 6.0  # writing against a stopped server, before it is started again
+_DOWN_S: Final = 6.0  # how long writes go on before it is started again
 
 
 def run(scene: Scene) -> None:
-    """Stop and start the server while writes go on; every one of them must show in the end."""
+    """Stop and start the server while writes go on; every write has to be searchable in the end."""
     scene.figures.recovered_after_outage = False
     enough = Event()
     wanted: dict[Ref, Any] = {}
@@ -60,9 +60,9 @@ def _write(scene: Scene, wanted: dict[Ref, Any], writes: list[int], enough: Even
 
 
 def _changes(scene: Scene) -> Iterator[Wanted]:
-    """Every kind of change to both tables, for ever: the last one of an item is the one to be seen.
+    """Write every kind of change to both tables, without end; yields the document of each.
 
-    Manufacturers are deleted and written again, so that an old delete that came late would show.
+    Manufacturers are deleted and written again: a delete that came late would be noticed.
     """
     tables = scene.tables
     makers = cycle(scene.manufacturers)

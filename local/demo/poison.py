@@ -1,4 +1,4 @@
-"""Records that can never be documents: each is kept whole, and replayed once it was corrected."""
+"""Writes records that can't become documents, corrects them, and replays their dead letters."""
 
 import json
 from collections.abc import Mapping
@@ -14,15 +14,15 @@ from local.paths import STATE
 
 LETTERS: Final = STATE / "dead-letters.jsonl"
 _WAIT_S: Final = 90.0
-_HUGE_CHARACTERS: Final = 300_000  # with its envelope more than the 256 KB of an SNS message
+_HUGE_CHARACTERS: Final = 300_000  # more than the 256 KB that an SNS message can have
 _TRACE_LINES: Final = 3
-_WIDTH: Final = 72  # characters of a line of it
+_WIDTH: Final = 72  # characters of a line of the trace
 _LONGEST_ERROR: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Poison:
-    """An item that no document can be made of; *cure* makes it sound, None: it is deleted."""
+    """An item that can't become a document. *cure* corrects it; without one it is deleted."""
 
     what: str
     item: Mapping[str, Any]
@@ -30,7 +30,7 @@ class Poison:
 
 
 def poisons() -> list[Poison]:
-    """Each wrong in a way of its own; the last but one only OpenSearch itself can tell."""
+    """Five items with different faults; only OpenSearch itself notices that of the fourth."""
 
     def product(name: str, **attributes: Any) -> dict[str, Any]:
         return {
@@ -66,10 +66,10 @@ def poisons() -> list[Poison]:
 
 
 def run(scene: Scene) -> None:
-    """Write poison among sound records, read the letters, cure what was poison, and replay.
+    """Write poison among sound records, read the dead letters, correct the items, and replay.
 
-    Raises Failed unless each poison record made one letter that holds it whole, with error and
-    trace, every sound record around it went through, and every letter could be replayed in the end.
+    Raises Failed unless every sound record became a document, each poison record made one letter
+    with the whole record, error and trace, and every letter could be replayed in the end.
     """
     sent = poisons()
     scene.figures.poison_sent = len(sent)
@@ -91,28 +91,28 @@ def run(scene: Scene) -> None:
 
     cured = dict(_cure(scene, sent))
     put = sum(document is not None for document in cured.values())
-    told = f"{put} items corrected, {len(cured) - put} deleted"
-    scene.figures.dead_letters_replayed = _replay(scene, told, {"replayed": len(sent)})
+    how = f"{put} items corrected, {len(cured) - put} deleted"
+    scene.figures.dead_letters_replayed = _replay(scene, how, {"replayed": len(sent)})
     until_documents(scene.documents, cured.items())
     scene.screen.good("the corrected items are searchable, the others are gone; no letter is open")
 
 
 def no_more(scene: Scene) -> None:
-    """Raises Failed for any letter that came since: nothing but the poison may make one."""
+    """Raise Failed if there is a new letter: only poison may make one."""
     scene.figures.parked_left = scene.desk.quiet(limit_s=_WAIT_S)
     if late := scene.desk.open(0, limit_s=0):
         scene.figures.dead_letters = (scene.figures.dead_letters or 0) + len(late)
-        told = "; ".join(f"{one.about}: {one.row['error']}" for one in late[:3])
-        raise Failed(f"{len(late)} dead letters of sound records: {told}")
+        some = "; ".join(f"{one.about}: {one.row['error']}" for one in late[:3])
+        raise Failed(f"{len(late)} dead letters of sound records: {some}")
 
 
-def _replay(scene: Scene, told: str, expected: dict[str, int]) -> int:
+def _replay(scene: Scene, how: str, expected: dict[str, int]) -> int:
     counts = scene.desk.replay()
     scene.screen.say(
-        f"dlq replay --all, {told}: " + ", ".join(f"{n} {result}" for result, n in counts.items())
+        f"dlq replay --all, {how}: " + ", ".join(f"{n} {result}" for result, n in counts.items())
     )
     if counts != expected:
-        raise Failed(f"replaying the dead letters, {told}: {counts} instead of {expected}")
+        raise Failed(f"replaying the dead letters, {how}: {counts} instead of {expected}")
     return counts.get("replayed", 0)
 
 
@@ -137,7 +137,7 @@ def _cure(scene: Scene, sent: list[Poison]) -> list[Wanted]:
 
 
 def _faults(poison: Poison, letters: list[Letter]) -> list[str]:
-    """What is wrong with the letter about *poison*."""
+    """The faults of the letter about *poison*."""
     image = image_of(poison.item)
     keys = key_of(image)
     about = [letter for letter in letters if letter.row.get("keys") == keys]
@@ -171,14 +171,14 @@ def _show(scene: Scene, sent: list[Poison], letters: list[Letter]) -> None:
 
 
 def keep(letters: list[Letter]) -> None:
-    """Write *letters* with their records to `.local/`, for whoever wants to look at them."""
+    """Write *letters* with their records to a file in `.local/`, to be read later."""
     LETTERS.parent.mkdir(parents=True, exist_ok=True)
     with LETTERS.open("w", encoding="utf-8") as file:
         file.writelines(json.dumps({**x.row, "record": x.record}) + "\n" for x in letters)
 
 
 def _end_of_trace(trace: str) -> list[str]:
-    """The last lines, without their markers; of a long path its end is what matters."""
+    """The last lines of *trace*, without markers; long paths are cut at their beginning."""
     lines = [line.strip() for line in trace.splitlines() if line.strip(" ^~")]
     return [_tail(line) if line.startswith("File ") else line for line in lines[-_TRACE_LINES:]]
 

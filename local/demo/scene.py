@@ -1,8 +1,7 @@
-"""What every step of the demo works with."""
+"""What every step of the demo works with: the stack, its servers, and the items written."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from local.checker import (
     Collections,
@@ -13,21 +12,20 @@ from local.checker import (
     check_default_images,
     check_items,
 )
+from local.data import Item
+from local.data.images import Camera
 from local.demo.figures import Failed, Figures
 from local.demo.letters import Desk
 from local.demo.screen import Screen
 from local.demo.stack import LocalStack
 from local.demo.tables import Tables
-from local.images import Camera
 
-_SHOWN = 10  # divergences
-
-Item = dict[str, Any]
+_SHOWN = 10  # differences on the screen
 
 
 @dataclass(slots=True)
 class Fleet:
-    """Registered aircraft with their links and images, as last written."""
+    """Registered aircraft, their links and their images, as last written."""
 
     registrations: dict[str, Item] = field(default_factory=dict)  # by mark
     links: dict[str, Item] = field(default_factory=dict)  # by sort key
@@ -42,7 +40,7 @@ class Fleet:
 
 @dataclass(slots=True)
 class Scene:
-    """The stack, ways to read and write it, and what was found so far."""
+    """The stack, its readers and writers, and the figures so far."""
 
     stack: LocalStack
     screen: Screen
@@ -50,7 +48,7 @@ class Scene:
     documents: Documents
     expectation: Expectation
     collections: Collections
-    collected: Expectation  # of the documents in the collections
+    collected: Expectation  # the documents expected in the collections
     desk: Desk
     figures: Figures = field(default_factory=Figures)
     products: dict[str, Item] = field(default_factory=dict)  # as last written, by id
@@ -77,13 +75,13 @@ class Scene:
 
     @property
     def with_typesense(self) -> bool:
-        """Whether there is a Typesense on this machine."""
+        """Whether the stack has a Typesense."""
         return "typesense" not in self.figures.left_out
 
     def check(self) -> None:
-        """Hold everything against the tables, show what was found and keep the figures.
+        """Compare everything with the tables, show the results and keep the figures.
 
-        Raises Failed for any divergence, and where there was nothing to compare.
+        Raises Failed for any difference, and if there was nothing to compare.
         """
         items = self.tables.values()
         searched = check_items(items, self.documents, self.expectation)
@@ -139,5 +137,5 @@ class Scene:
 
 
 def now() -> str:
-    """ISO 8601, UTC, microseconds; texts of two moments compare as the moments do."""
+    """The time in ISO 8601, UTC, with microseconds; later texts compare greater."""
     return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

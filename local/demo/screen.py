@@ -1,4 +1,4 @@
-"""What the demo shows: colours and moving bars on a terminal, plain lines elsewhere."""
+"""The output of the demo: colours and moving bars on a terminal, plain lines elsewhere."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,13 +18,13 @@ from rich.table import Table
 from rich.text import Text
 
 _INDENT = (0, 0, 0, 3)
-_PLAIN_STEPS = 4  # lines that a bar becomes where nothing can move
+_PLAIN_STEPS = 4  # lines instead of a bar where it can't move
 
-Advance = Callable[[int], None]  # takes how much is done so far
+Advance = Callable[[int], None]  # takes the number of things done so far
 
 
 class Screen:
-    """Writes to *console*. Texts are shown as they are: brackets in data are no markup."""
+    """Writes to *console*. Texts are shown as they are; brackets in them are no markup."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -40,11 +40,11 @@ class Screen:
         self._print(Padding(Text(text), _INDENT, expand=False))
 
     def good(self, text: str) -> None:
-        """Say something that was checked and held."""
+        """Show an expectation that was met."""
         self._mark("✓", "green", text)
 
     def bad(self, text: str) -> None:
-        """Say what did not hold."""
+        """Show an expectation that was not met."""
         self._mark("✗", "bold red", text)
 
     def _mark(self, mark: str, style: str, text: str) -> None:
@@ -53,7 +53,7 @@ class Screen:
         self._print(line)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Show *rows*, without a head where no column has a name; numbers stand flush right."""
+        """Show *rows*; without any column name there is no header. Numbers are aligned right."""
         table = Table(
             box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, show_header=any(columns)
         )
@@ -66,7 +66,7 @@ class Screen:
 
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[Advance]:
-        """A bar towards *total*; yields what moves it."""
+        """Show a progress bar up to *total*; yields the function that moves it."""
         if not self._console.is_terminal:
             yield self._lines(label, total)
             return
@@ -88,7 +88,7 @@ class Screen:
             return
         with self._console.capture() as captured:
             self._console.print(what)
-        for line in captured.get().splitlines():  # what pads a line is of no use in a log
+        for line in captured.get().splitlines():  # without the spaces that pad a line
             self._console.file.write(line.rstrip() + "\n")
         self._console.file.flush()
 

@@ -1,4 +1,4 @@
-"""Three searches, each of a kind that a table can't answer."""
+"""Three searches that a table can't answer."""
 
 from typing import Any, Final
 

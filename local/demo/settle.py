@@ -1,4 +1,4 @@
-"""Waiting until a sink shows what the tables say. It can't tell us, so it is asked again."""
+"""Waits until a sink has what the tables have, by asking it again and again."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -7,9 +7,9 @@ from typing import Any, Final, Protocol
 from local.checker import Documents, Ref, differences
 from local.demo.figures import Failed
 
-QUIET_S: Final = 120.0  # without any progress, after which waiting is given up
+QUIET_S: Final = 120.0  # without progress, until a wait is given up
 _PAUSE_S: Final = 0.1
-_NAMED: Final = 3  # of what is missing
+_NAMED: Final = 3  # documents in a message
 
 
 class Counted(Protocol):
@@ -43,7 +43,7 @@ def until_counts(
     *,
     quiet_s: float = QUIET_S,
 ) -> None:
-    """Wait until each alias finds as many documents as *expected*; *done* is told their sum."""
+    """Wait until each alias has as many documents as *expected*; *done* gets their sum."""
     counts: dict[str, int] = {}
 
     def left() -> int:
@@ -68,7 +68,7 @@ def until_documents(
     *,
     quiet_s: float = QUIET_S,
 ) -> None:
-    """Wait until a search finds every document of *wanted* as it says; of two, the last counts."""
+    """Wait until a search finds every document of *wanted*; of two with one address, the last."""
     pending = dict(wanted)
     total = len(pending)
     why: dict[Ref, str] = {}

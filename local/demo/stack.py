@@ -1,4 +1,4 @@
-"""What the demo needs of the local stack."""
+"""The parts of the local stack that the demo needs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ class Server(Protocol):
     def stop(self) -> object: ...
 
     def start(self) -> object:
-        """Returns once the server answers."""
+        """Start it, and return once it answers."""
         ...
 
 
@@ -28,7 +28,7 @@ class LocalStack(Protocol):
 
     @property
     def left_out(self) -> Mapping[str, str]:
-        """Sinks that there is no server for on this machine, and why."""
+        """The sinks without a server on this machine, and why."""
         ...
 
     @property
@@ -47,11 +47,11 @@ class LocalStack(Protocol):
 
     @property
     def aliases(self) -> Sequence[str]:
-        """Of OpenSearch."""
+        """The aliases of OpenSearch."""
         ...
 
     def command(self, payload: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The answer of the deployed admin function to the payload of a command."""
+        """The deployed admin function's answer to the payload of a command."""
         ...
 
     def client(self, service: str) -> Any:

@@ -1,4 +1,4 @@
-"""The demo as it is told, step by step. Each raises Failed where it does not hold."""
+"""The steps of the demo, in their order. Each raises Failed if an expectation is not met."""
 
 import time
 from collections import Counter
@@ -6,8 +6,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
-from local import aircraft, catalogue, links, registry
 from local.checker import Expectation, item_values
+from local.data import aircraft, catalogue, links, registry
 from local.demo import churn, latency, outage, poison, searches, typesense
 from local.demo.agreement import until_agreed
 from local.demo.figures import Failed
@@ -21,7 +21,7 @@ _RENAMED, _DELETED = "groundswell-passive-headset", "control-tower-mug"
 
 
 def clean(scene: Scene) -> None:
-    """Begin with empty tables and no open dead letters, whatever an earlier run left."""
+    """Delete the items and the open dead letters of an earlier run."""
     if found := scene.tables.clear():
         scene.screen.say(f"{found:,} items of an earlier run deleted")
     until_counts(scene.documents, dict.fromkeys(scene.stack.aliases, 0))
@@ -32,7 +32,7 @@ def clean(scene: Scene) -> None:
 
 
 def load(scene: Scene) -> None:
-    """Write everything to the tables, and wait until every sink is in step with them."""
+    """Write all items to the tables, and wait until every sink has them."""
     rows = aircraft.rows()
     types, makers = aircraft.aircraft_types(rows), aircraft.manufacturers(rows)
     products = catalogue.products(now())
@@ -75,7 +75,10 @@ def load(scene: Scene) -> None:
 
 
 def fleet_of(types: list[dict[str, Any]], *, faa: int, foreign: int, pictured: int) -> Fleet:
-    """So many aircraft of each register, *pictured* of them with images; *types* are ICAO's."""
+    """A fleet of *faa* and *foreign* aircraft, *pictured* of them with images.
+
+    *types* are the ICAO aircraft types.
+    """
     ours, theirs = registry.faa(faa, types), registry.foreign(foreign)
     fleet = Fleet(
         registrations={one["registration"]: one for one in (*ours, *theirs)},
@@ -88,7 +91,7 @@ def fleet_of(types: list[dict[str, Any]], *, faa: int, foreign: int, pictured: i
 
 
 def _expected(expectation: Expectation, items: list[dict[str, Any]]) -> Counter[str]:
-    """How many documents of each alias *items* should make."""
+    """The number of documents that *items* should have, by alias."""
     expected = Counter[str]()
     for item in items:
         table = "products" if "productId" in item else "core"
@@ -102,7 +105,7 @@ def compare(scene: Scene) -> None:
 
 
 def change(scene: Scene) -> None:
-    """One update, one delete; each seen from the search side before and after."""
+    """Update one item and delete another, and wait until searches show both changes."""
     product = scene.products[_RENAMED]
     changes = {"name": "Groundswell Headset, Mark II", "price": Decimal("159.99")}
     gone = scene.products.pop(_DELETED)
@@ -122,7 +125,7 @@ def change(scene: Scene) -> None:
 
 
 def finish(scene: Scene) -> None:
-    """The comparison once more, after everything that happened."""
+    """Compare everything once more, after all changes and outages."""
     poison.no_more(scene)
     scene.screen.good(f"{scene.figures.parked_left} keys are parked, no dead letter is open")
     until_agreed(scene)
@@ -131,7 +134,7 @@ def finish(scene: Scene) -> None:
 
 
 def _recount(scene: Scene) -> None:
-    """What the service's own command says of its counters. Raises Failed where it finds drift."""
+    """Run the service's own recount of its counters. Raises Failed if it finds a difference."""
     checked, drift, cursor = 0, 0, None
     while True:
         answer = scene.stack.command({"command": "recount", "cursor": cursor})
@@ -160,7 +163,7 @@ STEPS: Final[tuple[tuple[str, Callable[[Scene], None]], ...]] = (
 
 
 def tell(scene: Scene) -> None:
-    """Every step in order. Raises Failed, or another LocalError, at the first that fails."""
+    """Run every step in order. Raises Failed, or another LocalError, at the first failure."""
     for title, step in STEPS:
         if step is typesense.search and not scene.with_typesense:
             continue

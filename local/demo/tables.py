@@ -1,4 +1,4 @@
-"""Writing to the two tables, and knowing what that should make of OpenSearch."""
+"""Writes to the two tables, and says which documents OpenSearch should then have."""
 
 import random
 import threading
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from boto3.dynamodb.types import TypeSerializer
 
-from local import images
 from local.checker import Expectation, Ref, TableItem, item_values, read_tables, scan
+from local.data import images
 from local.demo.figures import Failed
 
 if TYPE_CHECKING:
@@ -32,18 +32,18 @@ _PAUSE_S: Final = 0.1  # before the second try; doubles with each, with full jit
 
 Item = Mapping[str, Any]
 Image = dict[str, Any]
-Wanted = tuple[Ref, Any]  # a document's address and what it should be; None: no such document
+Wanted = tuple[Ref, Any]  # a document's address and the document; None if there should be none
 
 _serialize: Final = TypeSerializer().serialize
 
 
 def image_of(item: Item) -> Image:
-    """*item* as DynamoDB's client takes it; numbers must be int or Decimal."""
+    """*item* as boto3's client takes it; numbers must be int or Decimal."""
     return {name: _serialize(value) for name, value in item.items()}
 
 
 class Tables:
-    """The core and the product table, by the full names in *names*. Threads may share it."""
+    """The core and the product table; *names* are their full names. Threads may share it."""
 
     def __init__(
         self, dynamodb: "DynamoDBClient", names: Mapping[str, str], expectation: Expectation
@@ -53,17 +53,17 @@ class Tables:
         self._expectation = expectation
 
     def put(self, item: Item) -> Wanted:
-        """Write *item* whole, and say what OpenSearch should show of it."""
+        """Write *item*; returns the document that OpenSearch should then have."""
         return self._wanted(self.write(item))
 
     def write(self, item: Item) -> Image:
-        """Write *item* whole, whatever becomes of it."""
+        """Write *item*; returns it as boto3's client takes it."""
         image = image_of(item)
         self.dynamodb.put_item(TableName=self.names[_table(item)], Item=image)
         return image
 
     def update(self, item: Item, changes: Item) -> Wanted:
-        """Change some attributes of the item with the keys of *item*, and leave the others."""
+        """Change some attributes of the item with the keys of *item*."""
         answer = self.dynamodb.update_item(
             TableName=self.names[_table(item)],
             Key=image_of(key_of(item)),
@@ -75,30 +75,30 @@ class Tables:
         return self._wanted(dict(answer["Attributes"]))
 
     def delete(self, item: Item) -> Wanted:
-        """Delete the item with the keys of *item*, which OpenSearch then should not show."""
+        """Delete the item with the keys of *item*; its document should then be gone."""
         return self._wanted(self.remove(item))[0], None
 
     def remove(self, item: Item) -> Image:
-        """Delete the item with the keys of *item*, whatever was made of it."""
+        """Delete the item with the keys of *item*; returns the keys."""
         key = image_of(key_of(item))
         self.dynamodb.delete_item(TableName=self.names[_table(item)], Key=key)
         return key
 
     def get(self, item: Item) -> dict[str, Any]:
-        """The item with the keys of *item*, as values to compare; empty where there is none."""
+        """The item with the keys of *item*, as values to compare; empty if there is none."""
         answer = self.dynamodb.get_item(
             TableName=self.names[_table(item)], Key=image_of(key_of(item)), ConsistentRead=True
         )
         return item_values(answer.get("Item", {}))
 
     def values(self) -> list[TableItem]:
-        """Every item there is, as values to compare."""
+        """Every item of both tables, as values to compare."""
         return read_tables(self.dynamodb, self.names)
 
     def derived(self) -> list[Mapping[str, Any]]:
-        """Counters, and default images as readers find them: all rows, as values to compare.
+        """All counters and all default images for readers, as values to compare.
 
-        A small part of `values`, for those who ask again and again.
+        These are a small part of `values`, and so can be read again and again.
         """
         pages = self.dynamodb.get_paginator("query")
         return [
@@ -114,18 +114,18 @@ class Tables:
         ]
 
     def put_all(self, items: Sequence[Item], done: Callable[[int], None]) -> None:
-        """Write *items* in batches; *done* is told how many were accepted so far.
+        """Write *items* in batches; *done* gets the number written so far.
 
-        Raises Failed where a table goes on refusing, or another error of the client.
+        Raises Failed if a table keeps refusing, and the errors of the client.
         """
         self._write(
             [(self.names[_table(i)], {"PutRequest": {"Item": image_of(i)}}) for i in items], done
         )
 
     def clear(self, done: Callable[[int], None] = lambda _: None) -> int:
-        """Delete every item but those that the service writes; returns how many there were.
+        """Delete every item that the service did not write itself; returns their number.
 
-        Counters and default images go by themselves, with what they were made of.
+        The service removes counters and default images once their links and images are gone.
         """
         requests: list[tuple[str, WriteRequestTypeDef]] = []
         for short, full in self.names.items():
@@ -152,7 +152,7 @@ class Tables:
 
         with ThreadPoolExecutor(_THREADS) as pool:
             for _ in pool.map(write, range(0, len(requests), _BATCH)):
-                pass  # raises what a thread raised
+                pass  # raises a thread's error
 
     def _write_batch(self, batch: Sequence[tuple[str, "WriteRequestTypeDef"]]) -> None:
         left: dict[str, Any] = {}

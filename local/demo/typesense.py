@@ -1,4 +1,4 @@
-"""Two searches in Typesense, through its own client."""
+"""Two searches in Typesense, through its official client."""
 
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ _TIMEOUT_S: Final = 10
 
 
 def search(scene: Scene) -> None:
-    """An aircraft by its owner, and an image by what it shows."""
+    """Search an aircraft by its owner, and an image by its caption."""
     client = _client(scene)
     _by_owner(scene, client)
     _by_caption(scene, client)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from typesense import Client
 
-from local.opensearch import OpenSearchServer
-from local.typesense_server import TypesenseServer
+from local.servers.opensearch import OpenSearchServer
+from local.servers.typesense import TypesenseServer
 from tests.contract.sinks import SINKS, Subject
 from tests.fault_proxy import FaultProxy
 from tests.servers import emptied

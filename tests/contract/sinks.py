@@ -26,8 +26,8 @@ from tests.typesense_line import Line, Queued
 if TYPE_CHECKING:
     from typesense import Client
 
-    from local.opensearch import OpenSearchServer
-    from local.typesense_server import TypesenseServer
+    from local.servers.opensearch import OpenSearchServer
+    from local.servers.typesense import TypesenseServer
 
 Document = Mapping[str, Any]  # numbers as int and Decimal, exactly as stored
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from local.dynamodb_local import DynamoDbLocal
 from sync.errors import Retry
 from sync.models.core.faa_link import IcaoType
 from sync.runtime.deadline import Deadline
@@ -33,6 +32,7 @@ from tests.derived import (
     says,
     write,
 )
+from tests.dynamodb_local.server import DynamoDbLocal
 
 WRITTEN = Done.WRITTEN
 THREADS = 4

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from pydantic import ConfigDict
 
-from local.opensearch import OpenSearchServer
+from local.servers.opensearch import OpenSearchServer
 from sync.errors import Misconfigured, Refused, Throttled, Unavailable
 from sync.model.fields import Text
 from sync.model.model import Model

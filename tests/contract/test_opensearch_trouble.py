@@ -8,7 +8,7 @@ from traceback import format_exception
 
 import pytest
 
-from local.opensearch import OpenSearchServer
+from local.servers.opensearch import OpenSearchServer
 from sync.errors import NotTried, Throttled, Unanswered, Unavailable
 from sync.runtime.deadline import Deadline
 from sync.sinks.opensearch import sink as module

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typesense import Client
 
-from local.typesense_server import TypesenseServer
+from local.servers.typesense import TypesenseServer
 from sync.errors import Misconfigured, Refused, Throttled, Unavailable
 from sync.runtime.deadline import Deadline
 from sync.sinks.typesense import Typesense, answers

@@ -8,7 +8,7 @@ from typesense import Client
 
 from local.checker import Collections, Expectation, Ref, Unreadable, check_items, item_values
 from local.checker.http import ask
-from local.typesense_server import TypesenseServer
+from local.servers.typesense import TypesenseServer
 from tests.contract.typesense_sinks import make_target
 
 REGISTERS = "AIRCRAFT#REGISTRY"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from typesense import Client
 
+from local.servers.typesense import TypesenseServer
 from local.stack import TYPESENSE_ACTIONS
-from local.typesense_server import TypesenseServer
 from sync.errors import Retry
 from sync.model.fields import Keyword
 from sync.model.model import Model

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typesense import Client
 
-from local.typesense_server import TypesenseServer
+from local.servers.typesense import TypesenseServer
 from sync import models
 from sync.errors import Refused
 from sync.model.mappings import generate

@@ -5,7 +5,7 @@ import threading
 import pytest
 from typesense import Client
 
-from local.typesense_server import TypesenseServer
+from local.servers.typesense import TypesenseServer
 from sync.errors import Misconfigured, Unanswered, Unavailable
 from sync.runtime.deadline import Deadline
 from sync.sinks.typesense import client as module

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from local.processes import free_port
-from local.typesense_server import TypesenseServer
+from local.servers.loopback import free_port
+from local.servers.typesense import TypesenseServer
 from sync.errors import Throttled, Unavailable
 from sync.runtime.deadline import Deadline
 from sync.sinks.typesense import Typesense

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from typesense import Client
 
-from local.typesense_server import TypesenseServer
+from local.servers.typesense import TypesenseServer
 from sync.sinks.typesense import Typesense
 from sync.sinks.typesense.client import Connection
 from sync.sinks.typesense.documents import decode

@@ -9,8 +9,8 @@ import pytest
 
 from local.deploy import Deployment
 from local.paths import STATE
+from local.servers.typesense import TypesenseServer
 from local.stack import Stack
-from local.typesense_server import TypesenseServer
 from tests.integ.stages import URL
 
 pytest.register_assert_rewrite("tests.integ.template")  # promises say why they are broken

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from local.servers.typesense import TypesenseServer
 from local.stack import Stack
-from local.typesense_server import TypesenseServer
 from sync.aws.keys import Source
 from sync.recovery.parking import Parked, ParkedMessage
 from tests.integ.test_stack import _empty as _empty  # each test leaves the stack as it found it

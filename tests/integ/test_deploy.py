@@ -12,10 +12,11 @@ from botocore.exceptions import ClientError
 
 from local import package, paths
 from local.deploy import Deployment
-from local.emulator import Emulator
 from local.errors import LocalError
-from local.opensearch import OpenSearchServer
-from local.typesense_server import TypesenseServer
+from local.locks import locked
+from local.servers.emulator import Emulator
+from local.servers.opensearch import OpenSearchServer
+from local.servers.typesense import TypesenseServer
 from tests.integ.waiting import until
 from tests.lengths import alone
 from tests.servers import emptied
@@ -77,7 +78,7 @@ def make_deploy(
 ) -> subprocess.CompletedProcess[str]:
     """What `make deploy` does, with a zip that is packaged already."""
     said = " ".join(f"--param={name}={value}" for name, value in params.items())
-    with paths.locked(paths.STATE / "osls.lock"):  # others may package from this checkout
+    with locked(paths.STATE / "osls.lock"):  # others may package from this checkout
         return subprocess.run(
             ["make", "-o", "package", "deploy", "STAGE=local", f"PARAMS={said}"],
             cwd=paths.ROOT,

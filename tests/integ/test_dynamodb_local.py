@@ -10,9 +10,9 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from local import java
-from local.dynamodb_local import DynamoDbLocal
-from local.processes import http_answers
+from local.servers import java
+from tests.dynamodb_local.server import DynamoDbLocal, answers
+from tests.tables import create_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -28,23 +28,8 @@ def client(dynamodb_local: DynamoDbLocal) -> "DynamoDBClient":
 @pytest.fixture
 def table(client: "DynamoDBClient") -> str:
     """An empty table with a stream of both images, keyed by PK and SK."""
-    return make_table(client, f"table-{uuid4()}")
-
-
-def make_table(client: "DynamoDBClient", name: str) -> str:
-    client.create_table(
-        TableName=name,
-        KeySchema=[
-            {"AttributeName": "PK", "KeyType": "HASH"},
-            {"AttributeName": "SK", "KeyType": "RANGE"},
-        ],
-        AttributeDefinitions=[
-            {"AttributeName": "PK", "AttributeType": "S"},
-            {"AttributeName": "SK", "AttributeType": "S"},
-        ],
-        BillingMode="PAY_PER_REQUEST",
-        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
-    )
+    name = f"table-{uuid4()}"
+    create_table(client, name, "PK", "SK", stream=True)
     return name
 
 
@@ -167,10 +152,10 @@ def test_it_runs_on_the_bundled_java_and_leaves_nothing(tmp_path: Path) -> None:
     server = DynamoDbLocal(log=tmp_path / "log", runtime=java.bundled(print))
     with server:
         pid, client = server.pid, server.client()
-        make_table(client, "kept-by-nobody")
+        create_table(client, "kept-by-nobody", "id")
     assert server.pid is None
     assert pid is not None
     assert not Path("/proc", str(pid)).exists()
-    assert not http_answers(server.url)
+    assert not answers(server.url)
     with server:
         assert client.list_tables()["TableNames"] == []

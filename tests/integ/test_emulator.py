@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from local.emulator import REGION, Emulator
 from local.paths import ROOT
+from local.servers.emulator import REGION, Emulator
 from tests.servers import Switchboard
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def handle(event, context):
 OWNER = """
 import sys
 from pathlib import Path
-from local.emulator import Emulator
+from local.servers.emulator import Emulator
 emulator = Emulator(log=Path(sys.argv[1])).start()
 print(emulator.port, flush=True)
 sys.stdin.read()

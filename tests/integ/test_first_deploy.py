@@ -8,8 +8,8 @@ import boto3
 import pytest
 
 from local.deploy import Deployment
-from local.emulator import Emulator
 from local.errors import LocalError
+from local.servers.emulator import Emulator
 from tests.lengths import alone
 
 # The emulator has no metric math, so a stage that says it speaks TLS fails there, at its alarms.

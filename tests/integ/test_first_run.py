@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 from threading import Barrier
-from local import package, wheels
+from local import package
+from local.downloads import wheels
 
 both = Barrier(2)
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from local import guard
 from local.errors import LocalError
 from local.paths import ROOT
-from local.processes import Child, free_port
+from local.servers import guard
+from local.servers.loopback import free_port
+from local.servers.processes import Child
 from tests.servers import Switchboard
 
 LINUX = sys.platform == "linux"
@@ -44,7 +45,7 @@ if LINUX:  # elsewhere nobody knows whose it is
 OWNER = """
 import os, subprocess, sys
 from pathlib import Path
-from local.processes import Child
+from local.servers.processes import Child
 member, port, bystander, *family = sys.argv[1:]
 argv = [sys.executable, member, port]
 child = Child.start([*argv, *family], name="family", log=Path(member + ".log"), grace_s=0.2)
@@ -140,7 +141,7 @@ def test_stop_returns_the_exit_code_every_time(tmp_path: Path) -> None:
 
 LATE = """
 import os, signal, sys
-from local import guard
+from local.servers import guard
 
 guarded = guard.Guarded([sys.executable, "-c", "import time; time.sleep(600)"], None)
 processes = guard._processes

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import requests
 
-from local import java, paths
 from local.errors import LocalError
-from local.opensearch import OpenSearchServer
-from local.processes import http_ok
+from local.servers import java, scratch
+from local.servers.loopback import http_ok
+from local.servers.opensearch import OpenSearchServer
 from tests.lengths import alone
 
 
@@ -23,9 +23,9 @@ def call(method: str, url: str, body: object = None) -> Any:
 @pytest.fixture
 def kept() -> Iterator[Path]:
     """A directory that the server's user can enter, as pytest's tmp_path can't be by nobody."""
-    directory = paths.scratch("kept")
+    directory = scratch.create("kept")
     yield directory
-    paths.discard(directory)
+    scratch.discard(directory)
 
 
 def test_it_is_the_pinned_version_on_loopback(opensearch: OpenSearchServer) -> None:

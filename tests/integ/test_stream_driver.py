@@ -10,10 +10,11 @@ from typing import Any
 import boto3
 import pytest
 
-from local.delivery.driver import StreamDriver, take_over
+from local.delivery.driver import StreamDriver
 from local.delivery.ports import Answered, Discarded, Result
 from local.delivery.records import Record
-from local.emulator import REGION, Emulator
+from local.delivery.takeover import take_over
+from local.servers.emulator import REGION, Emulator
 
 LONG_S = 60.0  # nothing takes so long unless it is broken
 

@@ -14,8 +14,8 @@ from local.checker import (
     check_items,
     read_tables,
 )
+from local.servers.typesense import TypesenseServer
 from local.stack import Stack
-from local.typesense_server import TypesenseServer
 from tests.integ.test_stack import document
 from tests.integ.test_stack import put as put_product
 from tests.integ.waiting import delivered, open_letters, parked, queued, quiet, until

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from typesense.exceptions import RequestUnauthorized
 
-from local.processes import http_ok
-from local.typesense_server import TypesenseServer
+from local.servers.loopback import http_ok
+from local.servers.typesense import TypesenseServer
 from tests.servers import emptied
 
 

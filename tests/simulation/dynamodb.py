@@ -14,10 +14,17 @@ from botocore.exceptions import ClientError
 from tests.simulation.aws import BATCH, Aws, client_error
 from tests.simulation.calls import LATE, WHOLE
 from tests.simulation.expressions import Names, condition, projected
+from tests.simulation.requests import (
+    MOST_READS,
+    MOST_WRITES,
+    check_batch,
+    check_expressions,
+    check_key,
+    check_query,
+    refused,
+)
 from tests.simulation.table import Item, Streamed, Table, as_bytes, as_text, key_of
-from tests.simulation.transactions import ConditionFails, Transactions, written
-
-UNLISTED: Final = frozenset({"body", "payload", "trace", "letter", "wrote", "expires_at"})
+from tests.simulation.transactions import ConditionFails, Transactions, check, written
 
 
 class ConditionalCheckFailedException(ClientError): ...
@@ -42,14 +49,19 @@ class DynamoDB:
         request = given["RequestItems"]
 
         def effect(partial: bool) -> dict[str, Any]:
-            if sum(len(wanted["Keys"]) for wanted in request.values()) > 100:
-                raise client_error("ValidationException", "Too many items requested")
+            places = [
+                (name, key_of(self._table(name).names, one))
+                for name, wanted in request.items()
+                for one in wanted["Keys"]
+            ]
+            check_batch(places, MOST_READS)
             answer: dict[str, Any] = {"Responses": {}, "UnprocessedKeys": {}}
             for name, wanted in request.items():
                 table = self._table(name)
                 keys = sorted(wanted["Keys"], key=str)  # chance is not to depend on their order
-                if len({key_of(table.names, one) for one in keys}) < len(keys):
-                    raise client_error("ValidationException", "Provided list contains duplicates")
+                for one in keys:
+                    check_key(one, table.types)
+                check_expressions(wanted)
                 left = self._aws.some(keys, partial=partial)
                 consistent = wanted.get("ConsistentRead", False)
                 names, projection = Names(wanted), wanted.get("ProjectionExpression")
@@ -74,6 +86,8 @@ class DynamoDB:
     def get_item(self, **given: Any) -> Any:
         def effect(_partial: bool) -> dict[str, Any]:
             table = self._table(given["TableName"])
+            check_key(given["Key"], table.types)
+            check_expressions(given)
             item = table.read(given["Key"], consistent=given.get("ConsistentRead", False))
             if item is None:
                 return {}
@@ -85,6 +99,7 @@ class DynamoDB:
     def update_item(self, **given: Any) -> Any:
         def effect(_partial: bool) -> dict[str, Any]:
             table = self._table(given["TableName"])
+            check("Update", given, table)
             key = key_of(table.names, given["Key"])
             try:
                 new = written("Update", given, table.items.get(key))
@@ -96,7 +111,7 @@ class DynamoDB:
                 ) from error
             table.set(key, new)
             self._world.note("row", table.name, key[0][2], (new or {}).get("status", {}).get("S"))
-            return {}
+            return {"Attributes": as_bytes(new)} if given.get("ReturnValues") == "ALL_NEW" else {}
 
         return self._aws.call("dynamodb.update_item", effect, WHOLE | LATE)
 
@@ -108,8 +123,30 @@ class DynamoDB:
             "dynamodb.delete_item", lambda _: self._put_or_delete("Delete", given)
         )
 
+    def batch_write_item(self, **given: Any) -> Any:
+        def effect(_partial: bool) -> dict[str, Any]:
+            writes = [
+                (kind.removesuffix("Request"), {**one, "TableName": name})
+                for name, requests in given["RequestItems"].items()
+                for request in requests
+                for kind, one in request.items()
+            ]
+            places = []
+            for kind, one in writes:
+                table = self._table(one["TableName"])
+                check(kind, one, table)
+                item = one["Item" if kind == "Put" else "Key"]
+                places.append((table.name, key_of(table.names, as_text(item))))
+            check_batch(places, MOST_WRITES)
+            for kind, one in writes:
+                self._put_or_delete(kind, one)
+            return {"UnprocessedItems": {}}
+
+        return self._aws.call("dynamodb.batch_write_item", effect)
+
     def _put_or_delete(self, kind: str, given: dict[str, Any]) -> dict[str, Any]:
         table = self._table(given["TableName"])
+        check(kind, given, table)
         key = key_of(table.names, as_text(given["Item" if kind == "Put" else "Key"]))
         try:
             new = written(kind, given, table.items.get(key))
@@ -138,11 +175,13 @@ class DynamoDB:
             names = Names(given)
             chosen = condition(given["KeyConditionExpression"])
             if "IndexName" in given:
-                assert table.index
-                assert "ConsistentRead" not in given
+                if table.index is None or given.get("ConsistentRead"):
+                    raise refused("no such index, or a consistent read of one")
                 order = (*table.index, *table.names)
+                check_query(given, table.index)
             else:
                 order = table.names
+                check_query(given, table.names)
             rows = [
                 row
                 for row in table.rows(consistent=given.get("ConsistentRead", False))
@@ -151,7 +190,7 @@ class DynamoDB:
             rows.sort(key=lambda row: _place(row, order[1:]))
             if not given.get("ScanIndexForward", True):
                 rows.reverse()
-            return self._page(given, rows, order)
+            return self._page(given, table, rows, order)
 
         return self._aws.call(f"dynamodb.query{self._core(given)}", effect)
 
@@ -160,7 +199,7 @@ class DynamoDB:
             table = self._table(given["TableName"])
             rows = list(table.rows(consistent=given.get("ConsistentRead", False)))
             rows.sort(key=lambda row: _place(row, table.names))  # AWS promises no order
-            return self._page(given, rows, table.names)
+            return self._page(given, table, rows, table.names)
 
         return self._aws.call(f"dynamodb.scan{self._core(given)}", effect)
 
@@ -169,12 +208,12 @@ class DynamoDB:
         return " core" if isinstance(self._tables.get(given["TableName"]), Streamed) else ""
 
     def _page(
-        self, given: dict[str, Any], rows: list[Item], order: tuple[str, ...]
+        self, given: dict[str, Any], table: Table, rows: list[Item], order: tuple[str, ...]
     ) -> dict[str, Any]:
         """Of *rows* as many as were asked for, from where it was asked."""
         names = Names(given)
         keeps = condition(given["FilterExpression"]) if "FilterExpression" in given else None
-        names.check_all_used()
+        check_expressions(given)
         if start := given.get("ExclusiveStartKey"):
             places = [_place(row, order) for row in rows]
             sign = 1 if given.get("ScanIndexForward", True) else -1
@@ -189,7 +228,9 @@ class DynamoDB:
         answer: dict[str, Any] = {
             "Items": [
                 as_bytes(
-                    _indexed(row) if "IndexName" in given else projected(projection, row, names)
+                    _indexed(table, row)
+                    if "IndexName" in given
+                    else projected(projection, row, names)
                 )
                 for row in page
                 if keeps is None or keeps(row, names)
@@ -215,6 +256,7 @@ def _comparable(value: dict[str, Any]) -> Any:
     return Decimal(value["N"]) if "N" in value else str(value.get("S", value.get("B"))).encode()
 
 
-def _indexed(row: Item) -> Item:
-    """What the dead letters' index holds of a row."""
-    return {name: value for name, value in row.items() if name not in UNLISTED}
+def _indexed(table: Table, row: Item) -> Item:
+    """What the index of *table* has of a row."""
+    listed = {*table.names, *(table.index or ()), *table.listed}
+    return {name: value for name, value in row.items() if name in listed}

@@ -3,10 +3,12 @@
 import json
 from typing import Any, Final
 
+from local.delivery.lane import Lane
 from local.delivery.ports import Answered, Result
-from local.delivery.rules import Discard, Invoke, Lane, Wait, failed_items, payload
+from local.delivery.rules import failed_items, payload
 from local.delivery.settings import MappingSettings
 from local.delivery.shards import Delivery
+from local.delivery.steps import Discard, Invoke, Wait
 from tests.simulation.calls import Calls
 from tests.simulation.functions import Function, Invocation
 from tests.simulation.queues import Message, Queue
@@ -108,14 +110,14 @@ class StreamMapping:
             elif isinstance(step, Discard):
                 if not self._tell(step):
                     before = lane.backlog
-                    lane.untold(self._world.now)
+                    lane.not_sent(self._world.now)
                     if lane.backlog < before:
                         self._world.note("nobody was told of", len(step.discarded.records))
                         self.lost += [record.event() for record in step.discarded.records]
                         self._soon(0.0)
                     continue
                 self._world.note("given up", len(step.discarded.records))
-                lane.told()
+                lane.sent()
                 self._soon(0.0)  # children of the shard may now begin
             else:
                 if isinstance(step, Wait):

@@ -17,6 +17,7 @@ from sync.sinks.opensearch import OpenSearch
 from sync.sinks.typesense import Typesense
 from sync.writing.sink import Sink
 from tests.asked import Asked
+from tests.settings import LISTED
 from tests.simulation import opensearch, typesense
 from tests.simulation.aws import Aws
 from tests.simulation.calls import Calls
@@ -68,7 +69,13 @@ class Stack:
             for name, names in KEYS.items()
         ]
         self.contributions = Table(world, CONTRIBUTIONS, ("id",))
-        self.dead_letters = Table(world, "stream-sync-sim-dead-letters", ("id",), index=BY_STATUS)
+        self.dead_letters = Table(
+            world,
+            "stream-sync-sim-dead-letters",
+            ("id",),
+            index=BY_STATUS,
+            listed=frozenset(LISTED),
+        )
         self.state = Table(world, "stream-sync-sim-state", ("sink",))
         self.topic = Topic(world, "dead-letters", duplicates=scenario.duplicates)
         self.bucket = Bucket(world, "payloads", duplicates=scenario.duplicates)

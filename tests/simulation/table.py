@@ -22,7 +22,8 @@ def key_of(names: tuple[str, ...], item: AttributeMap) -> Key:
 class Table:
     """Items by key, as stream records have them: binary values are base64 text.
 
-    *index* names the hash and range key of a global secondary index.
+    *index* names the hash and range key of a global secondary index, and *listed* what else it has
+    of an item. *types* has the types of the key attributes, if only one will do.
     """
 
     def __init__(
@@ -32,10 +33,14 @@ class Table:
         names: tuple[str, ...],
         *,
         index: tuple[str, str] | None = None,
+        listed: frozenset[str] = frozenset(),
+        types: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self.names = names
+        self.types: Mapping[str, str | None] = types or dict.fromkeys(names)
         self.index = index
+        self.listed = listed
         self.items: dict[Key, Item] = {}
         self.gone = False  # deleted: every call answers ResourceNotFoundException
         self._world = world
@@ -103,8 +108,16 @@ class Table:
 class Streamed(Table):
     """A table with a stream. What changes nothing makes no record (DynamoDB guide, Streams)."""
 
-    def __init__(self, world: World, name: str, names: tuple[str, ...], stream: Stream) -> None:
-        super().__init__(world, name, names)
+    def __init__(
+        self,
+        world: World,
+        name: str,
+        names: tuple[str, ...],
+        stream: Stream,
+        *,
+        types: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(world, name, names, types=types)
         self.stream = stream
 
     def _changed(self, key: Key, old: Item | None, new: Item | None, *, expired: bool) -> None:

@@ -2,14 +2,12 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
 
-from local.dynamodb_local import DynamoDbLocal
 from sync.aws.keys import Source
 from sync.models.core.faa_link import IcaoType
 from sync.runtime.deadline import Deadline
@@ -17,94 +15,10 @@ from sync.sinks.counters import Counters
 from sync.sinks.default_image import DefaultImage, Entity
 from sync.writing.ids import document_id
 from sync.writing.op import Op
-from tests.simulation.alone import in_task, pass_time
-from tests.simulation.aws import Aws
-from tests.simulation.calls import Calls, Trouble
-from tests.simulation.dynamodb import DynamoDB
-from tests.simulation.stream import Stream
-from tests.simulation.table import Streamed, Table
-from tests.simulation.transactions import BUSY_S
-from tests.simulation.world import World
+from tests.dynamodb_local.server import DynamoDbLocal
+from tests.simulation.dynamodbs import CORE, ROWS, Real, Simulated, core
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-CORE, ROWS = "core", "rows"
-TABLES: Final = {CORE: ("PK", "SK"), ROWS: ("id",)}
 LONG_AGO: Final = 1_700_000_000
-
-
-class Simulated:
-    """The simulated client, from outside the world; some time passes between its calls."""
-
-    def __init__(self) -> None:
-        self.world = World(1)
-        stream = Stream(self.world, CORE)
-        self.core = Streamed(self.world, CORE, TABLES[CORE], stream)
-        self.rows = Table(self.world, ROWS, TABLES[ROWS])
-        self.client = DynamoDB(Aws(Calls(self.world, Trouble())), [self.core, self.rows])
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        def call(**given: Any) -> Any:
-            answer, error = in_task(self.world, lambda: getattr(self.client, name)(**given))
-            pass_time(self.world, BUSY_S)
-            if error:
-                raise error
-            return answer
-
-        return call
-
-
-class Real:
-    """DynamoDB Local's, with tables of its own that go by the same names."""
-
-    def __init__(self, client: "DynamoDBClient") -> None:
-        self._client: Any = client
-        self.names = {name: f"{name}-{uuid4()}" for name in TABLES}
-        for name, keys in TABLES.items():
-            client.create_table(
-                TableName=self.names[name],
-                BillingMode="PAY_PER_REQUEST",
-                AttributeDefinitions=[{"AttributeName": k, "AttributeType": "S"} for k in keys],
-                KeySchema=[
-                    {"AttributeName": key, "KeyType": kind}  # type: ignore[typeddict-item] # pairs
-                    for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
-                ],
-            )
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        def call(**given: Any) -> Any:
-            answer = getattr(self._client, name)(**self._renamed(given))
-            back = {real: mine for mine, real in self.names.items()}
-            for part in ("Responses", "UnprocessedKeys"):
-                if part in answer:
-                    answer[part] = {back[table]: found for table, found in answer[part].items()}
-            return answer
-
-        return call
-
-    def _renamed(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {
-                self.names.get(name, name): self.names[inner]
-                if name == "TableName"
-                else self._renamed(inner)
-                for name, inner in value.items()
-            }
-        return [self._renamed(inner) for inner in value] if isinstance(value, list) else value
-
-
-@pytest.fixture(params=["simulated", "DynamoDB Local"])
-def client(request: pytest.FixtureRequest) -> Iterator[Any]:
-    if request.param == "simulated":
-        yield Simulated()
-    else:
-        server: DynamoDbLocal = request.getfixturevalue("dynamodb_local")
-        yield Real(server.client())
-
-
-def core(sk: str, **attributes: Any) -> dict[str, Any]:
-    return {"PK": {"S": "pk"}, "SK": {"S": sk}, **attributes}
 
 
 def put(sk: str, **more: Any) -> dict[str, Any]:
@@ -202,6 +116,32 @@ def test_a_wrong_request_is_refused_as_a_whole(client: Any, actions: list[Any]) 
         found = type(error).__name__, []
     assert found in (("ValidationException", []), ("ParamValidationError", []))
     assert held(client, CORE) == []
+
+
+def test_a_write_can_return_the_item_that_it_made(client: Any) -> None:
+    """`ALL_NEW` has the keys too."""
+    answer = client.update_item(
+        TableName=CORE,
+        Key=core("1"),
+        UpdateExpression="SET a = :a ADD n :one",
+        ExpressionAttributeValues={":a": {"S": "a"}, ":one": {"N": "1"}},
+        ReturnValues="ALL_NEW",
+    )
+    assert answer["Attributes"] == core("1", a={"S": "a"}, n={"N": "1"})
+
+
+def test_a_batch_writes_and_deletes_in_both_tables(client: Any) -> None:
+    """Nothing is left over: neither has more than it can take."""
+    client.put_item(TableName=CORE, Item=core("gone"))
+    answer = client.batch_write_item(
+        RequestItems={
+            CORE: [{"PutRequest": {"Item": core("1")}}, {"DeleteRequest": {"Key": core("gone")}}],
+            ROWS: [{"PutRequest": {"Item": {"id": {"S": "r"}}}}],
+        }
+    )
+    assert answer["UnprocessedItems"] == {}
+    assert held(client, CORE) == [core("1")]
+    assert held(client, ROWS) == [{"id": {"S": "r"}}]
 
 
 def test_a_query_goes_by_key_order_either_way_and_by_pages(client: Any) -> None:

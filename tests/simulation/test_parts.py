@@ -345,9 +345,3 @@ class TestExpressions:
         """An empty clause is the usual one."""
         with pytest.raises(ClientError, match="ValidationException"):
             update(text)
-
-    def test_names_that_nothing_uses_are_refused(self) -> None:
-        """As DynamoDB does."""
-        names = Names({"UpdateExpression": "SET a = :a", "ExpressionAttributeValues": {":b": {}}})
-        with pytest.raises(ClientError, match="unused in expressions: :b"):
-            names.check_all_used()

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from tests.simulation.aws import Aws, client_error
 from tests.simulation.expressions import Names, condition, update
+from tests.simulation.requests import check_expressions, check_item, check_key, refused
 from tests.simulation.table import Item, Key, Table, as_text, key_of
 
 SITE: Final = "dynamodb.transact_write_items"
@@ -72,6 +73,7 @@ class Transactions:
         for action in actions:
             ((kind, request),) = action.items()
             table = self._table(request["TableName"])
+            check(kind, request, table)
             key = key_of(table.names, as_text(request["Item" if kind == "Put" else "Key"]))
             place = table.name, key
             if place in changes:
@@ -104,6 +106,15 @@ class Transactions:
             table.set(key, new)
 
 
+def check(kind: str, request: Mapping[str, Any], table: Table) -> None:
+    """Raise ClientError for a write that AWS refuses whatever the item is."""
+    if kind == "Put":
+        check_item(request["Item"], table.types)
+    else:
+        check_key(request["Key"], table.types)
+    check_expressions(request)
+
+
 def written(kind: str, request: Mapping[str, Any], old: Item | None) -> Item | None:
     """What a write leaves of the item *old*. Raises ConditionFails, and ClientError for what AWS
     refuses."""
@@ -112,7 +123,7 @@ def written(kind: str, request: Mapping[str, Any], old: Item | None) -> Item | N
         if not condition(request["ConditionExpression"])(old or {}, names):
             raise ConditionFails
     elif kind == "ConditionCheck":
-        raise client_error("ValidationException", "a check has a condition")
+        raise refused("a check has a condition")
     new: Item | None
     if kind == "Put":
         new = as_text(request["Item"])
@@ -120,7 +131,9 @@ def written(kind: str, request: Mapping[str, Any], old: Item | None) -> Item | N
         new = update(request["UpdateExpression"])(old or as_text(request["Key"]), names)
     else:
         new = old if kind == "ConditionCheck" else None
-    names.check_all_used()
+    key = as_text(request.get("Key", {}))
+    if new is not None and any(new[name] != value for name, value in key.items()):
+        raise refused("an update may not change the key")
     if new is not None and sum(len(str(part)) for part in new.items()) > 400_000:
         raise client_error("ValidationException", "Item size has exceeded the maximum")
     return new

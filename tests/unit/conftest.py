@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from moto import mock_aws
 
 from tests.account import Account
 from tests.asked import unknown
 from tests.derived import Tables, in_process
+from tests.in_process import mock_aws
 
 
 @pytest.fixture

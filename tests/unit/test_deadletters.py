@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from moto import mock_aws
 
 from sync.errors import Refused
 from sync.recovery.letters import DeadLetter, DeadLetters
 from tests.account import client
 from tests.clocks import ManualClock
+from tests.in_process import mock_aws
 from tests.records import core_keys, stream_record
 
 BUCKET = "payloads"

@@ -1,6 +1,5 @@
 """Linters run on a template: checkov in an environment of its own, parliament on its policies."""
 
-import hashlib
 import json
 import os
 import subprocess
@@ -9,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from local import paths, wheels
+from local import paths
+from local.downloads import wheels
 from tests.integ.template.policies import policies
 from tests.integ.template.reading import Template
 
@@ -19,14 +19,7 @@ _REQUIREMENTS = paths.ROOT / "requirements" / "checkov.txt"
 def install_checkov() -> Path:
     """The program, installed into the cache on first use: it has near a hundred dependencies of
     its own, which pin boto3 among others. Raises LocalError."""
-    identity = f"{sys.version}{sys.base_prefix}".encode()
-    key = hashlib.sha256(_REQUIREMENTS.read_bytes() + identity).hexdigest()[:12]
-    directory = paths.cache() / f"checkov-{key}"
-    with paths.install(directory) as new:
-        if new:
-            wheels.create_environment(new)
-            wheels.install(_REQUIREMENTS, "--python", new / "bin" / "python")
-    return directory / "bin" / "checkov"
+    return wheels.environment("checkov", _REQUIREMENTS, lambda: None) / "checkov"
 
 
 def checkov(template: Path) -> set[tuple[str, str]]:

@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
+from local.delivery.lane import Lane
 from local.delivery.ports import Answered, NotInvoked, Result, ShardInfo
 from local.delivery.records import Record
-from local.delivery.rules import Backoff, Discard, Invoke, Lane, Wait
+from local.delivery.rules import Backoff
 from local.delivery.settings import MappingSettings
 from local.delivery.shards import Delivery
-from tests.unit.delivery.lanes import NOW, record
+from local.delivery.steps import Discard, Invoke, Wait
+from tests.unit.local.delivery.lanes import NOW, record
 
 STEPS = 20_000  # far beyond what any history here takes
 SLOW = Backoff(60, 6 * 3600)  # a day of retries is a dozen of them
@@ -138,7 +140,7 @@ class Play:
                     return
                 case Discard(discarded):
                     self.account.named.update(one.sequence_number for one in discarded.records)
-                    lane.told()
+                    lane.sent()
                     return
                 case Wait(until):
                     waits.append(until)

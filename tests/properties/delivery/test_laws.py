@@ -5,7 +5,7 @@ from hypothesis import settings as checked
 from hypothesis import strategies as st
 
 from tests.properties.delivery.histories import Answer, History, Play
-from tests.unit.delivery.lanes import mapping
+from tests.unit.local.delivery.lanes import mapping
 
 ANSWERS = st.one_of(
     st.sampled_from(["ok", "error", "unknown", "nameless", "malformed", "away"]).map(Answer),

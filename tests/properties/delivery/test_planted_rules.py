@@ -9,11 +9,12 @@ from hypothesis import Phase, given
 from hypothesis import settings as checked
 
 from local.delivery import filters, rules
+from local.delivery.lane import Lane
 from local.delivery.ports import Answered
 from local.delivery.records import Record
 from local.delivery.shards import Delivery
 from tests.properties.delivery import test_laws
-from tests.unit.delivery import test_filters, test_rules, test_shards
+from tests.unit.local.delivery import test_filters, test_rules, test_shards
 
 Test = Callable[[], None]
 
@@ -33,7 +34,7 @@ BOUNDED = law(test_laws.test_invocations_are_bounded)
 
 checkpoint = rules.checkpoint
 failed_items = rules.failed_items
-split = rules.Lane.split
+split = Lane.split
 lane_of = Record.lane
 
 
@@ -58,7 +59,7 @@ def checkpoint_included(
     return None if done is None else min(done + 1, len(records))
 
 
-def split_is_a_retry(lane: rules.Lane, batch: Any, done: int | None) -> list[Any]:
+def split_is_a_retry(lane: Lane, batch: Any, done: int | None) -> list[Any]:
     parts = split(lane, batch, done)
     for part in parts:
         part.failures += 1
@@ -67,7 +68,7 @@ def split_is_a_retry(lane: rules.Lane, batch: Any, done: int | None) -> list[Any
     return parts
 
 
-def halves_swapped(lane: rules.Lane, batch: Any, done: int | None) -> list[Any]:
+def halves_swapped(lane: Lane, batch: Any, done: int | None) -> list[Any]:
     return split(lane, batch, done)[::-1]
 
 
@@ -107,7 +108,7 @@ PLANTED = {
         (test_rules.test_a_malformed_response_fails_the_whole_batch, EVERY_RECORD),
     ),
     "a split counts as a retry": Wrong(
-        rules.Lane,
+        Lane,
         "split",
         split_is_a_retry,
         (
@@ -116,7 +117,7 @@ PLANTED = {
         ),
     ),
     "the later half goes first": Wrong(
-        rules.Lane,
+        Lane,
         "split",
         halves_swapped,
         (test_rules.test_bisect_halves_a_failed_batch, ITEM_ORDER),
@@ -140,7 +141,7 @@ PLANTED = {
         (test_rules.test_infinite_retries_end_when_the_record_expires,),
     ),
     "nothing ever expires": Wrong(
-        rules.Lane,
+        Lane,
         "_expiry",
         lambda lane, record: float("inf"),
         (
@@ -170,9 +171,9 @@ PLANTED = {
         (test_shards.test_a_child_shard_waits_for_its_parent, ITEM_ORDER),
     ),
     "a document that did not arrive is forgotten": Wrong(
-        rules.Lane,
-        "untold",
-        lambda lane, now: lane.told(),
+        Lane,
+        "not_sent",
+        lambda lane, now: lane.sent(),
         (test_rules.test_a_document_is_sent_again_but_not_for_ever,),
     ),
 }

@@ -11,7 +11,6 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
-from moto import mock_aws
 
 from sync.aws.keys import Source
 from sync.errors import (
@@ -42,6 +41,7 @@ from sync.sinks.typesense.schema import collection
 from sync.sinks.typesense.settings import Settings
 from sync.writing.op import Done, Op
 from sync.writing.sink import Schematic
+from tests.in_process import mock_aws
 
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:typesense-AbCdEf"
 ENV = {"TYPESENSE_URL": "https://search.example.com", "TYPESENSE_API_KEY_ARN": ARN}

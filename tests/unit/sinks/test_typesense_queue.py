@@ -14,7 +14,6 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
-from moto import mock_aws
 
 from sync.aws.clients import client as aws_client
 from sync.aws.keys import Source
@@ -26,6 +25,7 @@ from sync.sinks.typesense import Typesense
 from sync.writing.lane import by_document
 from sync.writing.op import Done, Op, Outcome
 from tests.fifo import URL, Fifo
+from tests.in_process import mock_aws
 from tests.records import CORE, core_keys
 from tests.settings import REQUIRED
 

@@ -1,0 +1,1 @@
+"""AWS's own DynamoDB Local, which the tests take as the reference for every other DynamoDB."""
