@@ -11,7 +11,7 @@ from sync.sinks.memory import Memory
 from sync.writing.op import Op, Outcome
 from tests.account import LETTERS, Account
 from tests.records import CORE, PRODUCTS, core_keys, stream_record
-from tests.unit.test_deadletter_consumer import letter, poison
+from tests.unit.deadletters.test_consumer import letter, poison
 
 SOUND: Any = {"name": {"S": "Kettle"}, "price": {"N": "5"}}
 

@@ -20,7 +20,7 @@ from sync.writing.fanout import Fanout
 from sync.writing.op import Op
 from tests.records import core_keys
 from tests.typesense_line import Line
-from tests.unit.sinks.test_typesense_worker import Destination, Thing, op, source
+from tests.unit.lanes.test_worker import Destination, Thing, op, source
 from tests.wiring import planner, settle
 
 

@@ -18,8 +18,8 @@ from sync.sinks.memory import Memory
 from sync.writing.op import Op, Outcome
 from tests.account import BUCKET, Account
 from tests.records import PRODUCTS, stream_record
-from tests.unit.test_commands import SOUND, failing, one_letter
-from tests.unit.test_deadletter_consumer import letter, poison
+from tests.unit.commands.test_commands import SOUND, failing, one_letter
+from tests.unit.deadletters.test_consumer import letter, poison
 
 # Letters close by themselves.
 

@@ -12,7 +12,7 @@ from sync.lanes import worker as module
 from sync.sinks.typesense import Typesense
 from tests.fifo import Message
 from tests.typesense_line import Line
-from tests.unit.sinks.test_typesense_worker import Destination, Thing, op, run
+from tests.unit.lanes.test_worker import Destination, Thing, op, run
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from sync.cli.main import main
 from sync.errors import ConfigError
 from tests.account import Account
 from tests.records import PRODUCTS
-from tests.unit.test_commands import SOUND, one_letter
-from tests.unit.test_commands_status import metric
+from tests.unit.commands.test_commands import SOUND, one_letter
+from tests.unit.commands.test_status import metric
 
 Sync = Callable[..., tuple[int, str]]
 

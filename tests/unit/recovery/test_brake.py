@@ -18,7 +18,7 @@ from tests.account import Account
 from tests.clocks import ManualClock
 from tests.dispatching import Answering, Bench, number, thing
 from tests.records import PRODUCTS, core_keys, stream_record
-from tests.unit.test_commands import SOUND, failing
+from tests.unit.commands.test_commands import SOUND, failing
 
 OP = Op("memory", Source("t", {"id": {"S": "1"}}), "things", "1", b"{}", 1)
 OTHER = replace(OP, target="other")

@@ -11,7 +11,7 @@ from sync.writing.op import Done, Op, Outcome
 from tests.account import Account
 from tests.clocks import ManualClock
 from tests.records import PRODUCTS, stream_record
-from tests.unit.test_commands import SOUND
+from tests.unit.commands.test_commands import SOUND
 
 SOURCE = Source("t", {"id": {"S": "1"}})
 

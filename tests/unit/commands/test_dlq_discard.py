@@ -6,8 +6,8 @@ import pytest
 
 from tests.account import Account
 from tests.records import PRODUCTS
-from tests.unit.test_commands import SOUND, one_letter
-from tests.unit.test_deadletter_consumer import letter, poison
+from tests.unit.commands.test_commands import SOUND, one_letter
+from tests.unit.deadletters.test_consumer import letter, poison
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from sync.errors import Unavailable
 from sync.sinks.opensearch import OpenSearch
 from tests.account import LETTERS, STATE, Account
 from tests.records import CORE, PRODUCTS
-from tests.unit.test_commands import SOUND, failing, one_letter
+from tests.unit.commands.test_commands import SOUND, failing, one_letter
 
 
 def metric(account: Account, name: str, value: float, **dimension: str) -> None:

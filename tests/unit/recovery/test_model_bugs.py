@@ -15,8 +15,8 @@ from sync.writing.op import Done, Op, Outcome
 from tests.account import Account
 from tests.records import CORE, PRODUCTS, core_keys
 from tests.resyncing import Thing, World, key
-from tests.unit.test_commands import SOUND, one_letter
-from tests.unit.test_resync_worker import Work
+from tests.unit.commands.test_commands import SOUND, one_letter
+from tests.unit.recovery.test_worker import Work
 
 BUG = {"name": {"S": "a bug's"}}
 

@@ -17,8 +17,8 @@ from sync.writing.ids import document_id
 from sync.writing.op import Op, Outcome
 from tests.account import TYPESENSE_LETTERS, TYPESENSE_QUEUE, Account
 from tests.records import CORE, core_keys, stream_record
-from tests.unit.test_commands_status import metric
-from tests.unit.test_deadletter_consumer import letter
+from tests.unit.commands.test_status import metric
+from tests.unit.deadletters.test_consumer import letter
 
 ENTITY = Entity("SYSTEM", "ICAO", "C172")
 REGISTRATION = core_keys("AIRCRAFT#REGISTRY#FAA", "DETAIL#N1")

@@ -9,7 +9,7 @@ from sync.lanes.messages import Action, pack
 from sync.writing.op import Op
 from tests.account import TYPESENSE_LETTERS, Account
 from tests.records import CORE, core_keys
-from tests.unit.test_deadletter_consumer import DONE
+from tests.unit.deadletters.test_consumer import DONE
 
 QUEUED = TYPESENSE_LETTERS.rpartition("/")[2]
 

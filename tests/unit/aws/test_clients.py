@@ -19,7 +19,7 @@ from sync.writing.fanout import Fanout
 from sync.writing.op import Done, Op, Outcome
 from sync.writing.sink import Sink
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 THREADS = 16
 TOGETHER_S = 0.5  # for others to come, where nothing keeps them out
 
