@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from tests.unit.test_docs import copy_to, python, shown
+from tests.copies import copy_to, python
+from tests.unit.docs.pages import shown
 
 
 def test_the_sink_shown_keeps_the_contract(tmp_path: Path) -> None:
