@@ -20,8 +20,8 @@ from sync.sinks.typesense.client import Connection
 from sync.sinks.typesense.settings import Settings as TypesenseSettings
 from sync.writing.op import Op, Outcome
 from sync.writing.sink import Sink
-from tests.account import ACTING, ENV, TYPESENSE_QUEUE, Account
 from tests.asked import Ask
+from tests.doubles.account import ACTING, ENV, TYPESENSE_QUEUE, Account
 from tests.records import CORE, PRODUCTS, core_keys, stream_record
 from tests.settings import REGION
 

@@ -20,8 +20,8 @@ from sync.writing.op import Done, Op
 from sync.writing.sink import Sink
 from tests.asked import OPENSEARCH, to_opensearch
 from tests.contract.typesense_sinks import direct_of, held, is_write, make_target
+from tests.doubles.lane import Line, Queued
 from tests.fault_proxy import FaultProxy, Request
-from tests.typesense_line import Line, Queued
 
 if TYPE_CHECKING:
     from typesense import Client

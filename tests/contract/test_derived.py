@@ -18,7 +18,7 @@ from sync.sinks.counters import Counters, actions
 from sync.sinks.default_image import DefaultImage, Entity
 from sync.writing.op import Done, Op, Outcome
 from sync.writing.sink import Sink
-from tests.derived import (
+from tests.doubles.derived import (
     Fault,
     Killed,
     Tables,

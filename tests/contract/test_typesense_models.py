@@ -21,9 +21,9 @@ from sync.stream.record import read_record
 from sync.writing.fanout import Fanout
 from sync.writing.op import Done
 from tests.contract.typesense_sinks import held, settings_of
-from tests.derived import counted, in_process
+from tests.doubles.derived import counted, in_process
+from tests.doubles.lane import Line
 from tests.records import Image, core_keys
-from tests.typesense_line import Line
 from tests.unit.models.core import OF_SYSTEM, REGISTRY, image, link_keys, texts
 from tests.unit.models.stream import Stream
 

@@ -7,13 +7,13 @@ import pytest
 from sync.errors import Refused
 from sync.sinks.typesense import Typesense
 from tests.contract.sinks import Subject
+from tests.doubles.lane import Line
 from tests.fault_proxy import (
     FaultProxy,
     answer,
     cut_after,
     cut_before,
 )
-from tests.typesense_line import Line
 
 pytestmark = pytest.mark.parametrize("subject", ["typesense"], indirect=True)
 

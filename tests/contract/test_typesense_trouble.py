@@ -12,9 +12,9 @@ from sync.runtime.deadline import Deadline
 from sync.sinks.typesense import Typesense
 from sync.sinks.typesense.sink import BUSY_S, TRIES
 from sync.writing.op import Done, Op
-from tests.clocks import ManualClock
 from tests.contract.sinks import Subject
 from tests.contract.typesense_sinks import direct_of, writes
+from tests.doubles.clocks import ManualClock
 from tests.fault_proxy import (
     Fault,
     FaultProxy,

@@ -19,11 +19,11 @@ from sync.sinks.memory import Memory
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.typesense import Typesense
 from sync.writing.op import Op
-from tests.clocks import ManualClock
-from tests.derived import one_by_one
+from tests.doubles.clocks import ManualClock
+from tests.doubles.derived import one_by_one
+from tests.doubles.wiring import invoke
 from tests.records import CORE, PRODUCTS, core_keys, stream_record
 from tests.settings import ENV, REGION
-from tests.wiring import invoke
 
 Json = Any
 QUEUES: Final = {

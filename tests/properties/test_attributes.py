@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given, settings
 
-from tests.images import LAWS, Image, images
 from tests.lengths import cases
+from tests.unit.aws.images import LAWS, Image, images
 
 CASES = cases(10_000, 100_000)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sync.models.core.faa_link import IcaoType
 from sync.sinks.default_image import Entity
-from tests.derived import Tables, counted, in_process
+from tests.doubles.derived import Tables, counted, in_process
 from tests.lengths import cases
 from tests.records import Image, core_keys
 from tests.unit.models.core import TUPLE, image, link_keys, texts

@@ -10,7 +10,7 @@ from sync.models.core.faa_link import IcaoType
 from sync.runtime.deadline import Deadline
 from sync.sinks.counters import Counters
 from sync.writing.op import Done, Op
-from tests.derived import (
+from tests.doubles.derived import (
     Killed,
     Tables,
     at,

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync.sinks.default_image import Entity
-from tests.derived import (
+from tests.doubles.derived import (
     Killed,
     Tables,
     at,

@@ -6,8 +6,8 @@ from typing import Any
 import boto3
 import pytest
 
+from tests.doubles.in_process import mock_aws
 from tests.dynamodb_local.server import DynamoDbLocal
-from tests.in_process import mock_aws
 from tests.settings import REGION
 from tests.simulation.dynamodbs import Real, Simulated
 

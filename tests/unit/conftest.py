@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.account import Account
 from tests.asked import unknown
-from tests.derived import Tables, in_process
-from tests.in_process import mock_aws
+from tests.doubles.account import Account
+from tests.doubles.derived import Tables, in_process
+from tests.doubles.in_process import mock_aws
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.account import ACTING, BUCKET, Account
 from tests.asked import Ask, Asked, invoked_by, recorded, to_opensearch, unknown
 from tests.asked.scenario import asked
-from tests.in_process import mock_aws
+from tests.doubles.account import ACTING, BUCKET, Account
+from tests.doubles.in_process import mock_aws
 from tests.records import CORE, PRODUCTS, core_keys, stream_record
 
 QUEUES = "https://sqs.us-east-1.amazonaws.com/123456789012"

@@ -17,7 +17,7 @@ from hypothesis.errors import NoSuchExample
 from sync.aws import attributes
 from sync.aws.attributes import decode, decode_value, dumps, key_text, number
 from sync.errors import InvalidImage
-from tests.images import (
+from tests.unit.aws.images import (
     LAWS,
     Image,
     images,

@@ -12,7 +12,7 @@ from sync.aws.items import Items
 from sync.aws.keys import Source
 from sync.errors import Misconfigured, Throttled
 from sync.runtime.deadline import Deadline
-from tests.clocks import ManualClock
+from tests.doubles.clocks import ManualClock
 from tests.records import CORE, core_keys
 
 Answer = Callable[[str, list[Any]], Mapping[str, Any]]

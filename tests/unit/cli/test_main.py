@@ -13,7 +13,7 @@ from sync import commands
 from sync.cli import front
 from sync.cli.main import main
 from sync.errors import ConfigError
-from tests.account import Account
+from tests.doubles.account import Account
 from tests.records import PRODUCTS
 from tests.unit.commands.test_commands import SOUND, one_letter
 from tests.unit.commands.test_status import metric

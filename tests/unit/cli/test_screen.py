@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sync.cli.screen import Screen
-from tests.account import Account
+from tests.doubles.account import Account
 from tests.unit.cli.test_main import Sync, sync
 from tests.unit.deadletters.test_consumer import letter, poison
 

@@ -9,7 +9,7 @@ from sync.errors import Refused, Retry, Unavailable
 from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
 from sync.writing.op import Op, Outcome
-from tests.account import LETTERS, Account
+from tests.doubles.account import LETTERS, Account
 from tests.records import CORE, PRODUCTS, core_keys, stream_record
 from tests.unit.deadletters.test_consumer import letter, poison
 

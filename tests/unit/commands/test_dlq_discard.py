@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.account import Account
+from tests.doubles.account import Account
 from tests.records import PRODUCTS
 from tests.unit.commands.test_commands import SOUND, one_letter
 from tests.unit.deadletters.test_consumer import letter, poison

@@ -25,10 +25,20 @@ from sync.sinks.counters import Counters
 from sync.sinks.counters.recount import CounterDrift
 from sync.writing.fanout import Fanout
 from sync.writing.op import Op
-from tests.clocks import ManualClock
-from tests.derived import FAMILY, Fault, Tables, counted, in_process, no_fault, patient, says, write
+from tests.doubles.clocks import ManualClock
+from tests.doubles.derived import (
+    FAMILY,
+    Fault,
+    Tables,
+    counted,
+    in_process,
+    no_fault,
+    patient,
+    says,
+    write,
+)
+from tests.doubles.lane import Kept
 from tests.records import CORE, core_keys
-from tests.typesense_line import Kept
 
 PARTITION = "FAA#LINKS"
 

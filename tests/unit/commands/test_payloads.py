@@ -13,7 +13,7 @@ from sync.commands.dlq_list import DlqList
 from sync.commands.parts.argument import arguments
 from sync.deadletters.row import STATUSES
 from sync.errors import ConfigError
-from tests.account import Account
+from tests.doubles.account import Account
 from tests.records import PRODUCTS
 
 KEYS: Any = [{"productId": {"S": "p"}}]

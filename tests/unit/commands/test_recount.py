@@ -7,7 +7,7 @@ import pytest
 
 from sync.cli.main import main
 from sync.errors import ConfigError, Misconfigured
-from tests.account import CONTRIBUTIONS, Account
+from tests.doubles.account import CONTRIBUTIONS, Account
 from tests.records import CORE, core_keys
 
 FAMILY = "icao_entity_matcher"

@@ -16,7 +16,7 @@ from sync.recovery.state import GONE, state_of
 from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
 from sync.writing.op import Op, Outcome
-from tests.account import BUCKET, Account
+from tests.doubles.account import BUCKET, Account
 from tests.records import PRODUCTS, stream_record
 from tests.unit.commands.test_commands import SOUND, failing, one_letter
 from tests.unit.deadletters.test_consumer import letter, poison

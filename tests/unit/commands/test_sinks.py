@@ -15,7 +15,7 @@ from sync.sinks.default_image import Entity
 from sync.sinks.memory import Memory
 from sync.writing.ids import document_id
 from sync.writing.op import Op, Outcome
-from tests.account import TYPESENSE_LETTERS, TYPESENSE_QUEUE, Account
+from tests.doubles.account import TYPESENSE_LETTERS, TYPESENSE_QUEUE, Account
 from tests.records import CORE, core_keys, stream_record
 from tests.unit.commands.test_status import metric
 from tests.unit.deadletters.test_consumer import letter

@@ -8,7 +8,7 @@ import pytest
 
 from sync.errors import Unavailable
 from sync.sinks.opensearch import OpenSearch
-from tests.account import LETTERS, STATE, Account
+from tests.doubles.account import LETTERS, STATE, Account
 from tests.records import CORE, PRODUCTS
 from tests.unit.commands.test_commands import SOUND, failing, one_letter
 

@@ -12,7 +12,7 @@ from sync.recovery.letters import DeadLetter
 from sync.recovery.parking import Parked, ParkedMessage
 from sync.runtime.moments import epoch
 from sync.stream.record import version_of
-from tests.account import BUCKET, CREATED, GIVEN_UP, LETTERS, OBJECT, Account
+from tests.doubles.account import BUCKET, CREATED, GIVEN_UP, LETTERS, OBJECT, Account
 from tests.records import PRODUCTS, stream_record
 
 DONE: dict[str, Any] = {"batchItemFailures": []}

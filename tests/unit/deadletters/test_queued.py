@@ -7,7 +7,7 @@ import pytest
 from sync.aws.keys import Source
 from sync.lanes.messages import Action, pack
 from sync.writing.op import Op
-from tests.account import TYPESENSE_LETTERS, Account
+from tests.doubles.account import TYPESENSE_LETTERS, Account
 from tests.records import CORE, core_keys
 from tests.unit.deadletters.test_consumer import DONE
 

@@ -15,7 +15,7 @@ from sync.sinks.typesense import Typesense
 from sync.stream import dispatch
 from sync.writing import breaker
 from sync.writing.op import Op
-from tests.clocks import ManualClock
+from tests.doubles.clocks import ManualClock
 from tests.settings import ENV
 from tests.unit.docs.pages import DEPLOYING, README, ROOT
 

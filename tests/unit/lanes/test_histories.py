@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from sync.lanes import worker as module
 from sync.sinks.typesense import Typesense
-from tests.fifo import Message
-from tests.typesense_line import Line
+from tests.doubles.fifo import Message
+from tests.doubles.lane import Line
 from tests.unit.lanes.test_worker import Destination, Thing, op, run
 
 

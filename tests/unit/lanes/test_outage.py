@@ -18,10 +18,10 @@ from sync.recovery.resync import Resync
 from sync.recovery.worker import ResyncWorker
 from sync.writing.fanout import Fanout
 from sync.writing.op import Op
+from tests.doubles.lane import Line
+from tests.doubles.wiring import planner, settle
 from tests.records import core_keys
-from tests.typesense_line import Line
 from tests.unit.lanes.test_worker import Destination, Thing, op, source
-from tests.wiring import planner, settle
 
 
 class Delayed:

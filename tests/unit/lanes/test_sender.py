@@ -24,8 +24,8 @@ from sync.runtime.deadline import Deadline
 from sync.sinks.typesense import Typesense
 from sync.writing.lane import by_document
 from sync.writing.op import Done, Op, Outcome
-from tests.fifo import URL, Fifo
-from tests.in_process import mock_aws
+from tests.doubles.fifo import URL, Fifo
+from tests.doubles.in_process import mock_aws
 from tests.records import CORE, core_keys
 from tests.settings import REQUIRED
 

@@ -19,9 +19,9 @@ from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
 from sync.sinks.typesense import Typesense
 from sync.writing.op import Done, Op, Outcome
-from tests.fifo import Message, records
+from tests.doubles.fifo import Message, records
+from tests.doubles.lane import Line
 from tests.records import CORE, core_keys
-from tests.typesense_line import Line
 
 
 class Thing(Model):

@@ -18,11 +18,11 @@ from sync.stream.dispatch import Dispatcher
 from sync.writing.fanout import Fanout
 from sync.writing.op import Op, Outcome
 from sync.writing.sink import Writer
-from tests.clocks import ManualClock
-from tests.derived import Fault, Tables, no_fault, one_by_one, patient
+from tests.doubles.clocks import ManualClock
+from tests.doubles.derived import Fault, Tables, no_fault, one_by_one, patient
+from tests.doubles.wiring import settle
 from tests.records import Image, stream_record
 from tests.unit.models.core import REGISTRY
-from tests.wiring import settle
 
 
 class Documents(Memory):

@@ -10,7 +10,7 @@ import pytest
 from sync.errors import InvalidImage, RecordError
 from sync.sinks.counters import Counters
 from sync.sinks.default_image import Entity
-from tests.derived import Tables, counted, in_process
+from tests.doubles.derived import Tables, counted, in_process
 from tests.records import CORE, Image, core_keys, stream_record
 from tests.unit.models.core import OF_SYSTEM, TUPLE, image, link_keys, texts
 from tests.unit.models.stream import Stream

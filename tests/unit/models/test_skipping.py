@@ -23,10 +23,10 @@ from sync.sinks.memory import Memory
 from sync.stream.dispatch import Dispatcher
 from sync.writing.fanout import Fanout
 from sync.writing.op import Done, Op, Outcome
-from tests.clocks import ManualClock
+from tests.doubles.clocks import ManualClock
+from tests.doubles.wiring import planner, settle
 from tests.records import CORE, core_keys, stream_record
 from tests.unit.models.stream import Kept
-from tests.wiring import planner, settle
 
 
 class Skipping(Memory):

@@ -14,9 +14,9 @@ from sync.recovery.letters import DeadLetter
 from sync.recovery.parking import LIFETIME_S
 from sync.writing.metrics import Metrics
 from sync.writing.op import Done, Op, Outcome
-from tests.account import Account
-from tests.clocks import ManualClock
-from tests.dispatching import Answering, Bench, number, thing
+from tests.doubles.account import Account
+from tests.doubles.clocks import ManualClock
+from tests.doubles.dispatching import Answering, Bench, number, thing
 from tests.records import PRODUCTS, core_keys, stream_record
 from tests.unit.commands.test_commands import SOUND, failing
 

@@ -8,9 +8,9 @@ import pytest
 
 from sync.errors import Refused
 from sync.recovery.letters import DeadLetter, DeadLetters
-from tests.account import client
-from tests.clocks import ManualClock
-from tests.in_process import mock_aws
+from tests.doubles.account import client
+from tests.doubles.clocks import ManualClock
+from tests.doubles.in_process import mock_aws
 from tests.records import core_keys, stream_record
 
 BUCKET = "payloads"

@@ -12,10 +12,10 @@ from sync.models.product import Product
 from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
 from sync.writing.op import Done, Op, Outcome
-from tests.account import Account
+from tests.doubles.account import Account
 from tests.records import CORE, PRODUCTS, core_keys
-from tests.resyncing import Thing, World, key
 from tests.unit.commands.test_commands import SOUND, one_letter
+from tests.unit.recovery.resyncing import Thing, World, key
 from tests.unit.recovery.test_worker import Work
 
 BUG = {"name": {"S": "a bug's"}}

@@ -20,7 +20,7 @@ from sync.recovery.parking import (
     Parking,
     merged,
 )
-from tests.clocks import ManualClock
+from tests.doubles.clocks import ManualClock
 from tests.records import CORE, core_keys
 
 QUEUE = "https://queue"

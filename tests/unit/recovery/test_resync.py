@@ -22,7 +22,7 @@ from sync.runtime.deadline import Deadline
 from sync.writing.op import Done
 from sync.writing.versions import stream_version
 from tests.records import CORE, core_keys
-from tests.resyncing import Answering, World, key
+from tests.unit.recovery.resyncing import Answering, World, key
 
 
 def test_every_sink_is_brought_in_line() -> None:

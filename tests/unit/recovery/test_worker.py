@@ -13,9 +13,9 @@ from sync.recovery.worker import ResyncWorker
 from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
 from sync.writing.op import Op, Outcome
-from tests.clocks import ManualClock
-from tests.resyncing import Answering, World, key
-from tests.wiring import settle
+from tests.doubles.clocks import ManualClock
+from tests.doubles.wiring import settle
+from tests.unit.recovery.resyncing import Answering, World, key
 
 
 class Queue(Parking):

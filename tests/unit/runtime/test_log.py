@@ -12,7 +12,7 @@ from sync.model.fields import Text
 from sync.model.model import Model, Route
 from sync.runtime import log
 from sync.sinks.memory import Memory
-from tests.dispatching import Bench
+from tests.doubles.dispatching import Bench
 from tests.records import stream_record
 
 RESERVED = sorted(vars(logging.makeLogRecord({})) | {"message": 1, "asctime": 1, "level": 1})

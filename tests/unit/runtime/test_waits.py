@@ -8,7 +8,7 @@ from sync.errors import ConfigError
 from sync.runtime import waits
 from sync.service import Service
 from sync.sinks.opensearch.mapping import GC_DELETES_S
-from tests.clocks import ManualClock
+from tests.doubles.clocks import ManualClock
 from tests.settings import ENV
 
 TIMEOUTS = st.floats(0.1, 300.0)  # what settings allow

@@ -22,7 +22,7 @@ from sync.errors import (
 from sync.runtime.deadline import Deadline
 from sync.sinks.default_image import DefaultImage, Entity
 from sync.writing.op import Done, Op
-from tests.derived import Tables, at, look, lost_answer, lost_request, write
+from tests.doubles.derived import Tables, at, look, lost_answer, lost_request, write
 from tests.records import core_keys
 
 WRITTEN = Done.WRITTEN

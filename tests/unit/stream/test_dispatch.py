@@ -14,7 +14,7 @@ from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
 from sync.writing.op import Done, Op, Outcome
 from sync.writing.versions import stream_version
-from tests.dispatching import Answering, Bench, Letters, Queue, number, thing
+from tests.doubles.dispatching import Answering, Bench, Letters, Queue, number, thing
 from tests.records import CORE, core_keys, stream_record
 
 

@@ -4,7 +4,7 @@ from sync.aws.keys import Source
 from sync.errors import Misconfigured, Refused, Retry, Throttled, Unavailable
 from sync.writing.breaker import FIRST_S, LONGEST_S, Breaker, Breakers
 from sync.writing.op import Done, Op, Outcome
-from tests.clocks import ManualClock
+from tests.doubles.clocks import ManualClock
 
 OP = Op("memory", Source("t", {"id": {"S": "1"}}), "target", "1", None, 1)
 DOWN = Unavailable("down")

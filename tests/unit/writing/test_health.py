@@ -8,7 +8,7 @@ from sync.errors import Misconfigured
 from sync.writing.breaker import FIRST_S, Breakers
 from sync.writing.health import EVERY_S, StateTable
 from sync.writing.op import Done, Op, Outcome
-from tests.clocks import ManualClock
+from tests.doubles.clocks import ManualClock
 
 MISSING = Misconfigured("no such alias", of_target=True)
 

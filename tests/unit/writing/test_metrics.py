@@ -8,8 +8,8 @@ import pytest
 from sync.aws.keys import Source
 from sync.writing.metrics import NAMESPACE, Metrics
 from sync.writing.op import Done, Op, Outcome
-from tests.account import Account
-from tests.clocks import ManualClock
+from tests.doubles.account import Account
+from tests.doubles.clocks import ManualClock
 from tests.records import PRODUCTS, stream_record
 from tests.unit.commands.test_commands import SOUND
 

@@ -27,7 +27,7 @@ from local.checker import (
 )
 from local.data.aircraft import aircraft_types, manufacturers, rows
 from local.data.catalogue import products
-from tests.in_process import mock_aws
+from tests.doubles.in_process import mock_aws
 from tests.tables import create_table
 
 ONE = Ref("products", "one")

@@ -15,7 +15,7 @@ from local.demo.figures import Failed
 from local.demo.scene import Scene
 from local.demo.story import fleet_of
 from local.demo.tables import KEYS, Tables, image_of
-from tests.in_process import mock_aws
+from tests.doubles.in_process import mock_aws
 from tests.tables import create_table
 from tests.unit.local.data.test_data import TYPES
 

@@ -17,7 +17,7 @@ from local.demo.figures import Failed
 from local.demo.letters import Desk, Letter
 from local.demo.screen import Screen
 from local.demo.tables import Tables, image_of, key_of
-from tests.in_process import mock_aws
+from tests.doubles.in_process import mock_aws
 from tests.tables import create_table
 
 ONE, TWO = Ref("products", "one"), Ref("products", "two")

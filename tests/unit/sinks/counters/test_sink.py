@@ -14,7 +14,7 @@ from sync.sinks.counters import Counters
 from sync.sinks.counters.rows import Contribution
 from sync.sinks.counters.sink import Move, portions, read
 from sync.writing.op import Done, Op
-from tests.derived import FAMILY, Tables, counted, link, says, write
+from tests.doubles.derived import FAMILY, Tables, counted, link, says, write
 
 WRITTEN, STALE = Done.WRITTEN, Done.STALE
 

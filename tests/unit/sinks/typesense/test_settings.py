@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from sync.errors import ConfigError, Misconfigured, NotGiven
 from sync.sinks.typesense import Typesense
 from sync.sinks.typesense.settings import Settings
-from tests.in_process import mock_aws
+from tests.doubles.in_process import mock_aws
 
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:typesense-AbCdEf"
 ENV = {"TYPESENSE_URL": "https://search.example.com", "TYPESENSE_API_KEY_ARN": ARN}

@@ -10,7 +10,7 @@ from sync.runtime.deadline import Deadline
 from sync.sinks.typesense import Typesense
 from sync.sinks.typesense.answers import Forbidden
 from sync.writing.op import Done, Op, Outcome
-from tests.clocks import ManualClock
+from tests.doubles.clocks import ManualClock
 
 TIMEOUT_S = 20.0
 

@@ -20,8 +20,8 @@ from sync.writing.fanout import Write, Written
 from sync.writing.ids import document_id
 from sync.writing.op import Op, Outcome
 from sync.writing.sink import Sink
-from tests.clocks import ManualClock
-from tests.in_process import mock_aws
+from tests.doubles.clocks import ManualClock
+from tests.doubles.in_process import mock_aws
 from tests.records import CORE, core_keys
 from tests.tables import create_table
 

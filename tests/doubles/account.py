@@ -20,8 +20,8 @@ from sync.sinks.typesense import Typesense
 from sync.writing.sink import Sink
 from tests import settings
 from tests.asked import Asked, invoked_by
-from tests.clocks import ManualClock
-from tests.derived import one_by_one
+from tests.doubles.clocks import ManualClock
+from tests.doubles.derived import one_by_one
 from tests.records import CORE, PRODUCTS
 from tests.settings import LISTED, REGION
 
@@ -87,7 +87,7 @@ ACTING: Final[ContextVar[str | None]] = ContextVar("ACTING", default=None)  # a 
 
 
 class Account:
-    """Tables, queues and bucket; make one within `mock_aws()` of tests/in_process.py.
+    """Tables, queues and bucket; make one within `mock_aws()` of tests/doubles/in_process.py.
 
     *memory* and *typesense* stand in for OpenSearch and Typesense; the other sinks are themselves.
     """

@@ -11,7 +11,7 @@ from sync.recovery.letters import DeadLetters
 from sync.recovery.parking import Parking
 from sync.recovery.settle import Settle
 from sync.service import Service
-from tests.clocks import a_brake
+from tests.doubles.clocks import a_brake
 
 
 class Context:

@@ -18,9 +18,9 @@ from sync.sinks.typesense import Typesense
 from sync.writing.fanout import Fanout
 from sync.writing.op import Op, Outcome
 from sync.writing.sink import Sink
-from tests.clocks import ManualClock
-from tests.fifo import URL, Fifo
-from tests.wiring import planner, settle
+from tests.doubles.clocks import ManualClock
+from tests.doubles.fifo import URL, Fifo
+from tests.doubles.wiring import planner, settle
 
 
 @dataclass

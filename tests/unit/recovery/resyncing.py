@@ -16,9 +16,9 @@ from sync.sinks.memory import Memory
 from sync.writing.fanout import Fanout
 from sync.writing.op import Done, Op, Outcome
 from sync.writing.sink import Sink
-from tests.clocks import ManualClock
+from tests.doubles.clocks import ManualClock
+from tests.doubles.wiring import planner
 from tests.records import CORE, core_keys
-from tests.wiring import planner
 
 
 class Plain(Memory):

@@ -20,7 +20,7 @@ from sync.stream.dispatch import Dispatcher
 from sync.writing.fanout import Fanout
 from sync.writing.op import Done, Op, Outcome
 from sync.writing.sink import Sink
-from tests.clocks import a_brake
+from tests.doubles.clocks import a_brake
 from tests.records import CORE, core_keys, stream_record
 
 

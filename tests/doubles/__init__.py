@@ -1,0 +1,1 @@
+"""What stands in, within this process, for AWS, queues, tables and sinks."""
