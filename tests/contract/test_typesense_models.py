@@ -47,15 +47,15 @@ class Whole:
         assert self.stream.deliver(*records) == []
         self.line.pump(rounds=200)
         assert not self.line.fifo.waiting
-        assert not self.stream.kept.parked
-        assert not self.stream.kept.letters
+        assert not self.stream.parking.keys
+        assert not self.stream.letters.kept
 
     def bring_in_line(self) -> None:
         """What the resync worker does with parked keys, and then the queue's worker."""
         self.line.clock.now += 600  # past breakers
         keys = [Parked(key.source) for _, key in self.line.parking.keys]
-        self.line.parking.keys.clear()
-        fanout = Fanout({"typesense": self.line.sink}, self.line.clock)
+        self.line.parking.messages.clear()
+        fanout = Fanout({"typesense": self.line.sender}, self.line.clock)
         resync = Resync(Planner(REGISTRY), fanout, self.line.table, self.line.clock)
         settled = list(resync.run(keys, self.line.deadline(), only="typesense"))
         assert {one.verdict for one in settled} == {Done.WRITTEN}
@@ -82,7 +82,7 @@ def whole(typesense: TypesenseServer) -> Iterator[Whole]:
 
     with in_process() as tables:
         line = Line(Typesense(connect), *models.load())
-        line_up = Whole(Stream(tables, typesense=line.sink), line, typesense)
+        line_up = Whole(Stream(tables, typesense=line.sender), line, typesense)
         schemas = generate(models.load())
         for target in COLLECTIONS:
             Typesense(connect).prepare(target, json.loads(schemas[f"typesense/{target}.json"]))
@@ -126,7 +126,7 @@ def test_trouble_for_the_whole_run_loses_nothing_and_holds_up_nobody(
         assert whole.stream.tables.held() == links
         pointer, lookup = whole.stream.tables.image(Entity("SYSTEM", "REGISTRATION", "N1"))
         assert pointer == lookup == "IMG#19"
-    assert not whole.line.letters.letters  # it is about us, not about documents
+    assert not whole.line.letters.kept  # it is about us, not about documents
     assert len({key.source for _, key in whole.line.parking.keys}) == 60
     whole.mend()
     assert documents(client) == []
@@ -146,7 +146,7 @@ def test_a_field_that_typesense_refuses_costs_its_own_document(
     huge = "9" * 30
     records = [apply(*manufacturer(n, huge if n == 3 else f"{n}")) for n in range(20)]
     whole.deliver(*records, apply(link_keys(1), texts(**counted(1).parts)))
-    (letter,) = whole.line.letters.letters
+    (letter,) = whole.line.letters.kept
     assert (letter.sink, letter.target) == ("typesense", "icao_manufacturers")
     assert letter.keys == records[3]["dynamodb"]["Keys"]
     assert isinstance(letter.error, Refused)

@@ -1,4 +1,4 @@
-"""The queue's sink and its worker before a Typesense that has its troubles."""
+"""Sender and worker of lanes before a Typesense that has its troubles."""
 
 import random
 
@@ -57,7 +57,7 @@ def test_a_refused_document_of_the_queue_is_quarantined_alone(subject: Subject, 
     line.pump(rounds=5)
     assert not line.fifo.waiting
     assert len(subject.read([f"{n}" for n in range(50)])) == 50
-    (letter,) = line.letters.letters
+    (letter,) = line.letters.kept
     assert letter.document_id == "bad"
     assert isinstance(letter.error, Refused)
     assert not line.parking.keys
@@ -71,7 +71,7 @@ def test_a_wrong_key_parks_and_quarantines_nothing(
     line.send(*(subject.put(f"{n}") for n in range(10)), subject.delete("x"))
     line.pump(rounds=5)
     assert not line.fifo.waiting
-    assert not line.letters.letters
+    assert not line.letters.kept
     assert len(line.parking.keys) == 1  # all ops of these tests speak for one item
 
 

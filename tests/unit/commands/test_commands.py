@@ -1,44 +1,17 @@
 """List, replay and resync, as people ask for them."""
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
 
 from sync.errors import Refused, Retry, Unavailable
 from sync.runtime.deadline import Deadline
-from sync.sinks.memory import Memory
-from sync.writing.op import Op, Outcome
 from tests.doubles.account import LETTERS, Account
+from tests.doubles.sinks import Answering, Failing
 from tests.records import CORE, PRODUCTS, core_keys, stream_record
 from tests.unit.deadletters.test_consumer import letter, poison
 
 SOUND: Any = {"name": {"S": "Kettle"}, "price": {"N": "5"}}
-
-
-class Failing(Memory):
-    """Answers every op with *error*, as long as there is one."""
-
-    def __init__(self, error: Refused | Retry | None) -> None:
-        super().__init__()
-        self.error = error
-
-    def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
-        if self.error is None:
-            return list(super().write(ops, deadline))
-        return [Outcome(op, self.error) for op in ops]
-
-
-class Counting(Memory):
-    """Keeps how many ops each write had."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written: list[int] = []
-
-    def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
-        self.written.append(len(ops))
-        return super().write(ops, deadline)
 
 
 def failing(account: Account, error: Refused | Retry) -> Failing:
@@ -193,10 +166,10 @@ def test_an_item_that_failed_five_times_is_replayed_by_one_write(account: Accoun
     for number in range(1, 6):
         account.consume(letter(poison(number=number)), message_id=f"m{number}")
     account.put("p", **SOUND)
-    account.memory = sink = Counting()
+    account.memory = sink = Answering()
     account.service = account.fresh()
     assert account.call("dlq replay", all=True)["counts"] == {"replayed": 1}
-    assert sink.written == [1]
+    assert [len(ops) for ops in sink.calls] == [1]
 
 
 def test_filters_choose_rows_and_pages_cover_them(account: Account) -> None:

@@ -37,7 +37,7 @@ from tests.doubles.derived import (
     says,
     write,
 )
-from tests.doubles.lane import Kept
+from tests.doubles.kept import KeptParking
 from tests.records import CORE, core_keys
 
 PARTITION = "FAA#LINKS"
@@ -105,7 +105,7 @@ class World:
         fanout = Fanout({Counters.name: sink}, clock)
         resync = Resync(Planner(registry), fanout, Items(client), clock)
         (links,) = all_links(registry)
-        by_hand = ByHand(resync, Kept(), Notes())
+        by_hand = ByHand(resync, KeptParking(), Notes())
         return Recount(links, sink, registry, by_hand, client)
 
     def run(self, *, repair: bool, limit: int = 1_000, fault: Fault = no_fault) -> list[Page]:

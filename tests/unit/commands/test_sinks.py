@@ -1,21 +1,19 @@
 """Resync and replay, for the sinks that are reached by a queue or that derive rows."""
 
 import json
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
 
 from sync.aws.keys import Source
-from sync.errors import Refused, Retry, Unavailable
+from sync.errors import Refused, Unavailable
 from sync.lanes.messages import Action, pack
 from sync.models.core.faa_link import FaaLink
-from sync.runtime.deadline import Deadline
 from sync.sinks.default_image import Entity
-from sync.sinks.memory import Memory
 from sync.writing.ids import document_id
-from sync.writing.op import Op, Outcome
+from sync.writing.op import Op
 from tests.doubles.account import TYPESENSE_LETTERS, TYPESENSE_QUEUE, Account
+from tests.doubles.sinks import Failing
 from tests.records import CORE, core_keys, stream_record
 from tests.unit.commands.test_status import metric
 from tests.unit.deadletters.test_consumer import letter
@@ -70,19 +68,6 @@ def link(account: Account) -> None:
 def count(account: Account) -> str | None:
     counter = item(account, COUNTER)
     return str(counter["count"]["N"]) if counter else None
-
-
-class Failing(Memory):
-    """Answers every op with *error*, and keeps how many ops there were."""
-
-    def __init__(self, error: Refused | Retry) -> None:
-        super().__init__()
-        self.error = error
-        self.asked = 0
-
-    def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
-        self.asked += len(ops)
-        return [Outcome(op, self.error) for op in ops]
 
 
 @pytest.mark.parametrize("by_key", [False, True])
@@ -146,7 +131,7 @@ def test_images_of_one_entity_share_their_op_and_its_verdict(
     assert sorted(one["keys"]["SK"]["S"] for one in answer["failures"]) == [
         f"IMG#{n}" for n in (1, 2, 3)
     ]
-    assert sink.asked == 1
+    assert [len(ops) for ops in sink.calls] == [1]
 
 
 def redriven(account: Account) -> str:

@@ -1,4 +1,4 @@
-"""Histories of the Typesense queue, however its messages are batched, ordered and repeated."""
+"""Histories of lanes, however their messages are batched, ordered and repeated."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from sync.lanes import worker as module
 from sync.sinks.typesense import Typesense
 from tests.doubles.fifo import Message
 from tests.doubles.lane import Line
-from tests.unit.lanes.test_worker import Destination, Thing, op, run
+from tests.unit.lanes.things import Destination, Thing, op, run
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-"""Typesense is down for long: keys go round between the resync worker, the queue and its worker."""
+"""A sink behind lanes is down for long: keys go round between the resync worker, the queue and its
+worker."""
 
 import heapq
 import json
@@ -19,9 +20,10 @@ from sync.recovery.worker import ResyncWorker
 from sync.writing.fanout import Fanout
 from sync.writing.op import Op
 from tests.doubles.lane import Line
+from tests.doubles.sinks import no_answer
 from tests.doubles.wiring import planner, settle
 from tests.records import core_keys
-from tests.unit.lanes.test_worker import Destination, Thing, op, source
+from tests.unit.lanes.things import Destination, Thing, op, source
 
 
 class Delayed:
@@ -51,8 +53,8 @@ class Round:
         settle_ = settle(parking, line.letters)
         direct = Fanout({"typesense": destination}, line.clock)
         resync = Resync(plan, direct, line.table, line.clock)
-        line.worker = LaneWorker(line.sink, destination.effect_s, direct, resync, settle_)
-        queued = Fanout({"typesense": line.sink}, line.clock)
+        line.worker = LaneWorker(line.sender, destination.effect_s, direct, resync, settle_)
+        queued = Fanout({"typesense": line.sender}, line.clock)
         self.resync_worker = ResyncWorker(Resync(plan, queued, line.table, line.clock), settle_)
 
     def put(self, id_: object, state: object) -> None:
@@ -91,7 +93,7 @@ def test_waits_grow_and_two_weeks_end(
 ) -> None:
     """As for any other sink: asked ever more rarely, and in the end a person looks."""
     monkeypatch.setattr("sync.lanes.messages.MAX_BYTES", 2_000)  # 1,300 rounds take it
-    destination.trouble = down
+    destination.answer = down
     round_ = Round(destination)
     round_.put(1, "x" * size)
     waits = []
@@ -103,24 +105,24 @@ def test_waits_grow_and_two_weeks_end(
     assert set(waits[50:]) == {LONGEST_DELAY_S}
     lasted = round_.line.clock.now - round_.began
     assert LIFETIME_S < lasted < LIFETIME_S + 2 * LONGEST_DELAY_S
-    (letter,) = round_.line.letters.letters
+    (letter,) = round_.line.letters.kept
     assert (letter.sink, letter.keys) == ("typesense", source(1).keys)
     assert "parked for 14 days, and still: " in str(letter.error)
 
 
 def test_a_sink_that_is_back_ends_the_round(destination: Destination) -> None:
     """With what the table says by then."""
-    destination.trouble = down
+    destination.answer = down
     round_ = Round(destination)
     round_.put(1, "old")
     for _ in range(5):
         round_.next()
     round_.line.table.items[source(1)] = {**source(1).keys, "name": {"S": "new"}}
-    destination.trouble = lambda op: None
+    destination.answer = no_answer
     while round_.waiting.due:
         round_.next()
     assert destination.holds() == {"THING|1": {"name": "new"}}
-    assert not round_.line.letters.letters
+    assert not round_.line.letters.kept
 
 
 def test_without_the_age_waits_never_grow(
@@ -132,7 +134,7 @@ def test_without_the_age_waits_never_grow(
         return Parked(source, after)
 
     monkeypatch.setattr(module, "Parked", anew)
-    destination.trouble = down
+    destination.answer = down
     round_ = Round(destination)
     round_.put(1, "x")
     assert max(round_.next() for _ in range(100)) <= 61
@@ -176,7 +178,7 @@ def test_a_bug_in_a_plan_costs_its_own_document(
     line.pump(rounds=5)
     assert not line.fifo.waiting
     assert destination.holds() == {"THING|2": {"name": "now"}, "3": {"name": "x"}}
-    (letter,) = line.letters.letters
+    (letter,) = line.letters.kept
     assert isinstance(letter.error, ModelBug)
     assert letter.keys == core_keys("THING", "1")
     assert "ZeroDivisionError: a bug" in letter.envelope(0.0)["error"]["trace"]
@@ -184,13 +186,13 @@ def test_a_bug_in_a_plan_costs_its_own_document(
 
 def test_old_keys_and_new_ones_of_one_batch_keep_apart(destination: Destination) -> None:
     """Of one that waited for two weeks a letter tells, and the other is parked."""
-    destination.trouble = down
+    destination.answer = down
     round_ = Round(destination)
     line = round_.line
     long_ago = round_.began - LIFETIME_S - 1
     line.send(Op("typesense", source(1), "things", "1", b"{}", 1, long_ago), op(2, "x"))
     line.pump(rounds=1)
     assert not line.fifo.waiting
-    assert [letter.document_id for letter in line.letters.letters] == ["1"]
+    assert [letter.document_id for letter in line.letters.kept] == ["1"]
     ((_, _, body),) = round_.waiting.due
     assert ParkedMessage.read(body).keys == (Parked(source(2), 1, round_.began),)

@@ -1,4 +1,4 @@
-"""The stream's side of Typesense: lanes, messages, and what the queue does not take."""
+"""The sender's side of lanes: their messages, and what the queue does not take."""
 
 import json
 import random

@@ -1,54 +1,23 @@
-"""The worker of the Typesense queue, with a destination in memory."""
+"""The worker of lanes, with a destination in memory."""
 
-import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from sync.aws.keys import Source
 from sync.errors import Misconfigured, Refused, Unavailable
 from sync.lanes import worker as module
-from sync.model.fields import Text
-from sync.model.model import Model, Route
 from sync.recovery.parking import Parked
 from sync.recovery.settle import Ended, Settle, Settlement
 from sync.runtime.deadline import Deadline
-from sync.sinks.memory import Memory
 from sync.sinks.typesense import Typesense
 from sync.writing.op import Done, Op, Outcome
 from tests.doubles.fifo import Message, records
 from tests.doubles.lane import Line
-from tests.records import CORE, core_keys
-
-
-class Thing(Model):
-    name: Text
-
-
-Thing.route = Route(CORE, {"PK": "THING", "SK": ".+"}, {Typesense: "things"})
-
-
-class Destination(Memory):
-    """Takes everything in the order it comes, but for what *trouble* gives a result for."""
-
-    def __init__(self) -> None:
-        super().__init__(versioned=False)
-        self.trouble: Callable[[Op], Refused | Unavailable | Misconfigured | None] = lambda op: None
-        self.writes: list[list[str]] = []
-
-    def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
-        self.writes.append([op.id for op in ops])
-        for op in ops:
-            if (trouble := self.trouble(op)) is not None:
-                yield Outcome(op, trouble)
-            else:
-                yield from super().write([op], deadline)
-
-    def holds(self) -> dict[str, Any]:
-        return {id_: json.loads(body) for (_, id_), body in self.documents.items()}
+from tests.records import CORE
+from tests.unit.lanes.things import Destination, Thing, op, run, source
 
 
 @pytest.fixture
@@ -61,24 +30,9 @@ def line(destination: Destination) -> Line:
     return Line(destination, Thing)
 
 
-def source(id_: object) -> Source:
-    return Source(CORE, core_keys("THING", str(id_)))
-
-
-def op(id_: object, state: object, *, version: int = 1) -> Op:
-    body = None if state is None else json.dumps({"name": state}).encode()
-    return Op("typesense", source(id_), "things", str(id_), body, version)
-
-
 def parked(line: Line) -> list[Parked]:
     assert {sink for sink, _ in line.parking.keys} <= {"typesense"}
     return [key for _, key in line.parking.keys]
-
-
-def run(line: Line, messages: Sequence[Message]) -> list[str]:
-    """What the worker reports of *messages*."""
-    answer = line.worker.run(records(messages), line.deadline())
-    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
 def lanes(count: int) -> Mapping[str, list[int]]:
@@ -102,20 +56,20 @@ def test_the_last_action_of_a_document_is_written(line: Line, destination: Desti
     line.send(op(1, "d"))
     line.pump()
     assert destination.holds() == {"1": {"name": "d"}}
-    assert sorted(destination.writes[0]) == ["1", "2"]
-    assert len(destination.writes) == 1
+    (ops,) = destination.calls
+    assert sorted(op.id for op in ops) == ["1", "2"]
 
 
 def test_a_document_that_is_refused_is_quarantined_alone(
     line: Line, destination: Destination
 ) -> None:
     """The letter holds the document and what refused it; its lane goes on."""
-    destination.trouble = lambda o: Refused("400 no") if o.id == "2" else None
+    destination.answer = lambda o: Refused("400 no") if o.id == "2" else None
     line.send(*(op(n, "x", version=n) for n in range(100)))
     line.pump(rounds=4)
     assert not line.fifo.waiting
     assert set(destination.holds()) == {str(n) for n in range(100)} - {"2"}
-    (letter,) = line.letters.letters
+    (letter,) = line.letters.kept
     assert (letter.sink, letter.target, letter.document_id) == ("typesense", "things", "2")
     assert (letter.table, letter.keys) == (CORE, source(2).keys)
     assert letter.raw["document"] == '{"name": "x"}'
@@ -127,7 +81,7 @@ def test_a_document_that_may_pass_later_is_parked_alone(
 ) -> None:
     """Its lane does not wait: what comes behind it is written, and the queue is empty."""
     first, second, _ = mates
-    destination.trouble = lambda o: Unavailable("500 no") if o.id == str(first) else None
+    destination.answer = lambda o: Unavailable("500 no") if o.id == str(first) else None
     line.send(op(first, "x", version=7))
     line.send(op(second, "x"))
     line.pump(rounds=1)
@@ -140,13 +94,13 @@ def test_an_outage_parks_every_key_and_leaves_no_message(
     line: Line, destination: Destination
 ) -> None:
     """And is not tried again at once: later batches are parked without a request."""
-    destination.trouble = lambda o: Unavailable("no connection")
+    destination.answer = lambda o: Unavailable("no connection")
     for n in range(100):
         line.send(op(n, "x", version=n))
     line.pump(rounds=20)
     assert not line.fifo.waiting
     assert sorted(key.after_version for key in parked(line)) == list(range(100))
-    assert len(destination.writes) == 1
+    assert len(destination.calls) == 1
     assert not destination.holds()
 
 
@@ -158,7 +112,7 @@ def test_what_can_t_be_parked_comes_again_with_all_that_follows_it(
     stranger = next(
         n for n in range(500) if Typesense.lanes.of(op(n, "")) != Typesense.lanes.of(op(first, ""))
     )
-    destination.trouble = lambda o: Misconfigured("401 no") if o.id == str(second) else None
+    destination.answer = lambda o: Misconfigured("401 no") if o.id == str(second) else None
     line.parking.error = Unavailable("parking: down")
     for n in (first, second, stranger, third):
         line.send(op(n, "x"))
@@ -177,7 +131,7 @@ def test_a_failed_message_keeps_its_lane_waiting_no_longer_than_it_has_to(
     what the last attempt sent has to be over."""
     destination.effect_s = 40.0
     line = Line(destination, Thing)
-    destination.trouble = lambda o: Misconfigured("401 no")
+    destination.answer = lambda o: Misconfigured("401 no")
     line.parking.error = Unavailable("parking: down")
     line.send(op(1, "x"))
     (record,) = records(line.fifo.waiting)
@@ -199,7 +153,7 @@ def test_a_queue_that_can_t_be_told_to_hurry_is_no_failure(
             raise EndpointConnectionError(endpoint_url="sqs")
         return ()
 
-    destination.trouble = lambda o: Misconfigured("401 no")
+    destination.answer = lambda o: Misconfigured("401 no")
     line.parking.error = Unavailable("parking: down")
     line.send(op(1, "x"))
     line.fifo.trouble = trouble
@@ -209,7 +163,7 @@ def test_a_queue_that_can_t_be_told_to_hurry_is_no_failure(
 
 def test_what_can_t_be_quarantined_comes_again(line: Line, destination: Destination) -> None:
     """Nothing is dropped while the dead-letter topic is down."""
-    destination.trouble = lambda o: Refused("400 no")
+    destination.answer = lambda o: Refused("400 no")
     line.letters.error = Unavailable("publishing: down")
     line.send(op(1, "x"))
     line.pump(rounds=3)
@@ -217,7 +171,7 @@ def test_what_can_t_be_quarantined_comes_again(line: Line, destination: Destinat
     line.letters.error = None
     line.pump(rounds=1)
     assert not line.fifo.waiting
-    assert len(line.letters.letters) == 1
+    assert len(line.letters.kept) == 1
 
 
 @pytest.mark.parametrize("body", ["nonsense", '{"schema":2,"actions":[]}'])
@@ -263,7 +217,7 @@ def test_an_item_too_large_and_refused_is_quarantined(line: Line) -> None:
     line.send(op(1, "x" * 300_000))
     line.pump(rounds=1)
     assert not line.fifo.waiting
-    (letter,) = line.letters.letters
+    (letter,) = line.letters.kept
     assert letter.sink == "typesense"
     assert letter.keys == source(1).keys
 
@@ -308,7 +262,7 @@ def test_a_bug_is_raised(line: Line, destination: Destination) -> None:
     def bug(o: Op) -> None:
         raise ZeroDivisionError
 
-    destination.trouble = bug
+    destination.answer = bug
     line.send(op(1, "x"))
     with pytest.raises(ZeroDivisionError):
         run(line, line.fifo.waiting)
@@ -318,7 +272,7 @@ def test_an_outage_is_logged_once_a_cause_with_every_key(
     line: Line, destination: Destination, caplog: pytest.LogCaptureFixture
 ) -> None:
     """And with the trace."""
-    destination.trouble = lambda o: Unavailable("no connection")
+    destination.answer = lambda o: Unavailable("no connection")
     line.send(*(op(n, "x") for n in range(5)))
     with caplog.at_level(logging.ERROR, "sync"):
         run(line, line.fifo.waiting)

@@ -70,7 +70,7 @@ def test_a_link_that_loses_a_name_counts_no_more(stream: Stream, missing: str) -
     for state, held in ((part, {}), (full, {counted(1): 1}), (part, {}), (full, {counted(1): 1})):
         assert stream.deliver(stream.apply(link_keys(1), state)) == []
         assert stream.tables.held() == held
-    assert not stream.kept.letters
+    assert not stream.letters.kept
 
 
 # What can't be taken.
@@ -86,12 +86,12 @@ def test_an_image_of_an_unknown_entity_type_is_told_and_holds_nothing_up(stream:
         stream.apply(*manufacturer("BOEING", 3)),
     ]
     assert stream.deliver(good[0], *bad, *good[1:]) == []
-    for n, letter in enumerate(stream.kept.letters, 1):
+    for n, letter in enumerate(stream.letters.kept, 1):
         assert (letter.table, letter.keys) == (CORE, core_keys(airport, f"IMG#{n}"))
         assert letter.raw is bad[n - 1]
         assert isinstance(letter.error, InvalidImage)
         assert "no model is for images of the entity type 'AIRPORT'" in str(letter.error)
-    assert len(stream.kept.letters) == len(bad)
+    assert len(stream.letters.kept) == len(bad)
     all_but_the_bad_one_is_done(stream)
 
 
@@ -109,7 +109,7 @@ def test_an_image_row_without_an_id_is_told_and_holds_nothing_up(
         stream.apply(*manufacturer("BOEING", 3)),
     ]
     assert stream.deliver(*good[:2], bad, good[2]) == []
-    (letter,) = stream.kept.letters
+    (letter,) = stream.letters.kept
     assert (letter.table, letter.keys, letter.raw) == (CORE, keys, bad)
     assert isinstance(letter.error, InvalidImage)
     assert missing in str(letter.error)
@@ -117,14 +117,14 @@ def test_an_image_row_without_an_id_is_told_and_holds_nothing_up(
     all_but_the_bad_one_is_done(stream)
     assert stream.deliver(stream.apply(keys, image(OF_SYSTEM))) == []  # mended
     assert stream.tables.image(Entity("SYSTEM", "REGISTRATION", "N1")) == ("IMG#1", "IMG#1")
-    assert len(stream.kept.letters) == 1
+    assert len(stream.letters.kept) == 1
 
 
 def all_but_the_bad_one_is_done(stream: Stream) -> None:
     assert stream.tables.image(Entity("SYSTEM", "ICAO", "B744")) == ("IMG#1", "IMG#1")
     assert stream.tables.held() == {counted(1): 1}
     assert len(stream.documents.documents) == 1
-    assert not stream.kept.parked
+    assert not stream.parking.keys
 
 
 def test_an_image_of_nothing_is_told(stream: Stream) -> None:
@@ -132,7 +132,7 @@ def test_an_image_of_nothing_is_told(stream: Stream) -> None:
     keys = core_keys("IMAGES#ORG#SYSTEM#ENTITY#ICAO#ID#", "IMG#1")
     row = texts(org_id="SYSTEM", entity_type="ICAO", entity_id="")
     assert stream.deliver(stream_record(keys, row)) == []
-    (letter,) = stream.kept.letters
+    (letter,) = stream.letters.kept
     assert (letter.keys, type(letter.error)) == (keys, RecordError)
 
 
@@ -141,7 +141,7 @@ def test_a_document_that_typesense_refuses_is_quarantined_alone(stream: Stream) 
     stream.documents.refused = lambda op: op.id.endswith("2")
     records = [stream.apply(*manufacturer(f"M{n}", n)) for n in range(5)]
     assert stream.deliver(*records) == []
-    (letter,) = stream.kept.letters
+    (letter,) = stream.letters.kept
     assert (letter.sink, letter.target) == ("typesense", "icao_manufacturers")
     assert letter.keys == records[2]["dynamodb"]["Keys"]
     assert len(stream.documents.documents) == 4
@@ -157,14 +157,14 @@ def test_equal_documents_are_skipped_and_counted(
     """Not those of a sink that wants to know all; the batch's line says how many."""
     caplog.set_level(logging.INFO, "sync")
     stream.deliver(*(stream.apply(*manufacturer(f"M{n}", n)) for n in range(4)))
-    stream.documents.writes.clear()
+    stream.documents.calls.clear()
     caplog.clear()
     changed = [
         stream.apply(keys, {**values, "seen": {"S": "x"}}) for keys, values in
         (manufacturer(f"M{n}", n if n else 7) for n in range(4))
     ]  # fmt: skip
     assert stream.deliver(*changed) == []
-    ((op,),) = stream.documents.writes
+    ((op,),) = stream.documents.calls
     assert (op.id, json.loads(op.body or b"")) == (
         "ICAO%23MANUFACTURERS|MFR%23M0",
         {"name": "M0", "type_count": 7},

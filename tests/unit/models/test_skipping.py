@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from pydantic import ConfigDict
 
 from sync.aws.attributes import decode
-from sync.aws.items import Found, Items
 from sync.aws.keys import Source
 from sync.errors import Refused, Retry, Unavailable
 from sync.model.change import Change
@@ -24,9 +23,9 @@ from sync.stream.dispatch import Dispatcher
 from sync.writing.fanout import Fanout
 from sync.writing.op import Done, Op, Outcome
 from tests.doubles.clocks import ManualClock
+from tests.doubles.kept import KeptItems, KeptLetters, KeptParking
 from tests.doubles.wiring import planner, settle
 from tests.records import CORE, core_keys, stream_record
-from tests.unit.models.stream import Kept
 
 
 class Skipping(Memory):
@@ -66,31 +65,21 @@ for _model in (Thing, Open):
     _model.route = Route(CORE, {"PK": "THING", "SK": ".+"}, {Skipping: "things"})
 
 
-class Table(Items):
-    """The items as the application has left them."""
-
-    def __init__(self) -> None:
-        self.items: dict[Source, Any] = {}
-
-    def read(self, sources: Sequence[Source], deadline: Deadline) -> dict[Source, Found]:
-        return {source: self.items.get(source) for source in sources}
-
-
 class World:
     """A table, its stream, the dispatcher, and resync."""
 
     def __init__(self, model: type[Model] = Thing, *, old_images: bool = True) -> None:
         self.sink = Skipping()
         self._model = model
-        self.table = Table()
-        self.kept = Kept()
+        self.table = KeptItems()
         self.records: list[Any] = []
         self.clock = ManualClock(1_800_000_100.0)
+        self.parking = KeptParking(self.clock)
+        self.letters = KeptLetters()
         self._old_images = old_images
         plan = planner(model)
         fanout = Fanout({Skipping.name: self.sink}, self.clock)
-        kept: Any = self.kept
-        self.dispatcher = Dispatcher(plan, fanout, settle(kept, kept))
+        self.dispatcher = Dispatcher(plan, fanout, settle(self.parking, self.letters))
         self.resync = Resync(plan, fanout, self.table, self.clock)
 
     def apply(self, n: int, name: str | None, other: int) -> None:
@@ -117,8 +106,8 @@ class World:
     def recover(self) -> None:
         """Resync what is parked, and replay what was quarantined."""
         self.clock.now += 1_000
-        told = [key.source for _, key in self.kept.parked]
-        told += [Source(CORE, letter.keys or {}) for letter in self.kept.letters]
+        told = [key.source for _, key in self.parking.keys]
+        told += [Source(CORE, letter.keys or {}) for letter in self.letters.kept]
         self.bring_in_line(told)
 
     def bring_in_line(self, sources: Iterable[Source]) -> None:
@@ -186,7 +175,7 @@ def test_a_write_that_failed_is_not_taken_for_written(trouble: Refused | Retry) 
     world.apply(1, "a", 1)
     world.deliver(world.records[1:])
     assert world.sink.written == 0
-    assert len(world.kept.letters) + len(world.kept.parked) == 1
+    assert len(world.letters.kept) + len(world.parking.keys) == 1
     world.recover()
     assert world.is_right()
 

@@ -16,7 +16,8 @@ from sync.writing.metrics import Metrics
 from sync.writing.op import Done, Op, Outcome
 from tests.doubles.account import Account
 from tests.doubles.clocks import ManualClock
-from tests.doubles.dispatching import Answering, Bench, number, thing
+from tests.doubles.dispatching import Bench, number, thing
+from tests.doubles.sinks import Answering
 from tests.records import PRODUCTS, core_keys, stream_record
 from tests.unit.commands.test_commands import SOUND, failing
 
@@ -87,7 +88,7 @@ def test_a_model_that_refuses_everything_leaves_few_letters() -> None:
         wrong = stream_record(core_keys("THING", f"ID#{n}"), {"name": {"N": "5"}})
         assert bench.run(wrong) == []
     assert len(bench.letters.kept) == LEAST - 1
-    assert [sink for sink, _ in bench.parked] == ["None"] * (100 - LEAST + 1)
+    assert [sink for sink, _ in bench.parked] == [None] * (100 - LEAST + 1)
 
 
 def test_single_refusals_among_many_are_letters() -> None:
@@ -107,7 +108,7 @@ def test_a_strict_sink_parks_what_the_brake_holds() -> None:
 def test_what_the_brake_can_t_park_comes_again(monkeypatch: Any) -> None:
     """Nothing is dropped because the queue is down."""
     bench = Bench(memory=Answering(lambda _: NO))
-    bench.queue._broken = True
+    bench.parking.error = Unavailable("the queue is down")
     records = [thing(n) for n in range(100)]
     assert bench.run(*records) == sorted(map(number, records), key=int)
 

@@ -15,8 +15,7 @@ from sync.writing.op import Done, Op, Outcome
 from tests.doubles.account import Account
 from tests.records import CORE, PRODUCTS, core_keys
 from tests.unit.commands.test_commands import SOUND, one_letter
-from tests.unit.recovery.resyncing import Thing, World, key
-from tests.unit.recovery.test_worker import Work
+from tests.unit.recovery.resyncing import Thing, Work, World, key
 
 BUG = {"name": {"S": "a bug's"}}
 
@@ -75,7 +74,7 @@ def test_a_bug_in_a_plan_becomes_a_dead_letter_of_its_key() -> None:
     assert (letter.sink, letter.keys) == ("memory", core_keys("THING", "1"))
     assert letter.raw["item"]["name"] == {"S": "a bug's"}
     assert isinstance(letter.error.__cause__, ZeroDivisionError)  # and so in the trace
-    assert work.queue.sent == []
+    assert work.parking.messages == []
 
 
 def test_a_replay_leaves_the_row_of_a_bug_open(account: Account) -> None:

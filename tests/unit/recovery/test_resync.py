@@ -22,7 +22,7 @@ from sync.runtime.deadline import Deadline
 from sync.writing.op import Done
 from sync.writing.versions import stream_version
 from tests.records import CORE, core_keys
-from tests.unit.recovery.resyncing import Answering, World, key
+from tests.unit.recovery.resyncing import AnsweringInTurn, World, key
 
 
 def test_every_sink_is_brought_in_line() -> None:
@@ -55,7 +55,7 @@ def test_an_item_that_changes_meanwhile_is_written_again() -> None:
 
 def test_a_refusal_of_one_sink_leaves_no_other_unverified() -> None:
     """The other has to hold what the item became meanwhile."""
-    world = World(Answering(Refused("no"), Refused("no")))
+    world = World(AnsweringInTurn(Refused("no"), Refused("no")))
     world.table.put(1, "one")
     world.become("two")
     (verdict,) = world.run(key(1))
@@ -65,7 +65,7 @@ def test_a_refusal_of_one_sink_leaves_no_other_unverified() -> None:
 
 def test_what_was_sent_unanswered_is_not_followed_by_a_newer_write() -> None:
     """It may land on top of that: the key is left for later, though its item has changed."""
-    world = World(Answering(Unanswered("no answer")))
+    world = World(AnsweringInTurn(Unanswered("no answer")))
     world.table.put(1, "one")
     world.become("two")
     (settled,) = world.resync.run([key(1)], world.deadline)
@@ -83,7 +83,7 @@ def test_a_key_says_whether_anything_was_sent_for_it(stage: str, only: str | Non
         "unanswered": [Unanswered("no answer")],
         "again": [Done.WRITTEN, NotTried("open")],
     }
-    world = World(Answering(*answers.get(stage, [])))
+    world = World(AnsweringInTurn(*answers.get(stage, [])))
     world.table.put(1, "one")
     reads = iter(range(99))
 
@@ -92,7 +92,7 @@ def test_a_key_says_whether_anything_was_sent_for_it(stage: str, only: str | Non
         if stage == "changing" or (stage == "again" and n == 0):
             world.table.put(1, f"name {n}")
         elif stage == "verifying":
-            world.table.items["1"] = Unavailable("503")
+            world.table.items[key(1).source] = Unavailable("503")
 
     world.table.after_read = change
     (settled,) = world.resync.run([key(1)], world.deadline, only=only)
@@ -129,7 +129,7 @@ def test_a_key_waits_until_its_version_is_past() -> None:
 
 def test_a_resync_that_may_land_yet_is_waited_for_by_the_next() -> None:
     """Which may run by a clock that is behind, and would be overwritten by it."""
-    world = World(Answering(Unavailable("timeout")))
+    world = World(AnsweringInTurn(Unavailable("timeout")))
     world.table.put(1, "one")
     (settled,) = world.resync.run([key(1)], world.deadline)
     assert settled.key == key(1, after=world.clock.time_ns())
@@ -148,7 +148,7 @@ def test_of_keys_of_one_item_the_one_that_waits_longest_counts() -> None:
 
 def test_a_stale_resync_is_not_the_end() -> None:
     """The sink's version may be a clock's error; it is tried again later."""
-    world = World(Answering(Done.STALE))
+    world = World(AnsweringInTurn(Done.STALE))
     world.table.put(1, "one")
     (verdict,) = world.run(key(1), only="memory")
     assert isinstance(verdict, Retry)
@@ -157,7 +157,7 @@ def test_a_stale_resync_is_not_the_end() -> None:
 
 def test_nothing_is_read_for_a_sink_that_is_not_tried() -> None:
     """Its breaker is open: an outage must not cost the table a reading for each parked key."""
-    world = World(Answering(Unavailable("503"), Unavailable("503")))
+    world = World(AnsweringInTurn(Unavailable("503"), Unavailable("503")))
     world.run(key(1), only="memory")
     world.table.after_read = lambda: pytest.fail("read")
     (verdict,) = world.run(key(1), only="memory")
@@ -166,8 +166,8 @@ def test_nothing_is_read_for_a_sink_that_is_not_tried() -> None:
 
 def test_what_can_never_succeed_is_said_so() -> None:
     """By the model, or by the destination."""
-    world = World(Answering(Refused("no")))
-    world.table.items["1"] = {**core_keys("THING", "1"), "name": {"N": "5"}}
+    world = World(AnsweringInTurn(Refused("no")))
+    world.table.items[key(1).source] = {**core_keys("THING", "1"), "name": {"N": "5"}}
     world.table.put(2, "two")
     kinds = {type(verdict) for verdict in world.run(key(1), key(2))}
     assert kinds == {InvalidImage, Refused}
@@ -188,14 +188,14 @@ def test_an_item_that_cannot_be_read_is_not_taken_for_absent() -> None:
     world.table.put(1, "one")
     world.run(key(1))
     error = Misconfigured("no such table")
-    world.table.items["1"] = error
+    world.table.items[key(1).source] = error
     assert world.run(key(1)) == [error]
     assert world.held(world.memory) == "one"
 
 
 def test_settled_names_the_op_that_failed() -> None:
     """For the dead letter."""
-    world = World(Answering(Refused("no")))
+    world = World(AnsweringInTurn(Refused("no")))
     world.table.put(1, "one")
     (settled,) = world.resync.run([key(1)], world.deadline)
     assert isinstance(settled, Settled)
@@ -222,7 +222,7 @@ def test_few_items_are_in_memory_at_once() -> None:
 
 def test_a_sink_that_is_down_is_not_read_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """After the first slice its breaker is open: the items of the others are left alone."""
-    world = World(Answering(*[Unavailable("503")] * 5))
+    world = World(AnsweringInTurn(*[Unavailable("503")] * 5))
     monkeypatch.setattr("sync.recovery.resync.SLICE", 2)
     assert [type(v) for v in world.run(*(key(n) for n in range(5)), only="memory")] == [
         *[Unavailable] * 2,

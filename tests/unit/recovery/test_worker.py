@@ -1,67 +1,16 @@
 """The worker of the queue of parked keys."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from sync.errors import Refused, Retry, Unavailable
-from sync.recovery.letters import DeadLetter
-from sync.recovery.parking import LIFETIME_S, Parked, ParkedMessage, Parking
-from sync.recovery.worker import ResyncWorker
+from sync.errors import Refused, Unavailable
+from sync.recovery.parking import LIFETIME_S, ParkedMessage
 from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
 from sync.writing.op import Op, Outcome
-from tests.doubles.clocks import ManualClock
-from tests.doubles.wiring import settle
-from tests.unit.recovery.resyncing import Answering, World, key
-
-
-class Queue(Parking):
-    def __init__(self, clock: ManualClock) -> None:
-        super().__init__("queue", lambda _: None, clock, delay_s=40)
-        self.sent: list[ParkedMessage] = []
-        self.broken = False
-
-    def _send(self, like: ParkedMessage, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
-        if self.broken:
-            yield from ((key, Unavailable("down")) for key in keys)
-        elif keys:
-            self.sent.append(replace(like, keys=tuple(keys)))
-
-
-class Letters:
-    def __init__(self) -> None:
-        self.kept: list[DeadLetter] = []
-        self.broken = False
-
-    def publish(self, letters: Iterable[DeadLetter]) -> Iterator[tuple[DeadLetter, Retry]]:
-        for letter in letters:
-            if self.broken:
-                yield letter, Unavailable("down")
-            else:
-                self.kept.append(letter)
-
-
-class Work(World):
-    def __init__(self, memory: Memory | None = None) -> None:
-        super().__init__(memory)
-        self.queue = Queue(self.clock)
-        self.letters = Letters()
-        letters: Any = self.letters
-        self.worker = ResyncWorker(self.resync, settle(self.queue, letters))
-
-    def receive(self, *keys: Parked, since_s: float | None = None, tries: int = 0) -> list[str]:
-        message = ParkedMessage("memory", keys, tries, since_s or self.clock.now)
-        return self.bodies(message.body())
-
-    def bodies(self, *bodies: str) -> list[str]:
-        records: list[Mapping[str, Any]] = [
-            {"messageId": f"m{n}", "body": body} for n, body in enumerate(bodies)
-        ]
-        answer = self.worker.run(records, self.deadline)
-        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+from tests.unit.recovery.resyncing import AnsweringInTurn, Work, key
 
 
 def test_a_message_whose_keys_are_in_line_is_done() -> None:
@@ -70,14 +19,14 @@ def test_a_message_whose_keys_are_in_line_is_done() -> None:
     work.table.put(1, "one")
     assert work.receive(key(1)) == []
     assert work.held(work.memory) == "one"
-    assert (work.queue.sent, work.letters.kept) == ([], [])
+    assert (work.parking.messages, work.letters.kept) == ([], [])
 
 
 def test_what_is_left_of_a_message_is_parked_again() -> None:
     """One try more, and above what was tried now."""
-    work = Work(Answering(Unavailable("503")))
+    work = Work(AnsweringInTurn(Unavailable("503")))
     assert work.receive(key(1, after=5), tries=2) == []
-    (sent,) = work.queue.sent
+    (sent,) = work.parking.messages
     left = replace(key(1, after=work.clock.time_ns()), since_s=work.clock.now)
     assert (sent.keys, sent.tries) == ((left,), 3)
 
@@ -99,30 +48,30 @@ def test_an_op_carries_the_age_of_its_key() -> None:
 
 def test_a_message_that_cannot_be_parked_again_comes_again() -> None:
     """SQS keeps it."""
-    work = Work(Answering(Unavailable("503")))
-    work.queue.broken = True
+    work = Work(AnsweringInTurn(Unavailable("503")))
+    work.parking.error = Unavailable("down")
     assert work.receive(key(1)) == ["m0"]
 
 
 def test_after_two_weeks_a_key_becomes_a_dead_letter() -> None:
     """SQS would drop it without a word."""
-    work = Work(Answering(Unavailable("503")))
+    work = Work(AnsweringInTurn(Unavailable("503")))
     work.table.put(1, "one")
     assert work.receive(key(1), since_s=work.clock.now - LIFETIME_S - 1) == []
     (letter,) = work.letters.kept
     assert "parked for 14 days, and still: 503" in str(letter.error)
     assert "item" not in letter.raw  # so that a replay is tried although it has not changed
-    assert work.queue.sent == []
+    assert work.parking.messages == []
 
 
 def test_a_refused_key_becomes_a_dead_letter_with_its_item() -> None:
     """And where its letter can't be published, the message comes again."""
-    work = Work(Answering(Refused("no"), Refused("no")))
+    work = Work(AnsweringInTurn(Refused("no"), Refused("no")))
     work.table.put(1, "one")
     assert work.receive(key(1)) == []
     (letter,) = work.letters.kept
     assert (letter.sink, letter.document_id) == ("memory", "THING|1")
-    work.letters.broken = True
+    work.letters.error = Unavailable("down")
     assert work.receive(key(1)) == ["m0"]
 
 
@@ -138,13 +87,13 @@ def test_an_unreadable_message_comes_again_and_spoils_no_other(body: str) -> Non
 
 def test_copies_that_meet_become_one() -> None:
     """A long outage parks an item with each of its changes; they are not tried for ever apart."""
-    work = Work(Answering(Unavailable("503")))
+    work = Work(AnsweringInTurn(Unavailable("503")))
     now = work.clock.now
     bodies = [
         ParkedMessage("memory", (key(1, after=n), key(n)), 0, now).body() for n in range(2, 6)
     ] + [ParkedMessage("plain", (key(1),), 0, now).body()]
     assert work.bodies(*bodies) == []
-    (sent,) = work.queue.sent
+    (sent,) = work.parking.messages
     assert sent.sink == "memory"
     assert [k.source for k in sent.keys].count(key(1).source) == 1
     assert len(sent.keys) == 5
@@ -152,8 +101,8 @@ def test_copies_that_meet_become_one() -> None:
 
 def test_a_message_comes_again_with_those_that_name_its_key() -> None:
     """And with no others, where what is left can't be parked."""
-    work = Work(Answering(Unavailable("503")))
-    work.queue.broken = True
+    work = Work(AnsweringInTurn(Unavailable("503")))
+    work.parking.error = Unavailable("down")
     work.table.put(9, "nine")
     now = work.clock.now
     first, second = (ParkedMessage("memory", (key(1), key(n)), 0, now).body() for n in (2, 3))
@@ -163,9 +112,9 @@ def test_a_message_comes_again_with_those_that_name_its_key() -> None:
 
 def test_large_messages_stay_apart() -> None:
     """What a worker does well within its time."""
-    work = Work(Answering(*[Unavailable("503")] * 20))
+    work = Work(AnsweringInTurn(*[Unavailable("503")] * 20))
     keys = [key(n) for n in range(1200)]
     now = work.clock.now
     bodies = [ParkedMessage("memory", tuple(keys[at : at + 600]), 0, now).body() for at in (0, 600)]
     assert work.bodies(*bodies) == []
-    assert [len(m.keys) for m in work.queue.sent] == [600, 600]
+    assert [len(m.keys) for m in work.parking.messages] == [600, 600]

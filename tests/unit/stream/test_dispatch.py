@@ -14,8 +14,12 @@ from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
 from sync.writing.op import Done, Op, Outcome
 from sync.writing.versions import stream_version
-from tests.doubles.dispatching import Answering, Bench, Letters, Queue, number, thing
+from tests.doubles.dispatching import Bench, number, thing
+from tests.doubles.kept import KeptLetters, KeptParking
+from tests.doubles.sinks import Answering
 from tests.records import CORE, core_keys, stream_record
+
+DOWN = Unavailable("down")
 
 
 def test_an_insert_a_change_and_a_removal_reach_the_sink() -> None:
@@ -132,7 +136,7 @@ def test_a_malformed_record_is_quarantined_whole_and_the_rest_goes_on(case: str)
 def test_a_record_that_cannot_even_be_reported_fails_the_batch() -> None:
     """Without a sequence number Lambda can only be told that everything is to come again."""
     with pytest.raises(Unavailable):
-        Bench(letters=Letters(broken=True)).run(thing(1), _without("SequenceNumber"))
+        Bench(letters=KeptLetters(error=DOWN)).run(thing(1), _without("SequenceNumber"))
 
 
 def test_a_refused_op_is_quarantined_naming_its_sink() -> None:
@@ -171,7 +175,7 @@ def test_a_parked_key_waits_for_the_version_that_parked_it() -> None:
     """The last of its records in the batch, whose op may still be under way."""
     bench = Bench(memory=some("1"))
     bench.run(thing(1, "a", created_s=7, number=1), thing(1, "b", created_s=7, number=2))
-    assert [key.after_version for _, key in bench.queue.parked] == [stream_version(7, 2)]
+    assert [key.after_version for _, key in bench.parking.keys] == [stream_version(7, 2)]
 
 
 def test_a_stale_op_parks_its_key() -> None:
@@ -185,7 +189,7 @@ def test_a_stale_op_parks_its_key() -> None:
 def test_a_key_that_cannot_be_parked_brings_its_record_again() -> None:
     """With the parking queue down, Lambda's retries are what is left."""
     records = [thing(1, "a"), thing(2, "b"), thing(1, "c")]
-    bench = Bench(memory=some("1"), queue=Queue(broken=True))
+    bench = Bench(memory=some("1"), parking=KeptParking(error=DOWN))
     assert bench.run(*records) == [number(records[2])]
 
 
@@ -227,7 +231,8 @@ def test_a_dead_sink_is_not_waited_for_again() -> None:
 def test_a_dead_letter_that_cannot_be_published_brings_its_record_again() -> None:
     """Nothing is dropped because the topic is down."""
     record = stream_record(core_keys("THING", "ID#1"), {"name": {"N": "5"}})
-    assert Bench(letters=Letters(broken=True)).run(thing(2), record) == [number(record)]
+    bench = Bench(letters=KeptLetters(error=DOWN))
+    assert bench.run(thing(2), record) == [number(record)]
 
 
 def test_a_missing_target_keeps_nothing_from_another_of_its_sink() -> None:
