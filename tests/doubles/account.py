@@ -22,6 +22,7 @@ from tests import settings
 from tests.asked import Asked, invoked_by
 from tests.doubles.clocks import ManualClock
 from tests.doubles.derived import one_by_one
+from tests.doubles.wiring import Context
 from tests.records import CORE, PRODUCTS
 from tests.settings import LISTED, REGION
 
@@ -68,13 +69,6 @@ GIVEN_UP = {
         "streamArn": f"arn:aws:dynamodb:us-east-1:123456789012:table/{PRODUCTS}/stream/label",
     },
 }
-
-
-class Context:
-    aws_request_id = "request"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 300_000
 
 
 @cache
@@ -190,7 +184,7 @@ class Account:
         """The answer of a function to *event*."""
         before = ACTING.set(invoked_by(event))
         try:
-            return run(event, Context(), self.service)
+            return run(event, Context(300_000), self.service)
         finally:
             ACTING.reset(before)
 

@@ -1,7 +1,4 @@
-"""A clock that moves only when it is told to, or slept on; and what counts by it."""
-
-from sync.recovery.brake import Brake
-from sync.writing.metrics import Metrics
+"""A clock that moves only when it is told to, or slept on."""
 
 
 class ManualClock:
@@ -20,8 +17,3 @@ class ManualClock:
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
-
-
-def a_brake() -> Brake:
-    """One that nobody reads the counts of."""
-    return Brake(Metrics("test", ManualClock(), emit=len))

@@ -16,8 +16,8 @@ from sync.sinks.memory import Memory
 from sync.stream.dispatch import Dispatcher
 from sync.writing.fanout import Fanout
 from sync.writing.sink import Sink
-from tests.doubles.clocks import a_brake
 from tests.doubles.kept import KeptLetters, KeptParking
+from tests.doubles.wiring import a_brake
 from tests.records import CORE, core_keys, stream_record
 
 

@@ -7,24 +7,34 @@ from handler import run
 from sync.model.model import Model
 from sync.model.planner import Planner
 from sync.model.registry import Registry
+from sync.recovery.brake import Brake
 from sync.recovery.letters import DeadLetters
 from sync.recovery.parking import Parking
 from sync.recovery.settle import Settle
 from sync.service import Service
-from tests.doubles.clocks import a_brake
+from sync.writing.metrics import Metrics
+from tests.doubles.clocks import ManualClock
 
 
 class Context:
-    """What Lambda says of an invocation that has a minute."""
+    """What Lambda says of an invocation; it has a minute unless told otherwise."""
 
     aws_request_id = "request"
 
+    def __init__(self, remaining_ms: int = 60_000) -> None:
+        self._remaining_ms = remaining_ms
+
     def get_remaining_time_in_millis(self) -> int:
-        return 60_000
+        return self._remaining_ms
 
 
 def planner(*models: type[Model]) -> Planner:
     return Planner(Registry(models, "test"))
+
+
+def a_brake() -> Brake:
+    """One that nobody reads the counts of."""
+    return Brake(Metrics("test", ManualClock(), emit=len))
 
 
 def settle(parking: Parking, letters: DeadLetters, *, strict: Iterable[str] = ()) -> Settle:

@@ -9,15 +9,9 @@ import pytest
 
 import handler
 from sync.errors import ConfigError, RecordError
+from tests.doubles.wiring import Context
 from tests.records import core_keys, stream_record
 from tests.settings import ENV, REQUIRED
-
-
-class Context:
-    aws_request_id = "request"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 60_000
 
 
 @pytest.fixture(autouse=True)

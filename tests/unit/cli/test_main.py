@@ -14,8 +14,8 @@ from sync.cli import front
 from sync.cli.main import main
 from sync.errors import ConfigError
 from tests.doubles.account import Account
+from tests.doubles.trouble import SOUND, one_letter
 from tests.records import PRODUCTS
-from tests.unit.commands.test_commands import SOUND, one_letter
 from tests.unit.commands.test_status import metric
 
 Sync = Callable[..., tuple[int, str]]

@@ -8,8 +8,8 @@ import pytest
 
 from sync.cli.screen import Screen
 from tests.doubles.account import Account
+from tests.doubles.trouble import letter, poison
 from tests.unit.cli.test_main import Sync, sync
-from tests.unit.deadletters.test_consumer import letter, poison
 
 __all__ = ["sync"]  # a fixture
 

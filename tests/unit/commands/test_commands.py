@@ -4,29 +4,12 @@ from typing import Any
 
 import pytest
 
-from sync.errors import Refused, Retry, Unavailable
+from sync.errors import Refused, Unavailable
 from sync.runtime.deadline import Deadline
 from tests.doubles.account import LETTERS, Account
-from tests.doubles.sinks import Answering, Failing
+from tests.doubles.sinks import Answering
+from tests.doubles.trouble import SOUND, failing, letter, one_letter, poison
 from tests.records import CORE, PRODUCTS, core_keys, stream_record
-from tests.unit.deadletters.test_consumer import letter, poison
-
-SOUND: Any = {"name": {"S": "Kettle"}, "price": {"N": "5"}}
-
-
-def failing(account: Account, error: Refused | Retry) -> Failing:
-    """The account's service from now on: its sink fails."""
-    account.memory = sink = Failing(error)
-    account.service = account.fresh()
-    return sink
-
-
-def one_letter(account: Account, product_id: str = "p", number: int = 1) -> str:
-    """The id of the row of a poison record."""
-    account.consume(letter(poison(product_id, number=number)), message_id=f"m{number}")
-    keys = {"productId": {"S": product_id}}
-    (row,) = [row for row in account.rows() if row.get("keys") == keys]
-    return str(row["id"])
 
 
 def test_a_replay_writes_what_the_table_says_now(account: Account) -> None:

@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from tests.doubles.account import Account
+from tests.doubles.trouble import SOUND, letter, one_letter, poison
 from tests.records import PRODUCTS
-from tests.unit.commands.test_commands import SOUND, one_letter
-from tests.unit.deadletters.test_consumer import letter, poison
 
 
 @pytest.fixture

@@ -17,9 +17,8 @@ from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
 from sync.writing.op import Op, Outcome
 from tests.doubles.account import BUCKET, Account
+from tests.doubles.trouble import SOUND, failing, letter, one_letter, poison
 from tests.records import PRODUCTS, stream_record
-from tests.unit.commands.test_commands import SOUND, failing, one_letter
-from tests.unit.deadletters.test_consumer import letter, poison
 
 # Letters close by themselves.
 

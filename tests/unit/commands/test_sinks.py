@@ -14,9 +14,9 @@ from sync.writing.ids import document_id
 from sync.writing.op import Op
 from tests.doubles.account import TYPESENSE_LETTERS, TYPESENSE_QUEUE, Account
 from tests.doubles.sinks import Failing
+from tests.doubles.trouble import letter
 from tests.records import CORE, core_keys, stream_record
 from tests.unit.commands.test_status import metric
-from tests.unit.deadletters.test_consumer import letter
 
 ENTITY = Entity("SYSTEM", "ICAO", "C172")
 REGISTRATION = core_keys("AIRCRAFT#REGISTRY#FAA", "DETAIL#N1")

@@ -9,8 +9,8 @@ import pytest
 from sync.errors import Unavailable
 from sync.sinks.opensearch import OpenSearch
 from tests.doubles.account import LETTERS, STATE, Account
+from tests.doubles.trouble import SOUND, failing, one_letter
 from tests.records import CORE, PRODUCTS
-from tests.unit.commands.test_commands import SOUND, failing, one_letter
 
 
 def metric(account: Account, name: str, value: float, **dimension: str) -> None:

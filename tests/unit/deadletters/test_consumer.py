@@ -7,34 +7,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sync.aws.keys import Source, keys_in
-from sync.errors import InvalidImage, RecordError
-from sync.recovery.letters import DeadLetter
+from sync.errors import RecordError
 from sync.recovery.parking import Parked, ParkedMessage
-from sync.runtime.moments import epoch
 from sync.stream.record import version_of
 from tests.doubles.account import BUCKET, CREATED, GIVEN_UP, LETTERS, OBJECT, Account
-from tests.records import PRODUCTS, stream_record
+from tests.doubles.trouble import letter, poison
+from tests.records import PRODUCTS
 
 DONE: dict[str, Any] = {"batchItemFailures": []}
-
-
-def poison(product_id: str = "p", text: str = "x", number: int = 1) -> Any:
-    keys = {"productId": {"S": product_id}}
-    new = {"name": {"S": text}, "price": {"S": "much"}}
-    return stream_record(keys, new, table=PRODUCTS, number=number)
-
-
-def letter(record: Any, at: str = "2026-11-21T08:00:00.000+00:00") -> dict[str, Any]:
-    """What the topic carries of a quarantined record."""
-    dead = DeadLetter(
-        record,
-        InvalidImage("not a valid Product: price"),
-        table=PRODUCTS,
-        keys=record["dynamodb"]["Keys"],
-        sink="opensearch",
-        version=version_of(record),
-    )
-    return {**dead.envelope(epoch(at)), "record": record}
 
 
 def test_a_quarantined_record_becomes_a_row_that_holds_it_whole(account: Account) -> None:
@@ -248,7 +228,7 @@ def test_a_redriven_message_becomes_a_row_for_each_key(account: Account) -> None
     assert "received 6 times" in rows[0]["error"]
 
 
-class Letters:
+class FailingTable:
     """DynamoDB's client, with a row that can't be written; it keeps which rows were."""
 
     def __init__(self, client: Any, fails: str) -> None:
@@ -272,7 +252,7 @@ def test_a_row_that_cannot_be_kept_delays_no_other(
 ) -> None:
     """The message comes again, for that one."""
     records = [poison(f"p{n}", number=n) for n in range(1, 5)]
-    table = Letters(account.dynamodb, fails="p2")
+    table = FailingTable(account.dynamodb, fails="p2")
     monkeypatch.setattr(account.service.dead_letter_table, "_clients", lambda _: table)
     again = {"batchItemFailures": [{"itemIdentifier": "m-0"}]}
     assert account.give_up(records) == again
@@ -286,7 +266,7 @@ def test_a_message_that_comes_again_does_only_what_is_left(
 ) -> None:
     """Or a batch that takes longer than an invocation would never be done."""
     records = [poison(f"p{n}", number=n) for n in range(1, 5)]
-    table = Letters(account.dynamodb, fails="p2")
+    table = FailingTable(account.dynamodb, fails="p2")
     monkeypatch.setattr(account.service.dead_letter_table, "_clients", lambda _: table)
     account.give_up(records)
     table.written, table.fails = [], ""

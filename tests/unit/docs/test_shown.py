@@ -10,12 +10,9 @@ from tests.unit.docs.pages import shown
 RUN = """
 import json, sys
 import handler
-from sync.writing.op import Done, Outcome
 from sync.sinks.opensearch import OpenSearch
-
-class Context:
-    aws_request_id = "request"
-    def get_remaining_time_in_millis(self): return 60000
+from sync.writing.op import Done, Outcome
+from tests.doubles.wiring import Context
 
 written = []
 def write(self, ops, deadline):  # no server here: the contract suite has one
@@ -48,10 +45,7 @@ def test_the_readmes_model_is_all_it_takes(tmp_path: Path) -> None:
 SINK = """
 import json, sqlite3, sys
 import handler
-
-class Context:
-    aws_request_id = "request"
-    def get_remaining_time_in_millis(self): return 60000
+from tests.doubles.wiring import Context
 
 answer = handler.handle(json.load(sys.stdin), Context())
 rows = sqlite3.connect("airports.db").execute("SELECT target, id, body FROM documents").fetchall()

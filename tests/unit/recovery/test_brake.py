@@ -18,8 +18,8 @@ from tests.doubles.account import Account
 from tests.doubles.clocks import ManualClock
 from tests.doubles.dispatching import Bench, number, thing
 from tests.doubles.sinks import Answering
+from tests.doubles.trouble import SOUND, failing
 from tests.records import PRODUCTS, core_keys, stream_record
-from tests.unit.commands.test_commands import SOUND, failing
 
 OP = Op("memory", Source("t", {"id": {"S": "1"}}), "things", "1", b"{}", 1)
 OTHER = replace(OP, target="other")

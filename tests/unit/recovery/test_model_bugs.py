@@ -13,8 +13,8 @@ from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
 from sync.writing.op import Done, Op, Outcome
 from tests.doubles.account import Account
+from tests.doubles.trouble import SOUND, one_letter
 from tests.records import CORE, PRODUCTS, core_keys
-from tests.unit.commands.test_commands import SOUND, one_letter
 from tests.unit.recovery.resyncing import Thing, Work, World, key
 
 BUG = {"name": {"S": "a bug's"}}

@@ -10,8 +10,8 @@ from sync.writing.metrics import NAMESPACE, Metrics
 from sync.writing.op import Done, Op, Outcome
 from tests.doubles.account import Account
 from tests.doubles.clocks import ManualClock
+from tests.doubles.trouble import SOUND
 from tests.records import PRODUCTS, stream_record
-from tests.unit.commands.test_commands import SOUND
 
 SOURCE = Source("t", {"id": {"S": "1"}})
 
