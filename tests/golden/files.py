@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.golden import documents
+from tests.golden import documents, queues
 from tests.golden.plain import Json
 
 # Built in this order: some read the files of others.
@@ -13,6 +13,11 @@ SUBJECTS: Final[Mapping[str, Callable[[], Json]]] = {
     "ids": documents.ids,
     "requests": documents.requests,
     "derived": documents.derived,
+    "parked": queues.parked,
+    "parked_read": queues.parked_read,
+    "lanes": queues.lanes,
+    "lanes_read": queues.lanes_read,
+    "lanes_of_documents": queues.lanes_of_documents,
 }
 # More names may come here: a new flag or log field breaks nobody.
 GROWS: Final[frozenset[str]] = frozenset()
