@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.golden import documents, queues
+from tests.golden import documents, letters, queues
 from tests.golden.plain import Json
 
 # Built in this order: some read the files of others.
@@ -18,6 +18,10 @@ SUBJECTS: Final[Mapping[str, Callable[[], Json]]] = {
     "lanes": queues.lanes,
     "lanes_read": queues.lanes_read,
     "lanes_of_documents": queues.lanes_of_documents,
+    "letters": letters.letters,
+    "states": letters.states,
+    "rows": letters.rows,
+    "resolved": letters.resolved,
 }
 # More names may come here: a new flag or log field breaks nobody.
 GROWS: Final[frozenset[str]] = frozenset()
