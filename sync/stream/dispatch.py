@@ -89,7 +89,8 @@ class Dispatcher:
         """Settle what did not end well, and report what is to come again."""
         settlement = self._settle.run(ended)
         again = {_sequence_number(raw, reason) for raw, reason in settlement.again}
-        counts += Counter(parked=settlement.parked, quarantined=settlement.quarantined)
+        # Not `+=`, which would drop every count of 0 from the line.
+        counts.update(parked=settlement.parked, quarantined=settlement.quarantined)
         counts["retry"] = len(again)
         logger.info("batch", extra=dict(counts))
         return failures_of(sorted(again, key=int))

@@ -12,7 +12,7 @@ from sync.model.fields import Text
 from sync.model.model import Model, Route
 from sync.runtime import log
 from sync.sinks.memory import Memory
-from tests.doubles.dispatching import Bench
+from tests.doubles.dispatching import Bench, thing
 from tests.records import stream_record
 
 RESERVED = sorted(vars(logging.makeLogRecord({})) | {"message": 1, "asctime": 1, "level": 1})
@@ -57,6 +57,19 @@ def test_a_key_attribute_may_be_called_like_a_part_of_a_log_record(
     assert bench.document("1") == {"title": "x"}
     (line,) = [line for line in lines.read if line["message"] == "record"]
     assert line["keys"] == {name: "1"}
+
+
+def test_the_line_of_a_batch_has_counts_of_nothing(lines: Lines) -> None:
+    """So that a query over all lines finds the field in each."""
+    log.logger.setLevel(logging.INFO)
+    Bench().run(thing(1))
+    (line,) = [line for line in lines.read if line["message"] == "batch"]
+    assert {name: line[name] for name in ("records", "written", "equal", "retry")} == {
+        "records": 1,
+        "written": 1,
+        "equal": 0,
+        "retry": 0,
+    }
 
 
 def test_every_line_carries_the_id_of_its_invocation(lines: Lines) -> None:
