@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.golden import command_line, commands, documents, letters, queues
+from tests.golden import command_line, commands, documents, letters, queues, running
 from tests.golden.plain import Json
 
 # Built in this order: some read the files of others.
@@ -24,9 +24,13 @@ SUBJECTS: Final[Mapping[str, Callable[[], Json]]] = {
     "resolved": letters.resolved,
     "commands": commands.commands,
     "command_line": command_line.command_line,
+    "settings": running.settings,
+    "events": running.events,
+    "state": running.state,
+    "logs": running.logs,
 }
 # More names may come here: a new flag or log field breaks nobody.
-GROWS: Final[frozenset[str]] = frozenset({"commands", "command_line"})
+GROWS: Final = frozenset({"commands", "command_line", "logs"})
 
 
 def build(name: str) -> Json:
