@@ -209,7 +209,7 @@ class Parking:
                 yield from ((key, error) for message, _ in batch for key in message.keys)
                 continue
             for failed in answer.get("Failed", []):
-                cause = Unavailable(f"parking: {failed['Code']}: {failed.get('ParkedMessage', '')}")
+                cause = Unavailable(f"parking: {failed['Code']}: {failed.get('Message', '')}")
                 yield from ((key, cause) for key in batch[int(failed["Id"])][0].keys)
 
     def _delay(self, message: ParkedMessage) -> int:

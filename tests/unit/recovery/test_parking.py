@@ -40,7 +40,8 @@ class Sqs:
         self.calls.append(call)
         return {
             "Failed": [
-                {"Id": n, "Code": "InternalError", "SenderFault": False} for n in self._failing
+                {"Id": n, "Code": "InternalError", "Message": "try later", "SenderFault": False}
+                for n in self._failing
             ]
         }
 
@@ -153,9 +154,11 @@ def test_keys_that_cannot_be_sent_are_given_back(error: Exception, kind: type[Ex
 
 
 def test_entries_that_sqs_refuses_are_given_back() -> None:
-    """SendMessageBatch answers 200 and names them."""
+    """SendMessageBatch answers 200 and names them, each with its cause."""
     sqs = Sqs(failing=("0",))
-    assert [k for k, _ in parking(sqs).park("memory", [key(1), key(2)])] == [key(1), key(2)]
+    given_back = list(parking(sqs).park("memory", [key(1), key(2)]))
+    assert [k for k, _ in given_back] == [key(1), key(2)]
+    assert {str(cause) for _, cause in given_back} == {"parking: InternalError: try later"}
 
 
 @given(st.floats(0.5, 900), st.floats(0, LIFETIME_S))
