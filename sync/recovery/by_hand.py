@@ -1,10 +1,11 @@
-"""Resyncs that a person asks for: replays, commands, repairs. Safe beside a stream that goes on.
+"""Resyncs that a person starts: replays, commands, repairs. Safe while the stream goes on.
 
-    note the keys → resync → park what did not end well → forget the note
+    write a note of the keys → resync → park what failed → delete the note
 
-A message of the resync queue comes again if its worker dies; nobody calls again for a person whose
-call died half way, with an older state written behind a newer one, or a request under way. So the
-keys are noted before anything is written; what is found noted long after is parked.
+If a worker dies, SQS delivers its message again. If the call of a person dies, nobody repeats it,
+and it may leave an older state in a sink or a request in flight. So the keys are written to a note
+before anything else is written; `TableJournal.take_over` later parks the keys of notes that were
+left behind.
 """
 
 from collections.abc import Sequence
@@ -18,19 +19,19 @@ from sync.runtime.log import logger
 
 
 class Journal(Protocol):
-    """Where keys are noted while they are written."""
+    """Keeps notes of the keys that calls are writing."""
 
     def begin(self, keys: Sequence[Parked], sink: str | None) -> str:
-        """Note *keys*; returns the note's id. Raises Retry."""
+        """Write a note of *keys*; returns its id. Raises Retry."""
         ...
 
     def end(self, id_: str) -> None:
-        """Forget a note. Raises Retry."""
+        """Delete the note *id_*. Raises Retry."""
         ...
 
 
 class ByHand:
-    """Resync, for those who do not come again. Holds no state of a call."""
+    """Resync for callers that do not retry. Stateless between calls."""
 
     def __init__(self, resync: Resync, parking: Parking, journal: Journal) -> None:
         self._resync = resync
@@ -45,30 +46,32 @@ class ByHand:
         only: str | None = None,
         park_untried: bool = True,
     ) -> list[Settled]:
-        """As `Resync.run`; keys that end in Retry are parked, and will be in line by and by.
+        """Resync *keys* as `Resync.run` does, and park those that end in Retry.
 
-        *park_untried*: also those of which nothing was sent; their sinks are as they were. Raises
-        Retry where the keys can't be noted: then nothing is written.
+        *park_untried*: whether to park also the keys for which nothing was sent to a sink. Raises
+        Retry if the note can't be written; then nothing else is written either.
         """
         if not keys:
             return []
         note = self._journal.begin(keys, only)
-        settled = list(self._resync.run(keys, deadline, only=only))
-        left = [
-            one.key
-            for one in settled
-            if isinstance(one.verdict, Retry) and (one.tried or park_untried)
+        results = list(self._resync.run(keys, deadline, only=only))
+        failed = [
+            result.key
+            for result in results
+            if isinstance(result.verdict, Retry) and (result.tried or park_untried)
         ]
-        unparked = list(self._parking.park(only, left))
+        unparked = list(self._parking.park(only, failed))
         if unparked:
             logger.error(
-                "keys could not be parked; they will be, from the note of their call",
+                "keys could not be parked yet; they will be, from the note of their call",
                 extra={"sink": only, "count": len(unparked), "note": note},
                 exc_info=unparked[0][1],
             )
-            return settled
+            return results
         try:
             self._journal.end(note)
-        except Retry as error:  # then they are parked once more, which does no harm
-            logger.warning("the note of a call stays", extra={"note": note}, exc_info=error)
-        return settled
+        except Retry as error:  # then its keys are parked once more, which is harmless
+            logger.warning(
+                "the note of a call could not be deleted", extra={"note": note}, exc_info=error
+            )
+        return results

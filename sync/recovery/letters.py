@@ -1,4 +1,4 @@
-"""What could not be written, handed on whole: to the dead-letter topic, large bodies through S3."""
+"""Dead letters: building them, and publishing them to the dead-letter topic."""
 
 import hashlib
 import json
@@ -20,21 +20,20 @@ from sync.runtime.moments import iso
 from sync.writing.metrics import Metrics
 from sync.writing.op import Op
 
-SCHEMA: Final = 1  # messages outlive deploys; a reader looks here first
-INLINE_BYTES: Final = 200_000  # an SNS message holds 256 KB; the rest is room for the envelope
+SCHEMA: Final = 1  # messages outlive deploys: readers check it first
+INLINE_BYTES: Final = 200_000  # of a body; an SNS message holds 256 KB, with its envelope
 _BATCH_ENTRIES, _BATCH_BYTES = 10, 250_000  # limits of one PublishBatch request
 _LONGEST_MESSAGE, _LONGEST_TRACE = 2_000, 8_000  # characters
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One record that one sink can't have (or, without a sink, that no model could read).
+    """A record that a sink refused or, without a *sink*, that could not be planned.
 
-    *keys* are None where no item can have them. *version* is that of the write that failed, 0 where
-    it can't be told.
+    *keys*: None if the record has no valid keys. *version*: of the failed write; 0 if unknown.
     """
 
-    raw: Any  # the stream record as it came
+    raw: Any  # the stream record as delivered, or what a worker knows of the item
     error: Exception
     table: str | None = None
     keys: AttributeMap | None = None
@@ -45,7 +44,7 @@ class DeadLetter:
 
     @classmethod
     def of_op(cls, raw: Any, error: Exception, op: Op) -> Self:
-        """A letter about *op*, which its sink can't have."""
+        """The dead letter of *op*, which failed with *error*; *raw* is what asked for the op."""
         return cls(
             raw,
             error,
@@ -59,7 +58,7 @@ class DeadLetter:
 
     @property
     def id(self) -> str:
-        """The same for one write of a record to a sink, however often it is delivered."""
+        """Identifies one write of one record to one sink; equal at every redelivery."""
         event = self.raw.get("eventID") if isinstance(self.raw, dict) else None
         what = event if isinstance(event, str) and event else compact(self.raw)
         return digest(
@@ -67,7 +66,7 @@ class DeadLetter:
         )
 
     def envelope(self, now_s: float) -> dict[str, Any]:
-        """Everything but the record; *now_s* (epoch seconds) is when it is published."""
+        """The message without the record; *now_s*: the time of publishing, in epoch seconds."""
         trace = "".join(traceback.format_exception(self.error))
         return {
             "schema": SCHEMA,
@@ -90,17 +89,17 @@ class DeadLetter:
 
 
 def digest(*parts: str) -> str:
-    """32 hexadecimal digits that stand for *parts*, whatever characters those hold."""
+    """A hash of *parts*, 32 hexadecimal digits; lone surrogates are allowed."""
     return hashlib.sha256("|".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def row_id(table: str, keys: AttributeMap, sink: str | None) -> str:
-    """The id of the one row that the letters of a key and a sink share."""
+    """The id of the dead-letter row of a key and a sink (None: of all sinks)."""
     return digest("key", table, json.dumps(identity(keys)), sink or "")
 
 
 class DeadLetters:
-    """Publishes dead letters to *topic_arn*; bodies over 200 KB go to *bucket* first."""
+    """Publishes dead letters to the SNS topic *topic_arn*; bodies over 200 KB go to *bucket*."""
 
     def __init__(
         self,
@@ -118,7 +117,10 @@ class DeadLetters:
         self._metrics = metrics
 
     def publish(self, letters: Iterable[DeadLetter]) -> Iterator[tuple[DeadLetter, Retry]]:
-        """Log and publish *letters*; yield those that could not be published, with the reason."""
+        """Log and publish *letters*; yields those that could not be published, with the reason.
+
+        Lazy: the caller has to consume the result.
+        """
         for letter, error in self._publish(letters):
             logger.error(
                 "a dead letter could not be published; its cause will come again",
@@ -156,10 +158,13 @@ class DeadLetters:
                 yield letter, Unavailable(f"SNS: {failed['Code']}: {failed.get('Message', '')}")
 
     def _message(self, letter: DeadLetter, envelope: Mapping[str, Any]) -> str:
+        """The message as JSON, with the record or a pointer to it. Raises Retry."""
         record = compact(letter.raw)
         if len(record) <= INLINE_BYTES:
             return f'{compact(envelope)[:-1]},"record":{record}}}'
-        named = letter.table is not None and letter.keys is not None
-        of = row_id(str(letter.table), letter.keys or {}, letter.sink) if named else letter.id
-        payload = self._bodies.keep(f"{folder(of)}{letter.id}.json", record)
+        if letter.table is not None and letter.keys is not None:
+            row = row_id(letter.table, letter.keys, letter.sink)
+        else:
+            row = letter.id
+        payload = self._bodies.keep(f"{folder(row)}{letter.id}.json", record)
         return compact({**envelope, "payload": payload.plain()})

@@ -1,7 +1,7 @@
-"""Keys that one sink could not have yet, kept on a queue until it can.
+"""Parking: keys whose write failed wait on the resync queue, and are resynced later.
 
-A message names keys, never bodies: when its time comes each item is read anew. Its queue is a
-standard one, since it needs a delay for each message and no order.
+A message holds keys, never bodies: the resync reads each item again. The queue is a standard queue,
+since it needs a delay for each message and no order.
 """
 
 import json
@@ -18,23 +18,23 @@ from sync.errors import RecordError, Retry, Unavailable
 from sync.runtime.clock import Clock
 from sync.writing.metrics import Metrics
 
-SCHEMA: Final = 2  # 1 had no messages for every sink
-LONGEST_DELAY_S: Final = 900  # SQS's limit for one message
+SCHEMA: Final = 2  # 1 always named a sink
+LONGEST_DELAY_S: Final = 900  # SQS limit (DelaySeconds)
 YEAR_10000_S: Final = 253_402_300_800
-LIFETIME_S: Final = 14 * 24 * 3600 - 3600  # SQS keeps a message for 14 days
-SAME_AGE_S: Final = 60.0
-MOST_KEYS: Final = 1_000  # in one message: what a worker does well within its time
+LIFETIME_S: Final = 14 * 24 * 3600 - 3600  # SQS keeps a message for 14 days; an hour of margin
+SAME_AGE_S: Final = 60.0  # by which the ages of keys in one message may always differ
+MOST_KEYS: Final = 1_000  # in one message: a worker resyncs them well within its timeout
 _MOST_MESSAGES: Final = 10  # in one SendMessageBatch
-_MOST_BYTES: Final = 250_000  # in either; SQS took 256 KB before it took 1 MiB
+_MOST_BYTES: Final = 250_000  # of a message, and of a batch; SQS allowed 256 KB before 1 MiB
 
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """A key that a sink is to be brought in line with, but not before *after_version*.
+    """A key that is to be resynced.
 
-    *after_version* is the version of the write that parked it: a resync's own version has to lie
-    above it, so that an effect still under way can never land on what the resync writes. *since_s*
-    (epoch seconds) is when it was first parked; None: it never was.
+    *after_version*: the version of the failed write. The resync needs a higher one, so that the
+    failed write, which may still take effect, can never replace what the resync writes. *since_s*:
+    when the key was first parked, in epoch seconds; None: never.
     """
 
     source: Source
@@ -44,26 +44,31 @@ class Parked:
 
 @dataclass(frozen=True, slots=True)
 class ParkedMessage:
-    """Keys of one sink (None: of every sink that their models feed); *tries* of a resync so far."""
+    """A message of the resync queue: keys to resync to *sink*, or to all sinks of their models.
+
+    *tries*: how many resyncs of these keys failed. *since_s*: when keys without an own *since_s*
+    were first parked, in epoch seconds.
+    """
 
     sink: str | None
     keys: tuple[Parked, ...]
     tries: int
-    since_s: float  # the first parking (epoch seconds) of keys that don't say otherwise
+    since_s: float
 
     @property
     def youngest(self) -> float:
-        """When the key was parked that waits the shortest."""
+        """When the most recent of the keys was first parked, in epoch seconds."""
         return max((self.since_of(key) for key in self.keys), default=self.since_s)
 
     def since_of(self, key: Parked) -> float:
-        """When *key*, which may be one of this message, was parked first."""
+        """When *key* of this message was first parked, in epoch seconds."""
         return self.since_s if key.since_s is None else key.since_s
 
     def body(self) -> str:
+        """The message as JSON."""
         return json.dumps(
             {
-                "schema": 1 if self.sink else SCHEMA,  # a rolled-back release reads what it can
+                "schema": 1 if self.sink else SCHEMA,  # the oldest that fits: a rollback reads it
                 "sink": self.sink,
                 "tries": self.tries,
                 "since": self.since_s,
@@ -79,15 +84,15 @@ class ParkedMessage:
 
     @classmethod
     def read(cls, body: str) -> "ParkedMessage":
-        """Each key with its age. Raises RecordError for what is no such message, or one of a newer
-        schema."""
+        """Parse a message; sets *since_s* of each key. Raises RecordError if *body* is malformed or
+        of a newer schema."""
         try:
             value = json.loads(body)
             if value["schema"] > SCHEMA:
                 raise RecordError(f"a message of schema {value['schema']!r:.20}; this is {SCHEMA}")
             since_s, sink = moment(value["since"]), value["sink"]
             if not isinstance(sink, str | None):
-                raise TypeError("a sink is a text")
+                raise TypeError("the sink is not a string")
             keys = tuple(_parked(key, since_s) for key in value["keys"])
             return cls(sink=sink, keys=keys, tries=int(value["tries"]), since_s=since_s)
         except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
@@ -95,20 +100,20 @@ class ParkedMessage:
 
 
 def merged(messages: Sequence[ParkedMessage]) -> ParkedMessage:
-    """One message for all of *messages*, which are of one sink.
+    """One message with the keys of all *messages*, which are of one sink.
 
-    Of several copies of a key, which a long outage brings about, the one that has to wait longest
-    stands for all, with the age of the oldest.
+    A long outage parks copies of a key. They become one: with the highest *after_version*, and the
+    *since_s* of the oldest copy.
     """
     keys: dict[Source, Parked] = {}
     for message in messages:
         for key in message.keys:
             known = keys.get(key.source, key)
-            ages = [one.since_s for one in (known, key) if one.since_s is not None]
+            since = [copy.since_s for copy in (known, key) if copy.since_s is not None]
             keys[key.source] = replace(
                 known,
                 after_version=max(known.after_version, key.after_version),
-                since_s=min(ages, default=None),
+                since_s=min(since, default=None),
             )
     tries = max(message.tries for message in messages)
     since_s = max(message.since_s for message in messages)
@@ -116,16 +121,17 @@ def merged(messages: Sequence[ParkedMessage]) -> ParkedMessage:
 
 
 def _parked(value: Any, since_s: float) -> Parked:
-    """Raises KeyError, TypeError, ValueError or OverflowError."""
+    """Parse one key; *since_s*: of its message. Raises KeyError, TypeError, ValueError or
+    OverflowError."""
     keys = keys_in(value["keys"])
     if keys is None or not isinstance(value["table"], str):
-        raise ValueError("a key that no item can have")
+        raise ValueError("malformed keys, or no table")
     parked_at = moment(value["since"]) if "since" in value else since_s
     return Parked(Source(value["table"], keys), int(value["after"]), parked_at)
 
 
 def expiry(error: Retry) -> Unavailable:
-    """What the dead letter of a key says that was parked for too long; it has *error* now."""
+    """The error of the dead letter of a key that was parked for 14 days, and fails with *error*."""
     expired = Unavailable(f"parked for 14 days, and still: {error}")
     expired.__cause__ = error
     return expired
@@ -134,18 +140,17 @@ def expiry(error: Retry) -> Unavailable:
 def moment(value: Any) -> float:
     """*value* as epoch seconds. Raises TypeError, ValueError or OverflowError."""
     seconds = float(value)
-    if (
-        not 0 <= seconds < YEAR_10000_S
-    ):  # what an ISO 8601 text can tell; neither is infinite or NaN
-        raise ValueError("no moment that a date could tell")
+    # What ISO 8601 can express. Also false for infinity and NaN.
+    if not 0 <= seconds < YEAR_10000_S:
+        raise ValueError(f"no time between 1970 and 9999: {seconds}")
     return seconds
 
 
 class Parking:
-    """Sends keys to *queue_url*. *delay_s*: the least time until one is tried again.
+    """Sends keys to the SQS queue *queue_url*. *delay_s*: the shortest delay of a message.
 
-    That is longer than any request of a sink may last (sync/runtime/waits.py), so that a request
-    whose answer was lost is over when the key is resynced.
+    It is longer than any request of a sink may take effect (sync/runtime/waits.py): a request whose
+    response was lost is over by the time its key is resynced.
     """
 
     def __init__(
@@ -164,11 +169,11 @@ class Parking:
         self._metrics = metrics
 
     def park(self, sink: str | None, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
-        """Park *keys* for *sink* (None: for every sink); yields those that could not be, with the
-        reason.
+        """Park *keys* for *sink* (None: for all sinks of their models); yields those that could not
+        be parked, with the reason. Lazy: the caller has to consume the result.
 
-        A key that was parked before, as one is that the sink's own worker could not write, keeps
-        its age: it waits ever longer, and its two weeks end.
+        A key with a *since_s* keeps it. Then its delay grows, and it expires after 14 days, even if
+        it travels through a lane between two parkings.
         """
         now = self._clock.time_ns() / 1e9
         yield from self._send(ParkedMessage(sink, (), 0, now), keys)
@@ -176,12 +181,12 @@ class Parking:
     def again(
         self, message: ParkedMessage, keys: Sequence[Parked]
     ) -> Iterator[tuple[Parked, Retry]]:
-        """Park what is left of *message* once more, for longer than the last time."""
+        """Park *keys* of *message* again, after another failed try; else as `park`."""
         yield from self._send(replace(message, keys=(), tries=message.tries + 1), keys)
 
     def expired(self, since_s: float) -> bool:
-        """Whether what was parked at *since_s* is as old as SQS lets a message get: time for people
-        to look."""
+        """Whether a key that was first parked at *since_s* (epoch seconds) has waited for 14 days,
+        as long as SQS keeps a message. Then it becomes a dead letter."""
         return self._clock.time_ns() / 1e9 - since_s > LIFETIME_S
 
     def _send(self, like: ParkedMessage, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
@@ -213,10 +218,10 @@ class Parking:
                 yield from ((key, cause) for key in batch[int(failed["Id"])][0].keys)
 
     def _delay(self, message: ParkedMessage) -> int:
-        """Whole seconds: a quarter of the time that the keys have waited, never below the least.
+        """Seconds, with jitter: a quarter of the time the keys have waited, at least `delay_s`.
 
-        So a sink that is back after an outage is in line again within about a third of the time
-        that it was away, and one that stays away is asked ever more rarely.
+        So retries become rarer during an outage, and after it a sink is up to date again within
+        about a third of the outage's length.
         """
         waited_s = self._clock.time_ns() / 1e9 - message.youngest
         least = max(self._delay_s, waited_s / 4)
@@ -224,9 +229,10 @@ class Parking:
 
 
 def _of_one_age(like: ParkedMessage, keys: Iterable[Parked], now: float) -> Iterator[list[Parked]]:
-    """*keys* in groups whose oldest has waited for four times as long as its youngest, at most.
+    """Group *keys* by age: the oldest of a group has waited at most four times as long as the
+    youngest, plus a minute.
 
-    What has waited for a day need not be tried as often as what came just now.
+    The youngest key sets a message's delay, so old keys beside new ones would be tried too often.
     """
     group: list[Parked] = []
     most_s = 0.0
@@ -244,14 +250,14 @@ def _of_one_age(like: ParkedMessage, keys: Iterable[Parked], now: float) -> Iter
 
 
 def _parts(keys: Sequence[Parked]) -> Iterator[tuple[Parked, ...]]:
-    """*keys* in portions that fit a message."""
-    envelope = 100
+    """Split *keys* into parts that fit a message."""
+    overhead = 100  # bytes a key takes beside its own and its table's name
     for part in batches(
         keys,
         most=MOST_KEYS,
         most_bytes=_MOST_BYTES,
         size=lambda key: (
-            len(json.dumps(key.source.keys)) + len(json.dumps(key.source.table)) + envelope
+            len(json.dumps(key.source.keys)) + len(json.dumps(key.source.table)) + overhead
         ),
     ):
         yield tuple(part)

@@ -1,11 +1,11 @@
-"""Bringing sinks in line with the table, for single keys: the one way to recover.
+"""Resync: brings sinks up to date with the table, for given keys. The one way to recover.
 
-    read the items → write what they say → read again; if they changed meanwhile, once more
+    read the items → write what they say → read again; if an item changed meanwhile, start over
 
-It needs no order and no lock: the table is the truth. Parked keys, replayed dead letters, manual
-calls and whole tables all go through here. Why verifying is needed, why a stale answer is never
-the end, and why a parked key waits until its version is past: shown over every interleaving of a
-small history (docs/guarantees.md).
+It needs no order and no lock, since the table is the source of truth. Parked keys, replayed dead
+letters, manual calls and whole tables are all resynced here. tests/proofs/ shows over every
+interleaving of a small history why the second reading is needed, why a stale result is retried,
+and why a parked key waits until its version has passed (docs/guarantees.md).
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,25 +25,26 @@ from sync.writing.fanout import Fanout
 from sync.writing.op import Address, Done, Op, Outcome
 
 SLICE: Final = 100  # items in memory at once, of up to 400 KB each: one BatchGetItem
-ROUNDS: Final = 3  # of writing and verifying, before an item that keeps changing is left for later
+ROUNDS: Final = 3  # of writing and verifying; an item that still changes then ends in Retry
 
 
 @dataclass(frozen=True, slots=True)
 class Unmatched:
-    """No model wants the key, or its model does not feed the sink: there is nothing to do."""
+    """No model matches the key, or the model does not feed the sink: there is nothing to write."""
 
 
 Verdict = Done | Refused | RecordError | RegistryError | Retry | Unmatched
-"""What became of a key: in line (Done), never (Refused, RecordError, RegistryError), not yet
-(Retry), or of no model (Unmatched)."""
+"""The result of a resync of a key: written (Done), can never be (Refused, RecordError,
+RegistryError), may succeed later (Retry), or nothing to do (Unmatched)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A key, what became of it, and the op that decided so.
+    """The result of a resync for one key.
 
-    *version* is that of the resync. *tried*: something was sent of which nobody knows whether it
-    is, or will be, what the table says; somebody has to come again.
+    *found*: the item as read. *op*: the one that failed, if one did. *version*: of the resync.
+    *tried*, with the verdict Retry: something was sent, so a sink may hold, or may yet apply, a
+    state other than the item's; the key has to be resynced again.
     """
 
     key: Parked
@@ -54,10 +55,10 @@ class Settled:
     tried: bool = False
 
     def letter(self, error: SyncError, sink: str | None) -> DeadLetter:
-        """A dead letter for the key, with the item as it was read. *sink*: the one it is for.
+        """The dead letter of the key. *sink*: the one that was resynced; None: all of its model.
 
-        Where the item had no part in the error it is left out: then a replay may end otherwise
-        although the item has not changed.
+        It contains the item, unless the verdict is Retry: such an error does not come from the
+        item, so a replay may succeed although the item is unchanged.
         """
         source = self.key.source
         raw: dict[str, Any] = {"table": source.table, "keys": source.keys}
@@ -77,16 +78,16 @@ class Settled:
 
 @dataclass(slots=True)
 class Asked:
-    """What the items of some keys ask for, and what is settled without writing anything."""
+    """The ops that some items ask for, and the results of keys that need no write."""
 
     settled: list[Settled] = field(default_factory=list)
-    keys: dict[Parked, Found] = field(default_factory=dict)  # those that ask for ops
+    keys: dict[Parked, Found] = field(default_factory=dict)  # those with ops, and their items
     ops: dict[Address, Op] = field(default_factory=dict)
-    askers: dict[Address, list[Parked]] = field(default_factory=dict)  # several may ask for one
+    askers: dict[Address, list[Parked]] = field(default_factory=dict)  # keys that share an op
 
 
 class Resync:
-    """Writes outside the stream. Holds no state of a call."""
+    """Writes outside the stream. Stateless between calls."""
 
     def __init__(self, planner: Planner, fanout: Fanout, items: Items, clock: Clock) -> None:
         self._planner = planner
@@ -97,12 +98,13 @@ class Resync:
     def run(
         self, keys: Sequence[Parked], deadline: Deadline, *, only: str | None = None
     ) -> Iterator[Settled]:
-        """Bring the sinks of *keys* (or only the sink of that name) in line, and say how it went.
+        """Resync *keys* to every sink of their models, or to the sink *only*; yields a result for
+        each item.
 
-        A key is Done when every op that its item asks for is written and a second reading found
-        the item unchanged. Where one sink refuses, or may yet take it, the others are verified all
-        the same. Keys whose time has not come are Retry. Of keys of one item the one that has to
-        wait longest stands for all.
+        A key is Done when every op of its item is written and a second reading found the item
+        unchanged. If one sink fails, the writes of the others are still verified. A key whose
+        *after_version* has not passed ends in Retry. Of several keys of one item only the one with
+        the highest *after_version* is resynced.
         """
         latest: dict[Source, Parked] = {}
         for key in keys:
@@ -119,25 +121,25 @@ class Resync:
         if refusal is None and not deadline.remaining():
             refusal = NotTried("no time is left")
         if refusal is not None:
-            yield from (Settled(key, refusal) for key in waiting)  # reading would be for nothing
+            yield from (Settled(key, refusal) for key in waiting)  # saves the reading
             return
         for number in range(ROUNDS):
             if not waiting:
                 return
             settled, written = self._round(waiting, deadline, only)
-            yield from (replace(one, tried=one.tried or number > 0) for one in settled)
+            yield from (replace(result, tried=result.tried or number > 0) for result in settled)
             waiting = []
-            now = self._items.read([one.key.source for one in written], deadline)
-            for one in written:
-                again = now[one.key.source]
-                if again == one.found:
-                    yield replace(one, tried=one.tried or number > 0)
-                elif isinstance(again, Retry):
-                    yield replace(one, verdict=again, tried=True)
-                elif isinstance(one.verdict, Retry):  # what was sent may land on a newer write
-                    yield replace(one, tried=True)
+            now = self._items.read([result.key.source for result in written], deadline)
+            for result in written:
+                item = now[result.key.source]
+                if item == result.found:
+                    yield replace(result, tried=result.tried or number > 0)
+                elif isinstance(item, Retry):
+                    yield replace(result, verdict=item, tried=True)
+                elif isinstance(result.verdict, Retry):  # its request may overwrite a newer state
+                    yield replace(result, tried=True)
                 else:
-                    waiting.append(one.key)
+                    waiting.append(result.key)
         for key in waiting:
             changed = Unavailable("the item changed each time it was verified")
             yield Settled(key, changed, tried=True)
@@ -145,8 +147,8 @@ class Resync:
     def _round(
         self, keys: Sequence[Parked], deadline: Deadline, only: str | None
     ) -> tuple[list[Settled], list[Settled]]:
-        """Read and write *keys* once; returns what is settled, and what is so once verified."""
-        version = self._clock.time_ns()  # taken before reading: what is read is no older
+        """Read and write *keys* once; returns the results that are final, and those to verify."""
+        version = self._clock.time_ns()  # taken first: the items read are at least as new
         asked = self._ask(keys, version, deadline, only)
         ended = {
             key: Settled(key, Done.WRITTEN, found, version=version)
@@ -163,9 +165,9 @@ class Resync:
                 ended[key] = _worse(ended[key], outcome, version)
         settled = asked.settled
         to_verify: list[Settled] = []
-        for key, one in ended.items():
-            again = isinstance(one.verdict, Retry) and key not in wrote
-            (settled if again else to_verify).append(replace(one, tried=key in tried))
+        for key, result in ended.items():
+            nothing_written = isinstance(result.verdict, Retry) and key not in wrote
+            (settled if nothing_written else to_verify).append(replace(result, tried=key in tried))
         return settled, to_verify
 
     def _ask(
@@ -179,7 +181,8 @@ class Resync:
                 due.append(key)
             else:
                 wait_s = (key.after_version - version) / 1e9
-                asked.settled.append(Settled(key, NotTried(f"its time comes in {wait_s:.0f} s")))
+                early = NotTried(f"its time comes in {wait_s:.0f} s")
+                asked.settled.append(Settled(key, early))
         items = self._items.read([key.source for key in due], deadline)
         for key in due:
             found = items[key.source]
@@ -201,7 +204,7 @@ class Resync:
         return asked
 
     def _plan(self, key: Parked, found: Found, version: int, only: str | None) -> list[Op]:
-        """The ops that *key*'s item asks for; a sink behind a queue passes on the key's age."""
+        """The ops for *key*, whose item is *found*; each carries *since_s* of the key."""
         pattern = self._planner.match(key.source)
         if pattern is None:
             return []
@@ -211,11 +214,12 @@ class Resync:
 
 
 def _worse(so_far: Settled, outcome: Outcome, version: int) -> Settled:
-    """*so_far*, or what *outcome* says: of several sinks' verdicts one that may pass decides."""
+    """The result of a key after *outcome* of one of its ops: Retry beats a refusal, which beats
+    Done."""
     if outcome.result is Done.WRITTEN or isinstance(so_far.verdict, Retry):
         return so_far
     key, verdict = so_far.key, _verdict(outcome)
-    # What was tried may land yet: whoever resyncs next, by whatever clock, has to be above.
+    # A failed request may still take effect: the next resync needs a higher version, on any clock.
     above = max(key.after_version, version) if isinstance(verdict, Retry) else key.after_version
     return Settled(replace(key, after_version=above), verdict, so_far.found, outcome.op, version)
 
@@ -223,5 +227,5 @@ def _worse(so_far: Settled, outcome: Outcome, version: int) -> Settled:
 def _verdict(outcome: Outcome) -> Refused | Retry:
     if isinstance(outcome.result, Done):
         logger.info("a resync was stale", extra={"document_id": outcome.op.id})
-        return Unavailable("stale: the sink holds a newer version; it is tried again later")
+        return Unavailable("stale: the sink holds a newer version; the key is resynced again later")
     return outcome.result

@@ -1,13 +1,15 @@
-"""What becomes of a key that a sink does not have yet: the one place that decides it.
+"""Decides what becomes of a key whose write did not succeed: for the stream, the resync queue and
+lanes.
 
-    the result of a write                         what becomes of its key
-    stale                                         parked: what the sink holds may be late, not newer
-    may pass (Retry)                              parked; for a strict sink, its cause comes again
-    may pass, and was parked 14 days ago          dead letter
-    never (Refused, RecordError, RegistryError)   dead letter; parked while the brake is on
+    result of the write                       what becomes of the key
+    stale                                     parked: the sink may hold an older write, come late
+    Retry                                     parked; for a strict sink, its cause comes again
+    Refused, RecordError, RegistryError       dead letter; parked while the brake is on
+    any, if first parked 14 days ago          dead letter
 
-A cause is what asked for the write: a stream record or a message. It comes again, too, where its
-key can be neither parked nor published.
+A cause is the stream record or SQS message that asked for the write. "Comes again" means that it is
+reported as failed, so that Lambda or SQS delivers it again. A cause also comes again if its key
+can't be parked, or its dead letter can't be published.
 """
 
 import logging
@@ -15,6 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
+from sync.aws.keys import Source
 from sync.errors import Held, RecordError, Refused, RegistryError, Retry, SyncError, Throttled
 from sync.recovery.brake import Brake
 from sync.recovery.letters import DeadLetter, DeadLetters
@@ -26,16 +29,17 @@ from sync.writing.op import Done
 C = TypeVar("C")
 
 Unsettled = Done | Refused | RecordError | RegistryError | Retry
+"""A result that leaves something to do. Of Done only STALE."""
 
 STALE: Final = Throttled("stale: the sink holds a newer version")
-_SHOWN: Final = 10  # keys in one line of the log; an outage has millions
+_SHOWN: Final = 10  # keys in one log line; an outage parks millions
 
 
 @dataclass(frozen=True, slots=True)
 class Ended(Generic[C]):
-    """A write of *key* to *sink* (None: to every sink of its model) that did not end in WRITTEN.
+    """A write of *key* to *sink* (None: to all sinks of its model) that did not end in WRITTEN.
 
-    *letter* makes the dead letter for it, if there is to be one.
+    *cause*: the stream record or message that asked for it. *letter* builds its dead letter.
     """
 
     sink: str | None
@@ -47,7 +51,12 @@ class Ended(Generic[C]):
 
 @dataclass(slots=True)
 class Settlement(Generic[C]):
-    """What became of keys. *again*: the causes that have to come again, each with the reason."""
+    """What became of keys.
+
+    *parked*, *quarantined*: how many keys were to be parked, and dead letters to be published,
+    including those that failed. *again*: the causes that have to come again, each with the reason;
+    a cause of several keys may be listed several times.
+    """
 
     parked: int = 0
     quarantined: int = 0
@@ -55,7 +64,10 @@ class Settlement(Generic[C]):
 
 
 class Settle:
-    """Parks keys and publishes dead letters. *strict* names sinks whose keys are not parked."""
+    """Parks keys and publishes dead letters. One for each warm container.
+
+    *strict* names sinks for which Lambda retries the record instead (STRICT_SINKS).
+    """
 
     def __init__(
         self,
@@ -73,27 +85,30 @@ class Settle:
     def run(
         self, ended: Iterable[Ended[C]], *, message: ParkedMessage | None = None
     ) -> Settlement[C]:
-        """Settle the keys of *ended*. *message*: the one whose keys they are, if they were parked;
-        then they are parked for longer than the last time."""
+        """Park, or publish a dead letter for, each key of *ended*.
+
+        *message*: the message of the resync queue that held the keys, if one did; then they are
+        parked again, for longer than before.
+        """
         waiting: list[tuple[Ended[C], Retry]] = []
-        letters: dict[int, Ended[C]] = {}  # by the id() of a letter
+        letters: dict[int, Ended[C]] = {}  # by id() of the dead letter
         refused: list[DeadLetter] = []
-        kept: list[DeadLetter] = []
-        for one in ended:
-            error = STALE if isinstance(one.result, Done) else one.result
-            old = one.key.since_s is not None and self._parking.expired(one.key.since_s)
+        expired: list[DeadLetter] = []  # the brake must not hold them
+        for write in ended:
+            error = STALE if isinstance(write.result, Done) else write.result
+            old = write.key.since_s is not None and self._parking.expired(write.key.since_s)
             if isinstance(error, Retry) and not old:
-                waiting.append((one, error))
+                waiting.append((write, error))
                 continue
-            letter = one.letter(expiry(error) if isinstance(error, Retry) else error)
-            letters[id(letter)] = one
-            (kept if old else refused).append(letter)
-        taken, held = self._brake.sift(refused)
+            letter = write.letter(expiry(error) if isinstance(error, Retry) else error)
+            letters[id(letter)] = write
+            (expired if old else refused).append(letter)
+        passed, held = self._brake.sift(refused)
         waiting += [(letters[id(letter)], error) for letter, error in held]
-        kept = [*taken, *kept]
-        settlement: Settlement[C] = Settlement(quarantined=len(kept))
+        to_publish = [*passed, *expired]
+        settlement: Settlement[C] = Settlement(quarantined=len(to_publish))
         self._park(waiting, message, settlement)
-        for letter, error in self._dead_letters.publish(kept):
+        for letter, error in self._dead_letters.publish(to_publish):
             settlement.again.append((letters[id(letter)].cause, error))
         return settlement
 
@@ -103,18 +118,23 @@ class Settle:
         message: ParkedMessage | None,
         settlement: Settlement[C],
     ) -> None:
+        """Log *waiting* and park its keys, sink by sink; adds to *settlement* what became of them.
+
+        A strict sink's keys are parked only if another delivery would end the same way: if they
+        are stale or held by the brake.
+        """
         by_sink: dict[str | None, list[tuple[Ended[C], Retry]]] = {}
-        for one, error in waiting:
-            by_sink.setdefault(one.sink, []).append((one, error))
-        for sink, members in by_sink.items():
-            _log(sink, [each for each in members if each[1] is not STALE], logging.ERROR)
-            _log(sink, [each for each in members if each[1] is STALE], logging.WARNING)
+        for write, error in waiting:
+            by_sink.setdefault(write.sink, []).append((write, error))
+        for sink, failures in by_sink.items():
+            _log(sink, [each for each in failures if each[1] is not STALE], logging.ERROR)
+            _log(sink, [each for each in failures if each[1] is STALE], logging.WARNING)
             causes: dict[Parked, list[C]] = {}
-            for one, error in members:
+            for write, error in failures:
                 if sink in self._strict and error is not STALE and not isinstance(error, Held):
-                    settlement.again.append((one.cause, error))
+                    settlement.again.append((write.cause, error))
                 else:
-                    causes.setdefault(one.key, []).append(one.cause)
+                    causes.setdefault(write.key, []).append(write.cause)
             settlement.parked += len(causes)
             for key, reason in self._send(sink, list(causes), message):
                 logger.error(
@@ -133,7 +153,10 @@ class Settle:
 
 
 def ended_of(settled: Settled, sink: str | None, cause: C) -> Ended[C] | None:
-    """What is left to do about *settled*, a key of *sink*; None: nothing."""
+    """Turn *settled*, the result of a resync to *sink*, into input for `Settle.run`.
+
+    *cause*: what asked for the resync. None if nothing is left to do.
+    """
     verdict = settled.verdict
     if isinstance(verdict, Done | Unmatched):
         return None
@@ -145,16 +168,15 @@ def ended_of(settled: Settled, sink: str | None, cause: C) -> Ended[C] | None:
 
 
 def _log(sink: str | None, failures: Sequence[tuple[Ended[C], Retry]], level: int) -> None:
-    """One line for each error: how many items wait for it, ten of them, and its trace once."""
-    by_error: dict[str, tuple[Retry, list[Ended[C]]]] = {}
-    for one, error in failures:
-        by_error.setdefault(f"{type(error)} {error}", (error, []))[1].append(one)
-    for error, members in by_error.values():
-        sources = [one.key.source for one in members]
+    """Log one line for each error: the number of items, ten of them, and the trace."""
+    by_error: dict[str, tuple[Retry, list[Source]]] = {}
+    for write, error in failures:
+        by_error.setdefault(f"{type(error)} {error}", (error, []))[1].append(write.key.source)
+    for error, sources in by_error.values():
         extra = {
             "sink": sink,
             "error": type(error).__name__,
             "count": len(sources),
-            "items": [{"table": one.table, "keys": one.keys} for one in sources[:_SHOWN]],
+            "items": [{"table": item.table, "keys": item.keys} for item in sources[:_SHOWN]],
         }
         logger.log(level, "not written yet: %s", error, extra=extra, exc_info=error)

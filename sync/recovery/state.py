@@ -1,4 +1,4 @@
-"""What an item was when a letter was written about it: for telling whether it has changed since."""
+"""Fingerprints of items: has an item changed since its dead letter was written?"""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ GONE: Final = "gone"
 
 
 def state_of(item: AttributeMap | None) -> str:
-    """Text that is equal for equal items; None: there is none. Raises RecursionError."""
+    """A hash that is equal for equal items; "gone" if *item* is None. Raises RecursionError."""
     if item is None:
         return GONE
     text = json.dumps(_ordered({"M": item}), sort_keys=True)
@@ -18,8 +18,8 @@ def state_of(item: AttributeMap | None) -> str:
 
 
 def state_in(record: Any) -> str | None:
-    """The state of the item that a stream record tells of, or that a worker had read (`item`); None
-    where that can't be told."""
+    """The state of the item in a dead letter's body: a stream record (its new image), or an object
+    with the `item` that a worker read. None if *record* is neither."""
     if not isinstance(record, dict):
         return None
     body = record.get("dynamodb")
@@ -36,7 +36,7 @@ def state_in(record: Any) -> str | None:
 
 
 def _ordered(av: Any) -> Any:
-    """An attribute value whose sets have an order: the stream and a reading may give two."""
+    """*av* with its sets sorted: the stream and GetItem may list the members in any order."""
     if not isinstance(av, dict):
         return av
     found: dict[str, Any] = {}

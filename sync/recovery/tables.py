@@ -1,4 +1,4 @@
-"""Walking the keys of a whole table, with a cursor."""
+"""Scanning the keys of a whole table, page by page."""
 
 from collections.abc import Sequence
 
@@ -10,15 +10,19 @@ from sync.aws.pages import page
 def keys_of(
     clients: Clients, table: str, names: Sequence[str], start: AttributeMap | None, limit: int
 ) -> tuple[list[Source], AttributeMap | None]:
-    """At most *limit* items of *table*, whose key attributes are *names*, from the key *start* on;
-    and the key that the next page begins after. None: that was the last. Raises Retry."""
+    """One page of a scan: at most *limit* keys of *table*, and the *start* of the next page (None:
+    this was the last page).
+
+    *names*: the table's key attributes. *start*: the LastEvaluatedKey of the page before. Raises
+    Retry.
+    """
     rows, start = page(
         clients,
         "scan",
         start,
         TableName=table,
         Limit=limit,
-        ConsistentRead=False,  # what was written a moment ago is in the stream
+        ConsistentRead=False,  # the stream delivers recent writes
         ProjectionExpression=", ".join(f"#{n}" for n in range(len(names))),
         ExpressionAttributeNames={f"#{n}": name for n, name in enumerate(names)},
     )

@@ -1,4 +1,4 @@
-"""The worker of the resync queue: parked keys are resynced, what is left is parked again."""
+"""The worker of the resync queue: resyncs parked keys, and parks those that fail again."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,27 +17,28 @@ from sync.runtime.log import logger
 
 @dataclass(slots=True)
 class Group:
-    """Messages of one sink that are handled as one, and which of them name a key."""
+    """Messages of one sink that are handled together."""
 
     messages: dict[str, ParkedMessage] = field(default_factory=dict)  # by SQS's message id
 
     @property
     def size(self) -> int:
+        """The number of keys, with duplicates."""
         return sum(len(message.keys) for message in self.messages.values())
 
     def naming(self, source: Source) -> Iterator[str]:
-        """The ids of the messages that name the item of *source*."""
+        """The ids of the messages that contain the key of *source*."""
         for id_, message in self.messages.items():
             if any(key.source == source for key in message.keys):
                 yield id_
 
 
 class ResyncWorker:
-    """Handles messages of the resync queue. A message is done once each of its keys is in line,
-    parked anew, or quarantined; until then it comes again.
+    """Handles messages of the resync queue.
 
-    Small messages of one sink are handled as one: a long outage parks an item with each of its
-    changes, and copies that meet become one again.
+    A message is done when each of its keys is written, parked again, or a dead letter; otherwise
+    SQS delivers it again. Small messages of one sink are handled together, since a long outage
+    parks a key with each of its changes: copies of a key are resynced once.
     """
 
     def __init__(self, resync: Resync, settle: Settle) -> None:
@@ -45,7 +46,7 @@ class ResyncWorker:
         self._settle = settle
 
     def run(self, records: Sequence[Mapping[str, Any]], deadline: Deadline) -> BatchResponse:
-        """Resync the keys of SQS *records*; reports the messages that are to come again."""
+        """Resync the keys of SQS *records*; returns the messages that SQS is to deliver again."""
         counts: Counter[str] = Counter(messages=len(records))
         failed: set[str] = set()
         for group in _groups(records, failed):
@@ -54,13 +55,14 @@ class ResyncWorker:
         return failures_of([r["messageId"] for r in records if r["messageId"] in failed])
 
     def _handle(self, group: Group, deadline: Deadline, counts: Counter[str]) -> Iterator[str]:
-        """Resync the keys of *group*; yields the messages that are not done with."""
+        """Resync the keys of *group*; yields the ids of messages that are to be delivered again."""
         message = merged(list(group.messages.values()))
         ended: list[Ended[Source]] = []
         for settled in self._resync.run(message.keys, deadline, only=message.sink):
             counts["settled"] += not isinstance(settled.verdict, Retry)
-            if (one := ended_of(settled, message.sink, settled.key.source)) is not None:
-                ended.append(one)
+            write = ended_of(settled, message.sink, settled.key.source)
+            if write is not None:
+                ended.append(write)
         settlement = self._settle.run(ended, message=message)
         counts["left"] += settlement.parked
         counts["quarantined"] += settlement.quarantined
@@ -69,8 +71,10 @@ class ResyncWorker:
 
 
 def _groups(records: Sequence[Mapping[str, Any]], failed: set[str]) -> Iterator[Group]:
-    """The messages of *records*, those of one sink together as far as one message could hold their
-    keys. What can't be read is *failed*: it comes again, and goes to the dead letters in the end.
+    """Group the messages of *records* by sink, at most MOST_KEYS keys in a group of several.
+
+    Adds the ids of unreadable messages to *failed*: SQS delivers those again, and after its
+    receive limit moves them to the dead-letter queue.
     """
     open_: dict[str | None, Group] = {}
     for record in records:
