@@ -1,8 +1,10 @@
-"""A FIFO queue before a sink, for one that asks for it by its class attribute `lanes`.
+"""Lanes: a FIFO queue between the stream and a sink, for sinks with the class attribute `lanes`.
 
-    op → Sender → message of a lane → LaneWorker → the sink itself
+    op → Sender → message → queue → LaneWorker → sink
 
-messages  actions, many to a message, and how they are written in JSON
-sender    ops → messages of an SQS FIFO queue
-worker    messages → the last action of each document → outcomes → settled
+A lane is a message group of the queue: SQS delivers its messages in order.
+
+messages    actions, many in a message, and their JSON
+sender      ops → messages of an SQS FIFO queue
+worker      messages → the last action of each document → write → settle
 """

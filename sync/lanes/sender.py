@@ -1,4 +1,4 @@
-"""The stream's side of a lane: ops become messages of an SQS FIFO queue (requirements S3.3)."""
+"""The sending side of lanes: ops → messages of an SQS FIFO queue (requirements S3.3)."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,20 +24,23 @@ _MOST_BYTES: Final = 250_000
 
 @dataclass(frozen=True, slots=True)
 class LaneMessage:
+    """A message to send: *lane* is its message group."""
+
     lane: str
     body: str
-    ops: Sequence[Op]  # what it is about
-    # SQS drops what repeats an id within five minutes, handled or not. So it is new for each
-    # message, since an older state may rightly come again, and the same when one is sent again.
+    ops: Sequence[Op]  # those in the body
+    # The deduplication id. SQS drops a message whose id it saw within five minutes, even if that
+    # message was already handled. So the id is random, since a document may return to an older
+    # state, and stays the same when a message is sent again.
     once: str
 
 
 class Sender:
-    """Stands for the sink called *sink* in the stream's fanout.
+    """A Writer that sends the ops of *sink* to its FIFO queue.
 
-    Written means that the queue has it. Actions of one document share a lane, a FIFO group, so
-    they are applied in the order in which they were sent. A message holds many actions of a lane:
-    a hundred changes of 2 KB take four calls at most.
+    An op is WRITTEN when the queue has it. Ops of one document go to the same lane, so they are
+    applied in the order in which they were sent. A message holds many actions of a lane: a hundred
+    changes of 2 KB take at most four calls.
     """
 
     effect_s = EFFECT_S
@@ -61,18 +64,19 @@ class Sender:
     def from_settings(
         cls, sink: str, lanes: Lanes, env: Mapping[str, str], clients: Clients
     ) -> Self:
-        """From the variables that *lanes* names. Raises ConfigError."""
+        """Read the queue URLs from the variables that *lanes* names. Raises ConfigError."""
         what = r"https?://\S+\.fifo", "the URL of an SQS FIFO queue"
         return cls(
             sink,
             lanes,
             matching(env, lanes.queue_url, *what),
             clients,
-            # A FIFO queue's redrive leads to a FIFO queue alone (SQS guide, dead-letter queues).
+            # It must be FIFO, like the queue itself (SQS guide, dead-letter queues).
             dead_letter_queue_url=matching(env, lanes.dead_letter_queue_url, *what),
         )
 
     def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
+        """See `Writer.write`."""
         lanes: dict[str, list[tuple[Op, str]]] = {}
         for op in ops:
             try:
@@ -97,6 +101,8 @@ class Sender:
     def _until_sent(
         self, messages: Sequence[LaneMessage], deadline: Deadline
     ) -> Iterator[tuple[LaneMessage, Result]]:
+        """Send *messages*, with retries; yields the result of each."""
+
         def attempt(waiting: Sequence[LaneMessage]) -> Iterator[tuple[LaneMessage, Result]]:
             failed = self._send(waiting, deadline)
             return ((message, failed.get(message.once, Done.WRITTEN)) for message in waiting)
@@ -108,7 +114,7 @@ class Sender:
         return until_settled(messages, attempt, pause)
 
     def _send(self, messages: Sequence[LaneMessage], deadline: Deadline) -> dict[str, Retry]:
-        """One call; returns why which messages, by `once`, were not taken."""
+        """Send *messages* in one call; returns the errors of those that failed, by `once`."""
         if not deadline.remaining():
             return dict.fromkeys((m.once for m in messages), Unavailable("no time is left"))
         entries = [
@@ -130,7 +136,7 @@ class Sender:
             return dict.fromkeys((message.once for message in messages), error)
         taken = {entry["Id"] for entry in answer.get("Successful", [])}
         causes = {entry["Id"]: _cause(what, entry) for entry in answer.get("Failed", [])}
-        unknown = Unavailable(f"{what}: the answer leaves it out")
+        unknown = Unavailable(f"{what}: the message is missing in the response")
         return {
             message.once: causes.get(str(n), unknown)
             for n, message in enumerate(messages)
@@ -138,26 +144,27 @@ class Sender:
         }
 
     def delay(self, records: Sequence[Mapping[str, Any]], lasts_s: float) -> None:
-        """Keep the SQS *records*, which failed, invisible until their requests are over, which last
-        *lasts_s*, and for twice as long each time.
+        """Set the visibility timeout of the failed SQS *records*.
 
-        A lane waits for its failed message until the message is visible again, which by the
-        queue's own setting is long after the longest run of the worker.
+        Their requests may take effect for *lasts_s*, so they stay invisible for longer than that,
+        and twice as long at each receive. Meanwhile their lanes are blocked: without this call for
+        the queue's own visibility timeout, which is longer than the worker's longest run.
         """
         for record in records:
             received = int(record["attributes"]["ApproximateReceiveCount"])
             try:
-                with failures("letting a message come again"):
+                with failures("setting the visibility timeout of a message"):
                     self._clients("sqs").change_message_visibility(
                         QueueUrl=self.queue_url,
                         ReceiptHandle=record["receiptHandle"],
                         VisibilityTimeout=again_s(lasts_s, received),
                     )
-            except Retry as error:  # then it takes as long as the queue says
+            except Retry as error:  # then the queue's own visibility timeout applies
                 logger.warning("a lane waits for its queue's visibility timeout", exc_info=error)
                 return
 
 
 def _cause(what: str, failed: Mapping[str, Any]) -> Retry:
+    """The error of an entry that SQS refused."""
     kind = Misconfigured if failed.get("SenderFault") else Unavailable
     return kind(f"{what}: {failed['Code']}: {failed.get('Message', '')}")

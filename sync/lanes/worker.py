@@ -1,9 +1,10 @@
-"""The sink's side of a lane: actions are written, and what can't be waits elsewhere.
+"""The receiving side of lanes: messages → writes of the sink.
 
     messages → actions → the last one of each document → write → outcomes → settle → response
 
-A lane never waits for a document: one that fails is parked or quarantined by itself, and its
-message is done with. Only what can't even be parked comes again, with all that is behind it.
+A document that fails does not block its lane: its key is parked or becomes a dead letter, and the
+message is done. SQS delivers a message again, with all behind it in its lane, only if neither is
+possible or the message is unreadable.
 """
 
 from collections import Counter
@@ -31,8 +32,8 @@ Records = Sequence[Mapping[str, Any]]
 class LaneWorker:
     """Handles messages of the lanes of one sink. One for each warm container.
 
-    *fanout* and *resync* write to the sink itself, which takes a request's effect within
-    *effect_s*; writing to *sender* they would fill the queue that they are to empty.
+    *fanout* and *resync* write to the sink itself, not to *sender*, which would fill the queue
+    again. *effect_s*: for how long a request to the sink may still take effect.
     """
 
     def __init__(
@@ -46,12 +47,12 @@ class LaneWorker:
         self._settle = settle
 
     def run(self, records: Records, deadline: Deadline) -> BatchResponse:
-        """Write the actions of SQS *records*; reports the messages that are to come again.
+        """Write the actions of SQS *records*; returns the messages that SQS is to deliver again.
 
-        Raises on a bug: then all come again.
+        Raises on a bug; then SQS delivers all again.
         """
         counts = Counter(messages=len(records))
-        failed: set[int] = set()  # messages by their place in the event
+        failed: set[int] = set()  # indexes of records
         latest = _latest(self._sink, records, counts, failed)
         whole = [(action.op(self._sink), n) for action, n in latest if not action.reads_item]
         large = [(action, n) for action, n in latest if action.reads_item]
@@ -71,6 +72,7 @@ class LaneWorker:
     def _write(
         self, latest: Sequence[tuple[Op, int]], counts: Counter[str], deadline: Deadline
     ) -> Iterator[Ended[int]]:
+        """Write the ops of *latest*, with the index of each one's record; yields failures."""
         messages = {op.address: n for op, n in latest}
         for outcome in self._fanout.write((op for op, _ in latest), deadline):
             if isinstance(outcome.result, Done):
@@ -81,10 +83,10 @@ class LaneWorker:
     def _read_and_write(
         self, latest: Sequence[tuple[Action, int]], counts: Counter[str], deadline: Deadline
     ) -> Iterator[Ended[int]]:
-        """Actions that were too large for a message: what their items say now is written.
+        """Resync the items whose documents were too large for a message; yields failures.
 
-        An item says all of its documents, and verifying (Resync) keeps those right that have
-        other lanes.
+        A resync writes all documents of an item, also those of other lanes. That is safe, since a
+        resync verifies what it wrote.
         """
         messages: dict[Source, int] = {}
         keys: dict[Source, Parked] = {}
@@ -97,14 +99,15 @@ class LaneWorker:
         for settled in self._resync.run(at_once, deadline, only=self._sink):
             key, source = keys[settled.key.source], settled.key.source
             key = replace(key, after_version=max(key.after_version, settled.key.after_version))
-            one = ended_of(replace(settled, key=key), self._sink, messages[source])
-            if one is None:
+            failure = ended_of(replace(settled, key=key), self._sink, messages[source])
+            if failure is None:
                 counts["read"] += 1
             else:
-                yield one
+                yield failure
 
 
 def _ended(outcome: Outcome, message: int) -> Ended[int]:
+    """An op that did not succeed, as input for `Settle.run`; *message*: index of its record."""
     op, result = outcome
 
     def letter(error: SyncError) -> DeadLetter:
@@ -118,9 +121,10 @@ def _ended(outcome: Outcome, message: int) -> Ended[int]:
 def _latest(
     sink: str, records: Records, counts: Counter[str], failed: set[int]
 ) -> list[tuple[Action, int]]:
-    """The last action of each document, and its message.
+    """The last action of each document, with the index of its record.
 
-    What is behind a message that can't be read has to wait for it: a newer release may read it.
+    Adds the indexes of unreadable messages to *failed*, and skips the messages behind them in their
+    lanes: a newer release may be able to read them, and then the order still has to hold.
     """
     latest: dict[Address, tuple[Action, int]] = {}
     stopped: set[str] = set()
@@ -130,7 +134,7 @@ def _latest(
         try:
             actions = read(record["body"])
         except RecordError as error:
-            # It comes again, and goes to the dead letters in the end, whole.
+            # SQS delivers it again, and after its receive limit moves it to the dead-letter queue.
             logger.error(
                 "unreadable message",
                 extra={"id": record["messageId"], "sink": sink, "lane": lane},
@@ -146,8 +150,11 @@ def _latest(
 
 
 def _with_followers(records: Records, failed: Iterable[int]) -> list[int]:
-    """*failed*, and the messages behind them in their lanes, without which their order would be
-    lost (Lambda guide, SQS: batch item failures of FIFO queues)."""
+    """The indexes of *failed* records and of all records behind them in their lanes.
+
+    To keep the order, those have to be reported as failed too (Lambda guide, SQS: batch item
+    failures of FIFO queues).
+    """
     first: dict[str, int] = {}
     for n in sorted(failed, reverse=True):
         first[_lane(records[n])] = n
@@ -155,4 +162,5 @@ def _with_followers(records: Records, failed: Iterable[int]) -> list[int]:
 
 
 def _lane(record: Mapping[str, Any]) -> str:
+    """The lane of an SQS record: its message group."""
     return str(record["attributes"]["MessageGroupId"])

@@ -1,8 +1,7 @@
-"""One batch of stream records, from Lambda's event to Lambda's answer.
+"""Handles one batch of stream records, from Lambda's event to Lambda's response.
 
-    records → match (keys only) → plan → ops → fold → sink.write → outcomes → settle → response
-
-Read it from `run` downwards.
+records → match (keys only) → plan → ops → last op of each document → sink.write → outcomes
+        → settle → response
 """
 
 import logging
@@ -23,13 +22,13 @@ from sync.stream.record import Record, read_record, sequence_number, table_of, v
 from sync.writing.fanout import Fanout
 from sync.writing.op import Address, Done, Op, Outcome
 
-WRITE_S: Final = 15.0  # for all tries of a batch; what is unfinished then is parked
+WRITE_S: Final = 15.0  # for all attempts of a batch; then unfinished ops end in Retry
 
-Raw = Any  # a stream record as Lambda hands it over
+Raw = Any  # a stream record as delivered by Lambda, unchecked
 
 
 class Dispatcher:
-    """Carries stream records to sinks. One for each warm container; holds no state of a batch."""
+    """Writes stream records to sinks. One for each warm container; stateless between batches."""
 
     def __init__(self, planner: Planner, fanout: Fanout, settle: Settle) -> None:
         self._planner = planner
@@ -37,16 +36,16 @@ class Dispatcher:
         self._settle = settle
 
     def run(self, raws: Sequence[Raw], deadline: Deadline) -> BatchResponse:
-        """Bring every sink in line with *raws*, or see to it that it will be.
+        """Write the records *raws* to their sinks; returns the records that Lambda is to retry.
 
-        What can never succeed goes to the dead-letter topic, whole. What may pass is parked for
-        its sink, and reported to Lambda if it can't be. Raises on a bug, after logging it: Lambda
-        then bisects the batch.
+        Records that can never succeed become dead letters. Keys whose write may succeed later are
+        parked (sync/recovery/settle.py). Raises on a bug in a plan or sink, after logging it;
+        Lambda then bisects the batch.
         """
         counts = Counter(records=len(raws))
         ended: list[Ended[Raw]] = []
-        ops: dict[Address, Op] = {}  # of the ops that name one address, the last one counts
-        asked_by: dict[Address, Raw] = {}
+        ops: dict[Address, Op] = {}  # the last op of each document
+        asked_by: dict[Address, Raw] = {}  # the record of that op
         for raw in raws:
             try:
                 plan = self._plan(read_record(raw))
@@ -70,7 +69,7 @@ class Dispatcher:
         return self._respond(ended, counts)
 
     def _plan(self, record: Record) -> Plan | None:
-        """The ops that *record* asks for; None where no model wants it."""
+        """The ops of *record*; None if no model matches it."""
         pattern = self._planner.match(record.source)
         if pattern is None:
             logger.debug("no model wants it", extra=_summary(record))
@@ -86,7 +85,7 @@ class Dispatcher:
         )
 
     def _respond(self, ended: Iterable[Ended[Raw]], counts: Counter[str]) -> BatchResponse:
-        """Settle what did not end well, and report what is to come again."""
+        """Settle the writes that did not succeed, and report the records to retry."""
         settlement = self._settle.run(ended)
         again = {_sequence_number(raw, reason) for raw, reason in settlement.again}
         # Not `+=`, which would drop every count of 0 from the line.
@@ -97,6 +96,7 @@ class Dispatcher:
 
 
 def _ended(outcome: Outcome, raw: Raw) -> Ended[Raw]:
+    """An op of the record *raw* that did not succeed, as input for `Settle.run`."""
     op, result = outcome
 
     def letter(error: SyncError) -> DeadLetter:
@@ -106,7 +106,7 @@ def _ended(outcome: Outcome, raw: Raw) -> Ended[Raw]:
 
 
 def _unreadable(raw: Raw, error: RecordError | RegistryError) -> Ended[Raw]:
-    """A record that no op could be made of, with what can be read of it."""
+    """A record that could not be planned, as input for `Settle.run`, with the fields it has."""
     try:
         table = table_of(raw)
     except RecordError:
@@ -122,7 +122,8 @@ def _unreadable(raw: Raw, error: RecordError | RegistryError) -> Ended[Raw]:
 
 
 def _sequence_number(raw: Raw, error: Exception) -> str:
-    """What Lambda knows the record by; without it the whole batch comes again, for *error*."""
+    """What identifies the record in the response. Raises *error* if that is missing: then Lambda
+    retries the whole batch."""
     try:
         return sequence_number(raw)
     except RecordError:
@@ -130,9 +131,9 @@ def _sequence_number(raw: Raw, error: Exception) -> str:
 
 
 def _summary(record: Record) -> dict[str, Any]:
-    """eventName, keys and size: what every line about a record says (requirements S3.1)."""
+    """The log fields of a record: eventName, table, keys and size (requirements S3.1)."""
     keys = {name: next(iter(av.values()), None) for name, av in record.source.keys.items()}
-    return {  # keys apart: an attribute may be called `name` or `message`, as a log record's are
+    return {  # keys are nested: a key attribute may be called `name`, like a field of a log record
         "eventName": record.event_name,
         "table": record.source.table,
         "keys": keys,

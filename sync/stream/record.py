@@ -1,4 +1,4 @@
-"""From what Lambda hands over to a record: checked, and taken apart as far as its keys."""
+"""Checks and parses stream records as Lambda delivers them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _MOST_DIGITS = 40
 
 @dataclass(slots=True)  # frozen would triple the time that making one takes
 class Record:
-    """A stream record, taken apart as far as its keys; images stay as they came."""
+    """A valid stream record. Keys and images are in DynamoDB's JSON, not decoded."""
 
     event_name: str
     source: Source
@@ -27,11 +27,12 @@ class Record:
 
     @property
     def version(self) -> int:
+        """The version of the writes that the record asks for."""
         return stream_version(self.created_s, int(self.sequence_number))
 
 
 def read_record(raw: Any) -> Record:
-    """Check what every record must have. Raises RecordError that says what is wrong with it."""
+    """Check and parse *raw*. Raises RecordError, or InvalidImage, which is one."""
     if not isinstance(raw, dict) or not isinstance(body := raw.get("dynamodb"), dict):
         raise RecordError("the record has no 'dynamodb' object")
     name = raw.get("eventName")
@@ -40,7 +41,7 @@ def read_record(raw: Any) -> Record:
         raise RecordError(f"unknown eventName {shown}")
     keys = body.get("Keys")
     if not isinstance(keys, dict) or not keys or not all(map(_is_attribute, keys.values())):
-        raise RecordError("the record has no Keys, or malformed ones")
+        raise RecordError("the record has no Keys, or they are malformed")
     number = sequence_number(raw)
     created = body.get("ApproximateCreationDateTime")
     if isinstance(created, bool) or not isinstance(created, int | float) or not 0 < created < 9e9:
@@ -51,7 +52,7 @@ def read_record(raw: Any) -> Record:
     elif not isinstance(new, dict):
         raise InvalidImage(f"{name} without a NewImage: the stream's view type must include it")
     elif any(new.get(attribute) != value for attribute, value in keys.items()):
-        raise InvalidImage("the NewImage is of another item than the Keys")
+        raise InvalidImage("the NewImage and the Keys belong to different items")
     old = body.get("OldImage")
     return Record(
         event_name=name,
@@ -70,7 +71,8 @@ def _is_attribute(value: Any) -> bool:
 
 
 def sequence_number(raw: Any) -> str:
-    """The number Lambda knows a record by: 21 to 40 digits (API reference, StreamRecord)."""
+    """The SequenceNumber, by which Lambda identifies a record: 21 to 40 digits (API reference,
+    StreamRecord). Raises RecordError."""
     body = raw.get("dynamodb") if isinstance(raw, dict) else None
     number = body.get("SequenceNumber") if isinstance(body, dict) else None
     if not isinstance(number, str) or not (number.isascii() and number.isdigit()):
@@ -81,8 +83,7 @@ def sequence_number(raw: Any) -> str:
 
 
 def version_of(raw: Any) -> int:
-    """The version of the writes that a record asks for, which may be malformed; 0 where it can't be
-    told."""
+    """The version of the record *raw*, which may be malformed; 0 if it can't be computed."""
     try:
         body = raw["dynamodb"]
         return stream_version(int(body["ApproximateCreationDateTime"]), int(body["SequenceNumber"]))
@@ -91,7 +92,8 @@ def version_of(raw: Any) -> int:
 
 
 def table_of(raw: Any) -> str:
-    """The table's name, out of `arn:aws:dynamodb:region:account:table/NAME/stream/LABEL`."""
+    """The NAME in eventSourceARN, `arn:aws:dynamodb:region:account:table/NAME/stream/LABEL`. Raises
+    RecordError."""
     arn = raw.get("eventSourceARN") if isinstance(raw, dict) else None
     parts = arn.split("/", 2) if isinstance(arn, str) else []
     if len(parts) < 2 or not parts[0].endswith(":table"):
