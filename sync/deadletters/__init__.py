@@ -1,15 +1,11 @@
-"""What could not be written: kept, shown, and brought in line once its cause is mended.
+"""Dead letters: stored, listed, and replayed once their cause is corrected.
 
-    letter → topic → queue → consumer → row → replay (a resync of its keys)
+    letter → SNS topic → SQS queue → consumer → row of the table → replay (a resync of its key)
 
-letters       a letter, and publishing it
-consumer      messages of the dead-letter queues → rows
-rows          the rows that each kind of message becomes
-row           a row, and what another letter makes of it
-table         the dead-letter table
-bodies        what is too large for a row, in S3
-state         what an item was when it failed
-text          JSON of whatever it may be
-replay        rows → resync
-journal       notes of what a person's call is writing
+consumer    messages of the dead-letter queues → rows
+rows        builds the rows of each kind of message
+row         a row, and merging another letter into it
+table       the dead-letter table
+replay      rows → resync
+journal     notes of the keys that a person's call is writing
 """

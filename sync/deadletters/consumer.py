@@ -1,4 +1,4 @@
-"""The consumer of the dead-letter queues: each message becomes a row, or rows, of the table."""
+"""The consumer of the dead-letter queues: stores each message as rows of the dead-letter table."""
 
 import json
 from collections import Counter
@@ -33,9 +33,9 @@ _MALFORMED: Final = (
 
 
 class DeadLetterConsumer:
-    """Handles messages of the dead-letter queues. None is too malformed to be kept.
+    """Handles messages of the dead-letter queues. Malformed messages are stored too, whole.
 
-    *wait_s*: how long a request of a sink may outlive the invocation that sent it.
+    *wait_s*: for how long after an invocation its requests to sinks may still take effect.
     """
 
     def __init__(
@@ -58,9 +58,9 @@ class DeadLetterConsumer:
     def run(
         self, records: Sequence[Mapping[str, Any]], deadline: Deadline, *, of: str | None = None
     ) -> BatchResponse:
-        """Keep the SQS *records*; reports the messages that could not be, to come again.
+        """Store the SQS *records*; returns the messages that SQS is to deliver again.
 
-        *of*: the sink in whose lanes they failed. None: they are of the dead-letter queue.
+        *of*: the sink from whose lanes' dead-letter queue they are. None: the dead-letter queue.
         """
         counts: Counter[str] = Counter(messages=len(records))
         failed = [
@@ -78,9 +78,9 @@ class DeadLetterConsumer:
         deadline: Deadline,
         counts: Counter[str],
     ) -> bool:
-        """Keep what can be kept of one message; whether that was all.
+        """Store the rows of one message; returns whether all were stored.
 
-        A row that can't be kept delays no other.
+        If one fails, the others are stored all the same.
         """
         failures: list[Retry] = []
         objects: list[Payload] = []
@@ -99,8 +99,8 @@ class DeadLetterConsumer:
                 failures.append(error)
         try:
             if not failures:
-                for each in objects:  # its records have rows now
-                    self._bodies.remove(each)
+                for payload in objects:  # their records are stored as rows now
+                    self._bodies.remove(payload)
         except Retry as error:
             failures.append(error)
         if failures:
@@ -116,7 +116,7 @@ class DeadLetterConsumer:
         return not failures
 
     def _queued(self, record: Mapping[str, Any], of: str) -> list[Row]:
-        """The rows of a message that failed in a lane of the sink *of*."""
+        """The rows of a message from a lane of the sink *of*."""
         now_s = self._clock.time_ns() / 1e9
         try:
             receives = _receives(record)
@@ -125,23 +125,23 @@ class DeadLetterConsumer:
                 for action in read(record["body"])
             ]
             if not found:
-                raise RecordError("the message speaks of no key")
+                raise RecordError("the message contains no action")
             return found
         except _MALFORMED as error:
             return [rows.unknown(record["body"], error, now_s, sink=of)]
 
     def _letters(self, record: Mapping[str, Any], objects: list[Payload]) -> list[Row]:
-        """The rows of one message, whatever it is; *objects* gets what can go once they are kept.
+        """The rows of one message of the dead-letter queue, whatever its kind. Raises Retry.
 
-        Raises Retry.
+        Adds to *objects* the objects to delete once the rows are stored.
         """
         body = record["body"]
         now_s = self._clock.time_ns() / 1e9
         try:
             message = json.loads(body)
             if not isinstance(message, dict):
-                raise RecordError("the message is no JSON object")
-            if message.get("Event") == "s3:TestEvent":  # when the notification was set up
+                raise RecordError("the message is not a JSON object")
+            if message.get("Event") == "s3:TestEvent":  # S3 sends it when notifications are set up
                 return []
             if isinstance(message.get("Records"), list):
                 found = []
@@ -158,42 +158,46 @@ class DeadLetterConsumer:
             else:
                 return [rows.unknown(body, None, now_s)]
             if not found and not objects:
-                raise RecordError("the message speaks of no key")
+                raise RecordError("the message names no key")
             return found
         except _MALFORMED as error:
             return [rows.unknown(body, error, now_s)]
 
     def _object(self, event: Any, objects: list[Payload], now_s: float) -> list[Row]:
-        """The rows of the records in an object of the payload bucket, by S3's *event*.
+        """The rows of an object in the payload bucket, which S3's *event* announces.
 
-        Lambda writes one for a batch that it gave up on: its on-failure document and, as text in
-        `payload`, the whole event (Lambda guide, services-dynamodb-errors). One that is gone was
-        handled before. Raises Retry, or as a message that is malformed.
+        Lambda writes such an object for a batch that it gave up on: its on-failure document and, as
+        text in `payload`, the whole event (Lambda guide, services-dynamodb-errors). If the object
+        is gone, its message was handled before. Adds the object to *objects*. Raises Retry, and one
+        of _MALFORMED if *event* is malformed.
         """
-        held = event["s3"]
-        place = Payload(
-            str(held["bucket"]["name"]),
-            unquote_plus(held["object"]["key"]),
-            int(held["object"].get("size", 0)),
+        s3 = event["s3"]
+        payload = Payload(
+            str(s3["bucket"]["name"]),
+            unquote_plus(s3["object"]["key"]),
+            int(s3["object"].get("size", 0)),
         )
-        text = self._bodies.find(place)
+        text = self._bodies.find(payload)
         if text is None:
-            logger.info("an on-failure object is gone: handled before", extra={"key": place.key})
-            objects.append(place)
+            logger.info("an on-failure object is gone: handled before", extra={"key": payload.key})
+            objects.append(payload)
             return []
         try:
             document = json.loads(text)
             records = json.loads(document["payload"])["Records"]
-            found = [rows.given_up(one, document, wait_s=self._wait_s) for one in records]
+            found = [rows.given_up(raw, document, wait_s=self._wait_s) for raw in records]
             if not found:
-                raise RecordError("the object holds no record")
+                raise RecordError("the object contains no record")
         except _MALFORMED as error:
-            return [rows.unknown(text, error, now_s)]  # and the object stays
-        objects.append(place)
+            return [rows.unknown(text, error, now_s)]  # the object is not deleted
+        objects.append(payload)
         return found
 
     def _keep(self, letter: Row, known: Row | None, deadline: Deadline) -> str:
-        """Merge *letter* into its row; says whether that is news. Raises Retry."""
+        """Merge *letter* into its row, which is *known* so far. Raises Retry.
+
+        Returns "kept", or "known" if the row did not change.
+        """
         letter = replace(letter, model=self._model(letter))
         if known is not None and known.letter == letter.letter:
             return "known"
@@ -207,6 +211,7 @@ class DeadLetterConsumer:
         return "kept"
 
     def _model(self, row: Row) -> str | None:
+        """The name of the model that matches the key of *row*."""
         if row.table is None or row.keys is None:
             return None
         try:
@@ -217,6 +222,6 @@ class DeadLetterConsumer:
 
 
 def _receives(record: Mapping[str, Any]) -> str:
-    """How often SQS has handed out the message, where it says so."""
+    """How often SQS has delivered the message, if the record says so."""
     receives: str = record.get("attributes", {}).get("ApproximateReceiveCount", "too many")
     return receives

@@ -1,4 +1,4 @@
-"""Notes of the keys that a call of a person is writing, in the dead-letter table."""
+"""Notes of the keys that a person's call is writing, as rows of the dead-letter table."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -12,20 +12,22 @@ from sync.runtime.deadline import Deadline
 from sync.runtime.log import logger
 from sync.runtime.moments import epoch, iso
 
-LONGEST_CALL_S: Final = 900  # that a function may run (Lambda quotas)
+LONGEST_CALL_S: Final = 900  # the longest timeout of a function (Lambda quotas)
 _PAGE: Final = 100
 
 
 class TableJournal:
-    """Each note is a row of kind `by-hand` and status `running`, whose body is a message of parked
-    keys. It goes when its call ends."""
+    """Keeps each note as a row of kind `by-hand` and status `running`; its body is a ParkedMessage.
+
+    A call deletes its note when it ends.
+    """
 
     def __init__(self, table: DeadLetterTable, clock: Clock) -> None:
         self._table = table
         self._clock = clock
 
     def begin(self, keys: Sequence[Parked], sink: str | None) -> str:
-        """Note *keys*; returns the note's id. Raises Retry."""
+        """Write a note of *keys*; returns its id. Raises Retry."""
         now_s = self._clock.time_ns() / 1e9
         note = Row(
             id=uuid4().hex,
@@ -40,11 +42,14 @@ class TableJournal:
         return note.id
 
     def end(self, id_: str) -> None:
-        """Forget a note. Raises Retry."""
+        """Delete the note *id_*. Raises Retry."""
         self._table.remove(id_)
 
     def take_over(self, parking: Parking, deadline: Deadline) -> int:
-        """Park the keys of calls that died; returns how many. Raises Retry."""
+        """Park the keys of calls that died, and delete their notes; returns the number of keys.
+
+        Raises Retry.
+        """
         parked = 0
         cursor: str | None = None
         while True:
@@ -59,7 +64,7 @@ class TableJournal:
                 return parked
 
     def _park(self, id_: str, parking: Parking) -> int:
-        note = self._table.get(id_)  # a list has no bodies
+        note = self._table.get(id_)  # pages of rows lack the bodies
         if note is None or note.body is None:
             return 0
         message = ParkedMessage.read(note.body)

@@ -1,4 +1,4 @@
-"""Replaying dead letters: their keys are resynced; the bodies they hold are never written."""
+"""Replaying dead letters: resyncs their keys. The stored bodies are never written."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,23 +17,24 @@ from sync.recovery.state import state_of
 from sync.runtime.deadline import Deadline
 from sync.writing.op import Done
 
-AT_ONCE: Final = 100  # keys of one resync: one BatchGetItem
+AT_ONCE: Final = 100  # keys in one resync: one BatchGetItem
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What became of a row: *result* is "replayed", "failed", "no keys" or "not open"."""
+    """The result of a row: "replayed", "failed", "no keys" or "not open"; *why*: for people."""
 
     row: Row
     result: str
     why: str
 
     def plain(self) -> dict[str, str]:
+        """The result as a JSON object, for a command's answer."""
         return {"id": self.row.id, "result": self.result, "why": self.why}
 
 
 class Replay:
-    """Brings sinks in line for rows of the dead-letter table, and resolves those that are."""
+    """Resyncs the keys of dead-letter rows, and resolves the rows whose resync succeeded."""
 
     def __init__(
         self,
@@ -44,7 +45,7 @@ class Replay:
         *,
         queued: Collection[str] = (),
     ) -> None:
-        """*queued*: names of the sinks that hand on what they are told by a queue."""
+        """*queued*: names of the sinks that are written through lanes."""
         self._registry = registry
         self._resync = resync
         self._items = items
@@ -52,10 +53,10 @@ class Replay:
         self._queued = queued
 
     def run(self, rows: Sequence[Row], deadline: Deadline) -> Iterator[Replayed]:
-        """Replay open *rows*, at most 100 of one sink at once; yields what became of each.
+        """Replay the open *rows*, at most 100 of one sink at once; yields the result of each.
 
-        Doing it twice, or twice at once, does no harm: what is written is what the table says,
-        and a row is resolved once. Raises Retry where the dead-letter table does not answer.
+        Idempotent, and safe if run twice at once: a replay writes what the items say, and a row is
+        resolved once. Raises Retry if the dead-letter table does not respond.
         """
         by_sink: dict[str | None, list[Row]] = {}
         for row in rows:
@@ -70,17 +71,17 @@ class Replay:
                 yield from self._resync_rows(sink, members[at : at + AT_ONCE], deadline)
 
     def changed(self, rows: Sequence[Row], deadline: Deadline) -> list[Row]:
-        """Those of *rows* whose item is not what it was when they failed last, so that a replay may
-        end otherwise: it was corrected, or deleted; or nobody knows what it was.
+        """The *rows* whose item has changed since they last failed: a replay may succeed now.
 
-        An item that can't be read counts as unchanged: the next look tells.
+        An item counts as changed if its earlier state is unknown, and as unchanged if it can't be
+        read now.
         """
         sources = {row.id: _source(row) for row in rows if row.keys and not self._wrong_key(row)}
         found = self._items.read(list(sources.values()), deadline)
         return [row for row in rows if row.id in sources and _differs(row, found[sources[row.id]])]
 
     def _wrong_key(self, row: Row) -> Exception | None:
-        """Why the row's key is none of its table; such a key would fail its whole batch."""
+        """Why the row's key does not fit its table, which would fail the whole BatchGetItem."""
         try:
             self._registry.match(row.table or "", row.keys or {})
         except (RecordError, RegistryError) as error:
@@ -92,7 +93,7 @@ class Replay:
     ) -> Iterator[Replayed]:
         by_source = {_source(row): row for row in rows}
         keys = [Parked(source, row.after) for source, row in by_source.items()]
-        # A row stays open until its key is in line: what was not sent need not be parked, too.
+        # Untried keys need no parking: their rows stay open, and can be replayed again.
         for settled in self._resync.run(keys, deadline, only=sink, park_untried=False):
             yield self._settle(settled, by_source[settled.key.source])
 
@@ -102,18 +103,19 @@ class Replay:
             found = None if isinstance(settled.found, Retry) else settled.found
             if self._table.resolve(row, REPLAYED, why, wrote=settled.version, item=found):
                 return Replayed(row, "replayed", why)
-            return Replayed(row, "not open", "resolved, or failed anew, in the meantime")
+            return Replayed(row, "not open", "resolved, or failed again, in the meantime")
         return self._failed(row, settled.verdict, settled.found)
 
     def _failed(self, row: Row, error: Exception, found: Found) -> Replayed:
         state: str | None = None
         if not isinstance(error, Retry) and not isinstance(found, Retry):
-            state = state_of(found)  # it will fail so again, until the item changes
+            state = state_of(found)  # until the item changes, a replay would fail again
         if not self._table.failed(row, error, state=state):
             return Replayed(row, "not open", "resolved in the meantime")
         return Replayed(row, "failed", f"{type(error).__name__}: {error}")
 
     def _how(self, settled: Settled, row: Row) -> str:
+        """How the row was resolved, for people."""
         if isinstance(settled.verdict, Unmatched):
             into = f"{row.sink} from it" if row.sink else "anything from it"
             return f"no model wants this key, or feeds {into}, any more: nothing was written"
@@ -133,8 +135,9 @@ def _differs(row: Row, found: Found) -> bool:
 
 
 def _without_keys(row: Row) -> str:
+    """What a person can do about a row without keys."""
     if row.kind == "lost-range":
         return f"run python -m sync resync --table {row.table}, then discard it"
-    if row.sink is not None:  # a message of its queue, that nobody could read
+    if row.sink is not None:  # an unreadable message of its lanes
         return f"resync the tables of its sink with --sink {row.sink}, then discard it"
     return f"a row of kind {row.kind} without keys can only be discarded"

@@ -1,4 +1,4 @@
-"""A row of the dead-letter table, and what becomes of it when another letter of it comes."""
+"""A row of the dead-letter table, and merging another letter into it."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,18 +9,18 @@ from sync.aws.keys import AttributeMap
 from sync.recovery.bodies import Payload
 
 OPEN, REPLAYED, DISCARDED = STATUSES = ("open", "replayed", "discarded")
-RUNNING: Final = "running"  # not of a letter: keys that a command is writing, see journal.py
-CLOCKS_NS: Final = 300 * 10**9  # by how much the clocks of two machines may differ
+RUNNING: Final = "running"  # a note of a running call, not a letter: see journal.py
+CLOCKS_NS: Final = 300 * 10**9  # the most by which the clocks of two machines may differ
 
-_JSON: Final = frozenset({"keys", "payload"})  # attributes that are kept as JSON text
+_JSON: Final = frozenset({"keys", "payload"})  # attributes stored as JSON text
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The letters of one key and sink, as they stand in the table: the newest of them, whole.
+    """The dead letters of one key and sink: the newest of them, and a count.
 
-    What is about no item has a row for each letter. Moments are ISO 8601, UTC, to the millisecond.
-    The attributes have the same names. The index `by-status` lacks body, payload and trace.
+    Letters without a key have a row each. Fields are the attributes of the table; those that end in
+    `_at` are ISO 8601, UTC, with milliseconds. The index `by-status` lacks body, payload and trace.
     """
 
     id: str  # sync/recovery/letters.py, row_id
@@ -28,32 +28,32 @@ class Row:
     first_at: str
     last_at: str
     status: str = OPEN
-    seen: int = 1  # how many letters there were
-    letter: str = ""  # the id of the one that this row holds
+    seen: int = 1  # the number of letters merged
+    letter: str = ""  # the id of the newest letter, whose error and body the row contains
     table: str | None = None
-    keys: AttributeMap | None = None  # None: it is about no item, or about one that can't be told
-    sink: str | None = None  # None: every sink that its model feeds
+    keys: AttributeMap | None = None  # None: about no item, or about an unknown one
+    sink: str | None = None  # None: all sinks of its model
     model: str | None = None
     target: str | None = None
     document_id: str | None = None
     error_class: str = ""
     error: str = ""
     trace: str | None = None
-    version: int = 0  # of the write that failed
-    after: int = 0  # a resync of its key has to have a version above this one
-    state: str | None = None  # of the item when it last failed (state_of); None: not known
-    body: str | None = None  # what could not be written, as JSON; None: see payload
+    version: int = 0  # of the failed write
+    after: int = 0  # a resync of the key needs a higher version than this
+    state: str | None = None  # of the item when it last failed (state_of); None: unknown
+    body: str | None = None  # the record, or what is known of it, as JSON; None: see payload
     payload: Payload | None = None
-    replays: int = 0  # how many failed
-    replayed_at: str | None = None  # the last that failed
+    replays: int = 0  # the number of failed replays
+    replayed_at: str | None = None  # when the last one failed
     reason: str | None = None  # how it was resolved
     resolved_at: str | None = None
-    wrote: int = 0  # the version of what the replay wrote that resolved it
+    wrote: int = 0  # the version of the replay that resolved it
     erased_at: str | None = None  # when body, payload and trace were removed on request
-    expires_at: int | None = None  # epoch seconds; then DynamoDB removes it (TTL)
+    expires_at: int | None = None  # epoch seconds; DynamoDB deletes it then (TTL)
 
     def summary(self) -> dict[str, Any]:
-        """What lists show: all but body, payload and trace, and what only the service needs."""
+        """The fields for lists: without body, payload, trace and internal fields."""
         shown = {field.name: getattr(self, field.name) for field in fields(self)}
         for name in ("body", "payload", "trace", "letter", "state", "wrote"):
             del shown[name]
@@ -61,12 +61,12 @@ class Row:
 
 
 def merged(row: Row | None, letter: Row) -> Row | None:
-    """What *row* becomes now that *letter*, a row of one letter, has come; None: it stays.
+    """*row* after merging *letter*, a row of one letter; None if *row* does not change.
 
-    A letter that was delivered before changes nothing. Nor does one about a write that is older
-    than what resolved the row: what was written since covers it. That is told by the versions of
-    the writes, never by when anybody heard of them: a replay that goes by a queue is refused after
-    it was resolved, or before. Where the clocks of two machines leave a doubt, the row opens.
+    A redelivered letter changes nothing. Neither does the letter of a write that is older than the
+    replay that resolved the row, or not newer than the write whose letter was discarded. Versions
+    decide that, not the order of arrival: a replay through a lane may be refused before or after
+    its row is resolved. A row opens again if clocks that differ by CLOCKS_NS may explain the order.
     """
     if row is None:
         return letter
@@ -80,7 +80,7 @@ def merged(row: Row | None, letter: Row) -> Row | None:
     ):
         return None
     elif letter.state is None and letter.version == row.wrote:
-        newest = replace(letter, state=row.state)  # a replay wrote this very state
+        newest = replace(letter, state=row.state)  # the replay wrote this state, and was refused
     return replace(
         newest,
         first_at=min(row.first_at, letter.first_at),
@@ -94,7 +94,7 @@ def merged(row: Row | None, letter: Row) -> Row | None:
 
 
 def to_item(row: Row) -> dict[str, Any]:
-    """*row* as DynamoDB keeps it. Lone surrogates, which it refuses, become escapes."""
+    """*row* as a DynamoDB item. Lone surrogates, which DynamoDB refuses, are escaped."""
     return dict(_attributes(row))
 
 
@@ -114,7 +114,7 @@ def _attributes(row: Row) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def from_item(item: Mapping[str, Mapping[str, str]]) -> Row:
-    """The row that `to_item` gave; an item of the index lacks some of it."""
+    """The inverse of `to_item`. *item* may lack attributes, as items of the index do."""
     values: dict[str, Any] = {}
     for field in fields(Row):
         if (attribute := item.get(field.name)) is None:

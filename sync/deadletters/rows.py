@@ -1,16 +1,16 @@
-"""From a message of the dead-letter queue to rows of the dead-letter table. Pure.
+"""Builds rows of the dead-letter table from messages of the dead-letter queues. Pure functions.
 
-What arrives there, and the kind of row that it becomes:
+The kinds of rows, and what they are built from:
 
-    quarantined   a letter of our own: a record, or item, that a sink or model refuses
+    quarantined   a dead letter that this service published: a sink or model refused a record
     given-up      a record that Lambda gave up on
-    lost-range    records that Lambda gave up on, told of by their numbers alone
+    lost-range    records that Lambda gave up on, without content: only their sequence numbers
     invocation    an asynchronous or scheduled invocation that failed, with its payload
-    parked        a key whose message on the resync queue failed too often
-    queued        what a message of a sink's own queue, which failed too often, says of one document
-    unknown       anything else, whole
+    parked        a key in a message of the resync queue that failed too often
+    queued        an action in a message of a lane that failed too often
+    unknown       any other message, whole
 
-Letters of one key and sink share a row, which holds the newest (row.py).
+Letters of one key and sink are merged into one row, with the newest letter (row.py).
 """
 
 from collections.abc import Mapping
@@ -29,11 +29,15 @@ from sync.runtime.moments import epoch, iso
 from sync.stream.record import table_of, version_of
 
 _LONGEST_ERROR, _LONGEST_TRACE = 2_000, 8_000  # characters
-_LONGEST_ID = 200  # characters; ours have 32, and DynamoDB takes 2,048 bytes
+_LONGEST_ID = 200  # characters; our ids have 32, and DynamoDB allows 2,048 bytes
 
 
 def quarantined(letter: Mapping[str, Any]) -> Row:
-    """The row of a letter of our own. Raises RecordError where it is none, or of a newer schema."""
+    """The row of *letter*, which this service published.
+
+    Raises RecordError if its schema is another, and LookupError, TypeError or ValueError if it is
+    malformed.
+    """
     if letter["schema"] != SCHEMA:
         raise RecordError(f"a letter of schema {letter['schema']!r:.20}; this is {SCHEMA}")
     at_s = epoch(letter["at"])
@@ -65,28 +69,28 @@ def quarantined(letter: Mapping[str, Any]) -> Row:
 
 
 def given_up(record: Any, document: Mapping[str, Any], *, wait_s: float) -> Row:
-    """The row of a record that Lambda gave up on, with what it says of it in *document*.
+    """The row of *record*, which Lambda gave up on, by its on-failure *document*.
 
-    Its last invocation may have left a request under way, which has to be over before the key is
-    resynced: *wait_s* from then on. A record that is none has a row all the same.
+    Requests of the last invocation may take effect for another *wait_s*; the key must not be
+    resynced earlier. A malformed record has a row, too.
     """
     at_s = epoch(document["timestamp"])
     context = document["requestContext"]
-    said = (document.get("responseContext") or {}).get("functionError") or "no function error"
-    of = record if isinstance(record, dict) else {}
-    image = of.get("dynamodb")
+    cause = (document.get("responseContext") or {}).get("functionError") or "no function error"
+    fields = record if isinstance(record, dict) else {}
+    body = fields.get("dynamodb")
     version = version_of(record)
     return _of_key(
         Row(
-            id=digest("given-up", _text(of.get("eventID")) or compact(record)),
+            id=digest("given-up", _text(fields.get("eventID")) or compact(record)),
             kind="given-up",
             first_at=iso(at_s),
             last_at=iso(at_s),
             table=_table(record),
-            keys=keys_in(image.get("Keys")) if isinstance(image, dict) else None,
+            keys=keys_in(body.get("Keys")) if isinstance(body, dict) else None,
             error_class=str(context["condition"]),
             error=(
-                f"Lambda gave up after {context.get('approximateInvokeCount')} invocations: {said}"
+                f"Lambda gave up after {context.get('approximateInvokeCount')} invocations: {cause}"
             )[:_LONGEST_ERROR],
             version=version,
             after=max(version, _ns(at_s + wait_s)),
@@ -96,8 +100,11 @@ def given_up(record: Any, document: Mapping[str, Any], *, wait_s: float) -> Row:
 
 
 def lost_range(document: Mapping[str, Any]) -> Row:
-    """The row of records that Lambda gave up on and told of without their content, as it does to
-    every destination but a bucket. Raises RecordError, KeyError, TypeError or ValueError."""
+    """The row of records that Lambda gave up on, by an on-failure *document* without their content,
+    as Lambda sends to any destination but S3.
+
+    Raises RecordError, KeyError, TypeError or ValueError.
+    """
     at = iso(epoch(document["timestamp"]))
     info = document["DDBStreamBatchInfo"]
     table = table_of({"eventSourceARN": info["streamArn"]})
@@ -112,23 +119,23 @@ def lost_range(document: Mapping[str, Any]) -> Row:
         table=table,
         error_class=str(document["requestContext"]["condition"]),
         error=(
-            f"Lambda gave up on {int(info['batchSize'])} records, of which their numbers alone are "
-            f"known; what covers those of items that exist: python -m sync resync --table {table}"
+            f"Lambda gave up on {int(info['batchSize'])} records; only their sequence numbers are "
+            f"known. To write the items that exist: python -m sync resync --table {table}"
         ),
         body=compact(document),
     )
 
 
 def invocation(document: Mapping[str, Any], now_s: float) -> Row:
-    """The row of an asynchronous or scheduled invocation (Lambda guide, invocation-async).
+    """The row of a failed asynchronous or scheduled invocation (Lambda guide, invocation-async).
 
-    Emulators leave out timestamp and requestId.
+    Emulators omit timestamp and requestId. *now_s*: epoch seconds.
     """
     at = iso(epoch(document["timestamp"]) if "timestamp" in document else now_s)
     context = document["requestContext"]
-    answer = document.get("responsePayload")
-    told = answer if isinstance(answer, dict) else {}
-    trace = told.get("stackTrace")
+    response = document.get("responsePayload")
+    failure = response if isinstance(response, dict) else {}
+    trace = failure.get("stackTrace")
     id_ = digest("invocation", _text(context.get("requestId")) or compact(document))
     return Row(
         id=id_,
@@ -137,15 +144,16 @@ def invocation(document: Mapping[str, Any], now_s: float) -> Row:
         first_at=at,
         last_at=at,
         target=_text(context.get("functionArn")),
-        error_class=str(told.get("errorType") or context["condition"]),
-        error=str(told.get("errorMessage") or context["condition"])[:_LONGEST_ERROR],
+        error_class=str(failure.get("errorType") or context["condition"]),
+        error=str(failure.get("errorMessage") or context["condition"])[:_LONGEST_ERROR],
         trace="".join(map(str, trace))[-_LONGEST_TRACE:] if isinstance(trace, list) else None,
         body=compact(document["requestPayload"]),
     )
 
 
 def parked(body: str, receives: str, now_s: float) -> list[Row]:
-    """One row for each key of a message of the resync queue. Raises RecordError."""
+    """A row for each key in *body*, a message of the resync queue that was received *receives*
+    times. Raises RecordError."""
     message = ParkedMessage.read(body)
     return [
         _of_key(
@@ -174,9 +182,10 @@ def parked(body: str, receives: str, now_s: float) -> list[Row]:
 
 
 def queued(sink: str, action: Action, receives: str, now_s: float, *, wait_s: float) -> Row:
-    """The row of *action*, which a message of a lane of *sink* holds.
+    """The row of *action*, from a message of a lane of *sink* that was received *receives* times.
 
-    The worker's last request has to be over before the key is resynced: *wait_s* from now on.
+    The worker's last request may take effect for another *wait_s*; the key must not be resynced
+    earlier.
     """
     op = action.op(sink)
     return _of_key(
@@ -203,7 +212,7 @@ def queued(sink: str, action: Action, receives: str, now_s: float, *, wait_s: fl
 
 
 def unknown(body: str, why: Exception | None, now_s: float, *, sink: str | None = None) -> Row:
-    """The row of a message that is nothing of the above; *sink*: from whose queue it is."""
+    """The row of any other or malformed message. *why*: the error, if any; *sink*: of its lane."""
     body = body.encode("utf-8", "backslashreplace").decode()
     id_ = digest("unknown", body)
     return Row(
@@ -214,13 +223,13 @@ def unknown(body: str, why: Exception | None, now_s: float, *, sink: str | None 
         last_at=iso(now_s),
         sink=sink,
         error_class=type(why).__name__ if why else "Unknown",
-        error=str(why or "no message that this queue is for")[:_LONGEST_ERROR],
+        error=str(why or "not a message that this queue is for")[:_LONGEST_ERROR],
         body=body,
     )
 
 
 def _letter_id(letter: Mapping[str, Any]) -> str:
-    """The id that *letter* gives itself; a digest of it all where that can't be a key of a row."""
+    """The id in *letter*; a digest of the whole letter if that id can't be the key of a row."""
     id_ = _text(letter["id"])
     if id_ and id_.isascii() and len(id_) <= _LONGEST_ID:
         return id_
@@ -228,7 +237,7 @@ def _letter_id(letter: Mapping[str, Any]) -> str:
 
 
 def _of_key(row: Row) -> Row:
-    """*row*, whose id is that of its letter so far, as that of its key, if it has one."""
+    """*row* with the id of its key, if it has one; so far its id is that of its letter."""
     if row.table is None or row.keys is None:
         return replace(row, letter=row.id)
     return replace(row, letter=row.id, id=row_id(row.table, row.keys, row.sink))
@@ -246,4 +255,5 @@ def _text(value: Any) -> str | None:
 
 
 def _ns(epoch_s: float) -> int:
+    """Nanoseconds, rounded down to milliseconds."""
     return int(epoch_s * 1000) * 10**6

@@ -1,4 +1,4 @@
-"""The dead-letter table: one row for each key and sink, until a month after it is resolved."""
+"""The dead-letter table: a row for each key and sink, deleted a month after it is resolved."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -14,27 +14,27 @@ from sync.runtime.clock import Clock
 from sync.runtime.deadline import Deadline
 from sync.runtime.moments import iso
 
-KEPT_S: Final = 30 * 24 * 3600  # after a row is resolved
+KEPT_S: Final = 30 * 24 * 3600  # until a resolved row is deleted
 INDEX: Final = "by-status"
-_PAGE: Final = 100  # the least rows that a query looks at, since filters drop some of them
-_TRIES: Final = 5  # of a write that others were faster than
-_WHOLE: Final = frozenset({"body", "payload", "trace"})  # what is not read for merging
+_PAGE: Final = 100  # rows a query reads at least, since filters drop some of them
+_TRIES: Final = 5  # of a conditional write that fails because the row changed
+_WHOLE: Final = frozenset({"body", "payload", "trace"})  # not needed for merging
 _READ: Final = tuple(field.name for field in fields(Row) if field.name not in _WHOLE)
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which rows: every value that is not None has to be the row's own."""
+    """Selects rows whose fields equal all values that are not None."""
 
     status: str = OPEN
     sink: str | None = None
     model: str | None = None
-    error: str | None = None  # the error's class
+    error: str | None = None  # the name of the error's class
     table: str | None = None
     kind: str | None = None
 
     def equal(self) -> dict[str, str]:
-        """Attributes with the values they must have, less the status."""
+        """The required values by attribute name, without the status."""
         wanted = {
             "sink": self.sink,
             "model": self.model,
@@ -46,7 +46,7 @@ class Filter:
 
 
 class DeadLetterTable:
-    """The rows. Every method raises Retry when DynamoDB does not answer, or refuses."""
+    """The rows of the table *name*. Every method raises Retry if a request to DynamoDB fails."""
 
     def __init__(self, name: str, clients: Clients, clock: Clock) -> None:
         self._name = name
@@ -55,7 +55,7 @@ class DeadLetterTable:
         self._items = Items(clients, _READ)
 
     def known(self, ids: Sequence[str], deadline: Deadline) -> dict[str, Row]:
-        """Those rows of *ids* that there are, without body, payload and trace."""
+        """The rows that exist of *ids*, by id, without body, payload and trace."""
         sources = {self._source(id_): id_ for id_ in ids}
         found = self._items.read(list(sources), deadline)
         rows = {}
@@ -67,7 +67,7 @@ class DeadLetterTable:
         return rows
 
     def record(self, letter: Row, known: Row | None, deadline: Deadline) -> bool:
-        """Merge *letter* into its row, which was *known* last. False: it changes nothing there."""
+        """Merge *letter* into its row, last read as *known*. False if the row does not change."""
         for _ in range(_TRIES):
             row = merged(known, letter)
             if row is None:
@@ -75,10 +75,10 @@ class DeadLetterTable:
             if self._replace(row, known):
                 return True
             known = self.known([letter.id], deadline).get(letter.id)
-        raise Throttled(f"others are at the row {letter.id} of {self._name}")
+        raise Throttled(f"the row {letter.id} of {self._name} changed at each of {_TRIES} tries")
 
     def get(self, id_: str) -> Row | None:
-        """The whole row; None where there is none."""
+        """The whole row; None if there is none."""
         with failures(f"reading from {self._name}"):
             answer = self._clients("dynamodb").get_item(
                 TableName=self._name, Key={"id": {"S": id_}}, ConsistentRead=True
@@ -88,10 +88,10 @@ class DeadLetterTable:
     def page(
         self, which: Filter, *, limit: int, cursor: str | None, deadline: Deadline
     ) -> tuple[list[Row], str | None]:
-        """At most *limit* rows, oldest first, without body, payload and trace.
+        """At most *limit* rows, the oldest first, without body, payload and trace.
 
-        Returns them with a cursor for the next page; None: that was the last one. A page may be
-        short, even empty, where *deadline* came first.
+        Returns them with the cursor of the next page; None: this was the last page. A page may be
+        short, even empty, if *deadline* passes. Raises ConfigError if *cursor* is malformed.
         """
         found: list[Row] = []
         start = _start(which.status, cursor)
@@ -115,11 +115,10 @@ class DeadLetterTable:
         wrote: int = 0,
         item: AttributeMap | None = None,
     ) -> bool:
-        """Mark *row* as replayed or discarded, for *reason*; *wrote* is the version of what a
-        replay wrote, *item* what it had read.
+        """Set the *status* of an open *row* to replayed or discarded, and its *reason*.
 
-        False where it is not open any more, or where a letter came since *row* was read: then it
-        stays as it is.
+        *wrote*: the version of the replay. *item*: the item that the replay read. False, and no
+        change, if the row is no longer open, or if a letter was merged since *row* was read.
         """
         now_s = self._clock.time_ns() / 1e9
         return self._update(
@@ -141,8 +140,10 @@ class DeadLetterTable:
         )
 
     def failed(self, row: Row, error: Exception, *, state: str | None) -> bool:
-        """Note that a replay of *row* failed with *error*, for an item of *state* where trying it
-        again is for nothing while it is so. False where the row is not open any more."""
+        """Store that a replay of *row* failed with *error*. False if the row is no longer open.
+
+        *state*: the item's state, if a replay would fail again until the item changes; else None.
+        """
         return self._update(
             row.id,
             "SET #error_class = :error_class, #error = :error, #replayed_at = :now"
@@ -170,18 +171,18 @@ class DeadLetterTable:
         )
 
     def add(self, row: Row) -> None:
-        """Write *row*, which is new."""
+        """Write the new *row*."""
         with failures(f"writing to {self._name}"):
             self._clients("dynamodb").put_item(TableName=self._name, Item=to_item(row))
 
     def remove(self, id_: str) -> None:
-        """Delete a row; one that is gone is no error."""
+        """Delete the row *id_*; idempotent."""
         with failures(f"writing to {self._name}"):
             self._clients("dynamodb").delete_item(TableName=self._name, Key={"id": {"S": id_}})
 
     def _replace(self, row: Row, known: Row | None) -> bool:
-        """Write *row* where *known* stood. False where that is not there any more."""
-        if known is not None and row.letter == known.letter:  # the older letter only counts
+        """Replace *known* with *row*. False if the row in the table is no longer *known*."""
+        if known is not None and row.letter == known.letter:  # the row keeps its letter, and body
             return self._update(
                 row.id,
                 "SET #seen = :more, #last_at = :last_at, #after = :after",
@@ -240,7 +241,10 @@ class DeadLetterTable:
         values: Mapping[str, Any],
         names: Sequence[str],
     ) -> bool:
-        """False where the condition does not hold. Names and values are those of *update*."""
+        """Update a row. False if *condition* does not hold.
+
+        *values*: of `:name` in both expressions. *names*: attributes without a value there.
+        """
         text = f"{update} {condition}"
         with failures(f"writing to {self._name}"):
             client = self._clients("dynamodb")
@@ -268,7 +272,7 @@ def _cursor(row: Row) -> str:
 
 
 def _start(status: str, cursor: str | None) -> Any:
-    """The key that *cursor* stands for. Raises ConfigError for what is no cursor."""
+    """The ExclusiveStartKey of *cursor*. Raises ConfigError if *cursor* is malformed."""
     if cursor is None:
         return None
     first_at, slash, id_ = cursor.partition("/")
