@@ -1,6 +1,5 @@
 """Checks and parses stream records as Lambda delivers them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +22,6 @@ class Record:
     size_bytes: int | None
     new_image: AttributeMap | None
     old_image: AttributeMap | None
-    raw: Mapping[str, Any]
 
     @property
     def version(self) -> int:
@@ -62,7 +60,6 @@ def read_record(raw: Any) -> Record:
         size_bytes=body.get("SizeBytes"),
         new_image=new,
         old_image=old if isinstance(old, dict) else None,
-        raw=raw,
     )
 
 
