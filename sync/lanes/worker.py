@@ -20,7 +20,7 @@ from sync.lanes.sender import Sender
 from sync.recovery.letters import DeadLetter
 from sync.recovery.parking import Parked
 from sync.recovery.resync import Resync
-from sync.recovery.settle import Ended, Settle, ended_of
+from sync.recovery.settle import Ended, Settle
 from sync.runtime.deadline import Deadline
 from sync.runtime.log import logger
 from sync.writing.fanout import Fanout
@@ -99,7 +99,7 @@ class LaneWorker:
         for settled in self._resync.run(at_once, deadline, only=self._sink):
             key, source = keys[settled.key.source], settled.key.source
             key = replace(key, after_version=max(key.after_version, settled.key.after_version))
-            failure = ended_of(replace(settled, key=key), self._sink, messages[source])
+            failure = replace(settled, key=key).ended(self._sink, messages[source])
             if failure is None:
                 counts["read"] += 1
             else:

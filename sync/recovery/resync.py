@@ -10,7 +10,7 @@ and why a parked key waits until its version has passed (docs/guarantees.md).
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sync.aws.items import Found, Items
 from sync.aws.keys import Source
@@ -18,11 +18,14 @@ from sync.errors import NotTried, RecordError, Refused, RegistryError, Retry, Sy
 from sync.model.planner import Planner
 from sync.recovery.letters import DeadLetter
 from sync.recovery.parking import Parked
+from sync.recovery.settle import Ended
 from sync.runtime.clock import Clock
 from sync.runtime.deadline import Deadline
 from sync.runtime.log import logger
 from sync.writing.fanout import Fanout
 from sync.writing.op import Address, Done, Op, Outcome
+
+C = TypeVar("C")
 
 SLICE: Final = 100  # items in memory at once, of up to 400 KB each: one BatchGetItem
 ROUNDS: Final = 3  # of writing and verifying; an item that still changes then ends in Retry
@@ -74,6 +77,19 @@ class Settled:
             document_id=self.op.id if self.op else None,
             version=self.version,
         )
+
+    def ended(self, sink: str | None, cause: C) -> Ended[C] | None:
+        """This result of a resync to *sink* as input for `Settle.run`; None: nothing is left to do.
+
+        *cause*: what asked for the resync.
+        """
+        if isinstance(self.verdict, Done | Unmatched):
+            return None
+
+        def letter(error: SyncError) -> DeadLetter:
+            return self.letter(error, sink)
+
+        return Ended(sink, self.key, self.verdict, cause, letter)
 
 
 @dataclass(slots=True)

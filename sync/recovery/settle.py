@@ -22,7 +22,6 @@ from sync.errors import Held, RecordError, Refused, RegistryError, Retry, SyncEr
 from sync.recovery.brake import Brake
 from sync.recovery.letters import DeadLetter, DeadLetters
 from sync.recovery.parking import Parked, ParkedMessage, Parking, expiry
-from sync.recovery.resync import Settled, Unmatched
 from sync.runtime.log import logger
 from sync.writing.op import Done
 
@@ -150,21 +149,6 @@ class Settle:
         if message is None:
             return self._parking.park(sink, keys)
         return self._parking.again(message, keys)
-
-
-def ended_of(settled: Settled, sink: str | None, cause: C) -> Ended[C] | None:
-    """Turn *settled*, the result of a resync to *sink*, into input for `Settle.run`.
-
-    *cause*: what asked for the resync. None if nothing is left to do.
-    """
-    verdict = settled.verdict
-    if isinstance(verdict, Done | Unmatched):
-        return None
-
-    def letter(error: SyncError) -> DeadLetter:
-        return settled.letter(error, sink)
-
-    return Ended(sink, settled.key, verdict, cause, letter)
 
 
 def _log(sink: str | None, failures: Sequence[tuple[Ended[C], Retry]], level: int) -> None:

@@ -10,7 +10,7 @@ from sync.aws.responses import BatchResponse, failures_of
 from sync.errors import RecordError, Retry
 from sync.recovery.parking import MOST_KEYS, ParkedMessage, merged
 from sync.recovery.resync import Resync
-from sync.recovery.settle import Ended, Settle, ended_of
+from sync.recovery.settle import Ended, Settle
 from sync.runtime.deadline import Deadline
 from sync.runtime.log import logger
 
@@ -60,7 +60,7 @@ class ResyncWorker:
         ended: list[Ended[Source]] = []
         for settled in self._resync.run(message.keys, deadline, only=message.sink):
             counts["settled"] += not isinstance(settled.verdict, Retry)
-            write = ended_of(settled, message.sink, settled.key.source)
+            write = settled.ended(message.sink, settled.key.source)
             if write is not None:
                 ended.append(write)
         settlement = self._settle.run(ended, message=message)

@@ -101,6 +101,7 @@ def test_a_stream_batch_that_nothing_wants_imports_no_client() -> None:
         f"handler.handle({{'Records': [{stream_record(core_keys('OTHER', '1'), {})!r}]}}, C())\n"
         "heavy = 'boto3', 'botocore', 'opensearchpy', 'requests', 'typesense', 'httpx'\n"
         "heavy += 'concurrent.futures', 'sync.commands', 'sync.cli', 'rich'\n"
+        "heavy += 'sync.recovery.resync', 'sync.lanes.worker', 'sync.deadletters'\n"
         "print([m for m in heavy if m in sys.modules])\n"
     )
     done = run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sync.errors import Held, RecordError, Refused, RegistryError, Retry, Throttled, Unavailable
 from sync.recovery.parking import Parked, ParkedMessage
 from sync.recovery.resync import Settled, Unmatched, Verdict
-from sync.recovery.settle import STALE, Settlement, Unsettled, ended_of
+from sync.recovery.settle import STALE, Settlement, Unsettled
 from sync.writing.op import Done
 from tests.records import CORE, core_keys
 from tests.unit.recovery.settling import DOWN, MAY_PASS, NEVER, NO, Bench, again, ended, source
@@ -361,7 +361,7 @@ def test_an_outage_is_an_error_and_a_stale_key_a_warning(caplog: pytest.LogCaptu
 @pytest.mark.parametrize("verdict", [Done.WRITTEN, Unmatched()], ids=str)
 def test_a_key_that_was_resynced_leaves_nothing_to_do(verdict: Verdict) -> None:
     """Also where no model wants it."""
-    assert ended_of(Settled(Parked(source(1)), verdict), "memory", "cause") is None
+    assert Settled(Parked(source(1)), verdict).ended("memory", "cause") is None
 
 
 @pytest.mark.parametrize("verdict", [NO, DOWN, NEVER[1], NEVER[3]], ids=str)
@@ -371,7 +371,7 @@ def test_a_key_that_was_not_resynced_is_settled_for_its_sink(
     """With its key, its cause, and a dead letter that holds what was read."""
     item = {"name": {"S": "x"}}
     key = Parked(source(1), 9, 1.0)
-    found = ended_of(Settled(key, verdict, item, version=12), "memory", "cause")
+    found = Settled(key, verdict, item, version=12).ended("memory", "cause")
     assert found is not None
     assert (found.sink, found.key, found.result, found.cause) == ("memory", key, verdict, "cause")
     letter = found.letter(NO)
