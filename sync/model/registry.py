@@ -16,7 +16,8 @@ from sync.aws.attributes import key_text
 from sync.aws.keys import AttributeMap
 from sync.errors import ConfigError, InvalidImage, RecordError, RegistryError
 from sync.model.model import Model
-from sync.model.patterns import literal_prefix, samples
+from sync.model.patterns import CAN_PARSE, literal_prefix, samples
+from sync.runtime.log import logger
 from sync.writing.sink import Sink
 
 T = TypeVar("T")
@@ -120,6 +121,8 @@ class Registry:
                 ) from error
             tables.setdefault(table, []).append(model)
         self._tables = {name: _Table(name, members) for name, members in tables.items()}
+        if not CAN_PARSE:
+            logger.warning("this Python's parser of patterns is unknown: overlaps are not refused")
         for name, members in tables.items():
             for fallback in (False, True):
                 _refuse_overlaps(name, [m for m in members if _is_fallback(m) is fallback])
