@@ -55,11 +55,6 @@ def decode_value(av: AttributeValue) -> Any:
         raise next(_faults(av, ()), error) from None
 
 
-def to_json(image: Mapping[str, AttributeValue]) -> bytes:
-    """*image* as one line of JSON, every number exact. Raises InvalidImage."""
-    return _line(decode(image))
-
-
 def dumps(value: Any) -> bytes:
     """*value*, as `decode` makes it or a Pydantic model holds it, as one line of JSON.
 
@@ -67,8 +62,8 @@ def dumps(value: Any) -> bytes:
     Infinity and deep nesting; TypeError for a type that JSON has no place for.
     """
     line = _line(value)
-    if b"null" in line:  # None, or else what orjson makes of NaN and Infinity
-        _writable(value, ())
+    if (nulls := line.count(b"null")) and nulls != _nones(value):
+        _writable(value, ())  # orjson writes NaN and Infinity as null: this raises for them
     return line
 
 
@@ -282,6 +277,11 @@ def _line(value: Any) -> bytes:
         return orjson.dumps(value, default=_fragment)
     except TypeError:  # an int over 64 bits, or a value that can't be written
         return orjson.dumps(_writable(value, ()), default=_fragment)
+
+
+def _nones(value: Any) -> int:
+    """How many values of *value* are None, without those of values inside it."""
+    return list(value.values()).count(None) if isinstance(value, dict) else 0
 
 
 def _fragment(value: Any) -> orjson.Fragment:
