@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from sync.aws.attributes import key_text
 from sync.aws.keys import AttributeMap
-from sync.errors import RecordError
+from sync.errors import RecordError, Refused
 
 MAX_ID_BYTES = 512  # OpenSearch refuses the whole bulk request over one longer id
 
@@ -26,3 +26,16 @@ def document_id(keys: AttributeMap, names: Sequence[str]) -> str:
     if len(joined) > MAX_ID_BYTES:  # percent-encoded, so one character is one byte
         return hashlib.sha256(joined.encode()).hexdigest()
     return joined
+
+
+def check_id(document_id: str) -> None:
+    """Raises Refused for an id that is empty, longer than MAX_ID_BYTES, or has no UTF-8 form.
+
+    For sinks: ops may have ids that `document_id` did not make.
+    """
+    try:
+        id_bytes = len(document_id.encode())
+    except UnicodeEncodeError as error:
+        raise Refused("the id holds half of a surrogate pair, so it has no UTF-8 form") from error
+    if not 1 <= id_bytes <= MAX_ID_BYTES:
+        raise Refused(f"the id has {id_bytes} bytes, not 1 to {MAX_ID_BYTES}")
