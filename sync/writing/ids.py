@@ -1,4 +1,4 @@
-"""The id of the document that an item becomes."""
+"""Document ids: made from an item's keys, and checked by sinks."""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,11 +12,10 @@ MAX_ID_BYTES = 512  # OpenSearch refuses the whole bulk request over one longer 
 
 
 def document_id(keys: AttributeMap, names: Sequence[str]) -> str:
-    """Percent-encoded hash and range keys joined by `|`; over 512 bytes, their SHA-256 in hex.
+    """The percent-encoded values of *keys* joined by `|`; over 512 bytes, its SHA-256 in hex.
 
-    *names* gives the order, since a stream record's keys come in any. Equal keys give equal ids:
-    numbers are written in plain decimal, never with an exponent. Raises RecordError where *keys*
-    lacks one of *names*.
+    The values are in the order of *names*: partition key, sort key. Equal keys give equal ids, as
+    numbers are written in plain decimal. Raises RecordError if *keys* lacks one of *names*.
     """
     try:
         texts = [key_text(keys[name]) for name in names]
