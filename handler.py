@@ -1,4 +1,4 @@
-"""Lambda's way in, for every function of the service: what an event is, and which part takes it."""
+"""The Lambda entrypoint of every function: calls the part that handles an event of this kind."""
 
 import os
 from collections.abc import Callable
@@ -14,18 +14,18 @@ from sync.service import Service
 
 
 def handle(event: Any, context: LambdaContext) -> Any:
-    """The one entrypoint. Raises RecordError for an event of no known shape."""
+    """Handle one Lambda event. Raises RecordError for an event of unknown shape."""
     return run(event, context, service())
 
 
 @cache
 def service() -> Service:
-    """Made by the first event of a container. Raises ConfigError: then nothing is taken on."""
+    """The container's service, built by its first event. Raises ConfigError."""
     return Service(os.environ, client, SystemClock())
 
 
 def run(event: Any, context: LambdaContext, service: Service) -> Any:
-    """Hand *event* to the part of *service* that takes events of its kind."""
+    """Handle *event* with the part of *service* for its kind. Raises RecordError."""
     log.begin(context.aws_request_id)
     try:
         kind = next((kind for kind in KINDS if kind.fits(event)), None)
@@ -37,7 +37,7 @@ def run(event: Any, context: LambdaContext, service: Service) -> Any:
 
 
 class Kind(NamedTuple):
-    """Events of one kind: which these are, and what takes them."""
+    """A kind of event: *fits* recognises it, *take* handles it and returns the answer to Lambda."""
 
     fits: Callable[[Any], bool]
     take: Callable[[Service, Any, Deadline], Any]
@@ -48,7 +48,7 @@ def _is_command(event: Any) -> bool:
 
 
 def _command(service: Service, event: Any, deadline: Deadline) -> Any:
-    from sync.commands import run  # by hand and on schedules: no other event pays for them
+    from sync.commands import run  # slow to import, and no other event needs them
 
     return run(event, service, deadline)
 
@@ -66,7 +66,7 @@ def _is_queue(event: Any) -> bool:
 
 
 def _queue(service: Service, event: Any, deadline: Deadline) -> Any:
-    records = event["Records"]  # of one queue, whose ARN ends with its name
+    records = event["Records"]  # all of one queue; its ARN ends with its name
     queue = str(records[0].get("eventSourceARN", "")).rpartition(":")[2]
     return service.queue(queue)(records, deadline)
 
@@ -79,7 +79,7 @@ KINDS = (
 
 
 def _sources(event: Any) -> set[str]:
-    """The services that the records of *event* come from; none, where it holds no records."""
+    """The event sources of the records of *event*; empty if it holds no records."""
     records = event.get("Records") if isinstance(event, dict) else None
     if not isinstance(records, list):
         return set()
@@ -88,6 +88,7 @@ def _sources(event: Any) -> set[str]:
 
 
 def _shape(event: Any) -> str:
+    """What an error may say of *event*: its keys, never its values."""
     return (
         f"keys {sorted(map(str, event))[:10]}" if isinstance(event, dict) else type(event).__name__
     )

@@ -14,7 +14,7 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from benchmarks.ratio import compare, table
-from sync.aws.attributes import decode, to_json
+from sync.aws.attributes import decode, dumps
 
 Image = dict[str, dict[str, Any]]
 
@@ -24,6 +24,10 @@ _deserialize: Callable[[Any], Any] = TypeDeserializer().deserialize  # its stubs
 
 def boto3_decode(image: Image) -> dict[str, Any]:
     return {name: _deserialize(av) for name, av in image.items()}
+
+
+def decode_to_json(image: Image) -> bytes:
+    return dumps(decode(image))
 
 
 def boto3_to_json(image: Image) -> bytes:
@@ -137,9 +141,9 @@ def measure() -> dict[str, dict[str, dict[str, Any]]]:
         figures[f"{item.__name__} to JSON"] = compare(
             {
                 "TypeDeserializer, json.dumps": over(boto3_to_json, items),
-                "to_json": over(to_json, items),
+                "decode, dumps": over(decode_to_json, items),
             },
-            {"to_json": 3},
+            {"decode, dumps": 3},
         )
     return figures
 

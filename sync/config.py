@@ -1,4 +1,4 @@
-"""Settings, read from environment variables and checked once, before any work is taken on."""
+"""Settings that every function needs, read from environment variables and checked at start."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,23 +11,23 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What every function needs. Each sink reads its own settings in `from_env`."""
+    """Settings of the service. Each sink reads its own settings in `from_env`."""
 
     stage: str
     log_level: str
     dead_letter_topic_arn: str
     payload_bucket: str
     resync_queue_url: str
-    park_delay_s: float | None  # until a parked key is tried again; None: see sync/runtime/waits.py
-    strict_sinks: frozenset[str]  # whose failures are reported to Lambda, not parked
+    park_delay_s: float | None  # until a parked key is retried; None: as sync/runtime/waits.py says
+    strict_sinks: frozenset[str]  # what they fail is reported to Lambda, not parked
     dead_letter_queue_url: str
     dead_letter_table: str
-    state_table: str  # where each sink's state is noted for `status`; "": nowhere
-    iterator_age_alarm_ms: int  # how late a stream may be before `status` says so, as an alarm does
+    state_table: str  # of each sink's state, for `status`; "": no state is kept
+    iterator_age_alarm_ms: int  # from this age on `status` warns and the alarm rings
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Raises ConfigError that names the first variable that is missing or wrong."""
+        """Raises ConfigError, which names the first variable that is missing or wrong."""
         return cls(
             stage=matching(env, "STAGE", r"[a-z][a-z0-9-]{0,31}", "a stage name such as 'dev'"),
             log_level=one_of(env, "LOG_LEVEL", LOG_LEVELS, default="INFO"),

@@ -1,23 +1,23 @@
-"""Every error this service raises on purpose, as one tree.
+"""The errors that this service raises on purpose, as one tree.
 
     SyncError
       ConfigError       refuses to start, and names the setting
-      RegistryError     two models want one key: refused at start, quarantined at run time
-      RecordError       this record can never succeed: quarantined, its shard moves on
-        InvalidImage    the image is not what DynamoDB or the model says it should be
-        ModelBug        the model's plan raised, where other keys must not suffer from it
-      Refused           the destination will never take this document: quarantined
-      Retry             may pass: tried again within the time budget, then handed back
-        Throttled       the destination asks for less (429, flood stage)
-        Unavailable     no answer, or one that says "not now" (5xx, timeout, refused connection)
-          Unanswered    nobody knows what became of the request: it may yet take effect
-          NotTried      nothing was sent: a breaker, a deadline or a version stood before it
-        Held            refused like most before it: parked, until the model or mapping is mended
-        Misconfigured   it is about us, not about a document: credentials, a missing alias
-          NotGiven      what only a person can give is not there yet: told as a thing to do
+      RegistryError     two models match one key: refused at start, a dead letter at run time
+      RecordError       this record can never succeed: a dead letter; its shard moves on
+        InvalidImage    the image is malformed, or does not satisfy its model
+        ModelBug        a model's plan raised: a dead letter, so that other keys go on
+      Refused           the destination will never accept this document: a dead letter
+      Retry             may succeed later: retried until the deadline, then parked
+        Throttled       the destination limits the rate (429, flood stage)
+        Unavailable     no answer, or a temporary failure (5xx, timeout, refused connection)
+          Unanswered    the request's outcome is unknown: it may still take effect
+          NotTried      nothing was sent: a breaker is open, or it is too late or too early
+        Held            most documents are refused: parked until the model or mapping is corrected
+        Misconfigured   the setup is wrong, not a document: credentials, a missing alias
+          NotGiven      a person has to supply something, such as an API key
 
-A class exists where someone decides differently because of it. Anything that is not a SyncError
-is a bug: it is logged with its keys and raised, and Lambda bisects the batch.
+A class exists only where code handles it differently. Any other exception is a bug: it is logged
+with its keys and raised, and Lambda bisects the batch.
 """
 
 
@@ -30,7 +30,7 @@ class ConfigError(SyncError):
 
 
 class RegistryError(SyncError):
-    """Two models want one key."""
+    """Two models match one key, or the models contradict one another."""
 
 
 class RecordError(SyncError):
@@ -38,26 +38,29 @@ class RecordError(SyncError):
 
 
 class InvalidImage(RecordError):
-    """An image is malformed, or does not satisfy its *model*, where one has looked at it."""
+    """An image is malformed, or does not satisfy its model.
+
+    *model* is that model's name; None if the image is malformed whatever its model.
+    """
 
     model: str | None = None
 
 
 class ModelBug(RecordError):
-    """The plan of *model* raised what no plan should; the cause tells what."""
+    """The plan of the model called *model* raised an unexpected exception, which is the cause."""
 
     model: str | None = None
 
 
 class Refused(SyncError):
-    """The destination will never take this document."""
+    """The destination will never accept this document."""
 
 
 class Retry(SyncError):
-    """May pass if tried again.
+    """May succeed if tried again.
 
-    *of_target*: it is about one target of the sink alone, such as a missing alias; the sink's
-    other targets are to have their writes.
+    *of_target*: only one target of the sink fails, such as a missing alias; writes to the sink's
+    other targets go on.
     """
 
     def __init__(self, *args: object, of_target: bool = False) -> None:
@@ -66,28 +69,28 @@ class Retry(SyncError):
 
 
 class Throttled(Retry):
-    """The destination asks for less."""
+    """The destination limits the rate of requests."""
 
 
 class Unavailable(Retry):
-    """The destination did not answer, or answered that it can't now."""
+    """The destination did not answer, or answered with a temporary failure."""
 
 
 class Unanswered(Unavailable):
-    """Nobody knows what became of the request: it may yet take effect."""
+    """The request's outcome is unknown: it may still take effect."""
 
 
 class NotTried(Unavailable):
-    """Nothing was sent, so nothing can take effect later."""
+    """No request was sent, so none can take effect later."""
 
 
 class Held(Retry):
-    """Refused, as most were before it: no dead letter each, see sync/recovery/brake.py."""
+    """Refused like most documents before it: parked, no dead letter (sync/recovery/brake.py)."""
 
 
 class Misconfigured(Retry):
-    """A whole request failed for a reason that no single document explains."""
+    """A whole request failed, and no single document is the cause."""
 
 
 class NotGiven(Misconfigured):
-    """What only a person can give, such as an API key, is not there yet; the message says where."""
+    """A person has to supply something, such as an API key; the message says where."""

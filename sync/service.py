@@ -1,4 +1,4 @@
-"""The service, wired: from settings and clients to the part that takes each kind of event."""
+"""Wiring: builds each part of the service from settings and AWS clients."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
@@ -37,16 +37,16 @@ if TYPE_CHECKING:
     from sync.writing.health import StateTable
 
 Run = Callable[[Sequence[Mapping[str, Any]], Deadline], BatchResponse]
-"""Handles messages of one queue; says which are to come again."""
+"""Handles messages of one queue; the answer names those that SQS is to deliver again."""
 
-RESERVE_S = 10.0  # of an invocation: for parking, dead letters and the answer
+RESERVE_S = 10.0  # at the end of an invocation: for parking, dead letters and the answer
 
 
 class Service:
-    """One for each warm container. Each part is made when an event first needs it.
+    """One for each warm container. Builds each part when an event first needs it.
 
-    Raises ConfigError, which names the variable, when it is made. *clients*, *clock*, *sinks* and
-    *at_once* are parameters so that a simulation can stand in for the world.
+    Its constructor raises ConfigError, which names the variable. *clients*, *clock*, *sinks*,
+    *at_once* and *emit* are parameters so that tests can replace AWS, time, sinks and threads.
     """
 
     def __init__(
@@ -67,15 +67,16 @@ class Service:
         self._given = sinks or {}
         self._at_once = at_once
         self.metrics = Metrics(self.config.stage, clock, emit)
-        self._check()
+        self._check_strict_sinks()
+        self.park_delay_s = self._park_delay_s()
 
     def deadline(self, context: LambdaContext) -> Deadline:
-        """When an invocation has to be done with its work, so that it can still answer."""
+        """When work has to end: RESERVE_S before Lambda stops the invocation."""
         left = context.get_remaining_time_in_millis() / 1000 - RESERVE_S
         return Deadline(left, clock=self.clock.monotonic, sleep=self.clock.sleep)
 
     def queue(self, name: str) -> Run:
-        """What handles messages of the queue *name*. Raises RecordError for a queue of others."""
+        """The handler for messages of the queue *name*. Raises RecordError for an unknown queue."""
         config = self.config
         if name == queue_name(config.resync_queue_url):
             return self.resync_worker.run
@@ -105,7 +106,7 @@ class Service:
 
     @cached_property
     def senders(self) -> "Mapping[str, Sender]":
-        """What the stream writes to instead of a sink that has lanes, by the sink's name."""
+        """By sink name, for each sink with lanes: sends ops to its queue instead of the sink."""
         lanes = {kind.name: found for kind in self.registry.sinks if (found := lanes_of(kind))}
         if not lanes:
             return {}
@@ -118,7 +119,7 @@ class Service:
 
     @cached_property
     def fanout(self) -> Fanout:
-        """From the stream and from resyncs: through lanes, where a sink has them."""
+        """Writes for the stream and for resyncs; to a sink with lanes, through its queue."""
         return self._fanout(
             {**self.sinks, **self.senders},
             strict=self.config.strict_sinks,
@@ -215,7 +216,7 @@ class Service:
 
     @cached_property
     def lane_workers(self) -> "Mapping[str, LaneWorker]":
-        """What handles the messages of lanes, by the name of the sink behind them."""
+        """By sink name, for each sink with lanes: handles the messages of its queue."""
         from sync.lanes.worker import LaneWorker
         from sync.recovery.resync import Resync
 
@@ -275,18 +276,21 @@ class Service:
             queued=self.senders.keys(),
         )
 
-    def _check(self) -> None:
-        """Refuse settings of sinks, before any record is taken on."""
+    def _check_strict_sinks(self) -> None:
+        """Raises ConfigError if STRICT_SINKS names a sink that does not exist."""
         if unknown := self.config.strict_sinks - self.sinks.keys():
             raise ConfigError(
                 f"STRICT_SINKS names {', '.join(sorted(unknown))}; the sinks are: "
                 f"{', '.join(sorted(self.sinks))}"
             )
-        lasting = {name: sink.effect_s for name, sink in self.sinks.items()}
-        lasting |= {lane_name(name): sender.effect_s for name, sender in self.senders.items()}
-        self.park_delay_s = waits.park_delay_s(lasting, self.config.park_delay_s)
+
+    def _park_delay_s(self) -> float:
+        """Seconds until a parked key is retried. Raises ConfigError for one that is too short."""
+        effects_s = {name: sink.effect_s for name, sink in self.sinks.items()}
+        effects_s |= {lane_name(name): sender.effect_s for name, sender in self.senders.items()}
+        return waits.park_delay_s(effects_s, self.config.park_delay_s)
 
 
 def lane_name(sink: str) -> str:
-    """Under which name the lanes of *sink* are noted beside the sink itself."""
+    """The name of the queue before *sink* in metrics, state table and `status`."""
     return f"{sink} queue"

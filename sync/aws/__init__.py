@@ -1,1 +1,1 @@
-"""AWS through boto3: clients, items, attributes, transactions, batches."""
+"""AWS through boto3: clients, DynamoDB items and attributes, transactions, batches."""

@@ -1,4 +1,4 @@
-"""DynamoDB's AttributeValues to Python values and to JSON: the fast path of this project.
+"""Decodes DynamoDB's AttributeValues to Python values, and writes these as JSON.
 
     S     str                      SS    sorted list of str
     B     base64 text              BS    sorted list of base64 text
@@ -7,12 +7,13 @@
           (15 digits), else        NULL  None
           Decimal                  L, M  list, dict
 
-A number has 38 significant digits at most, and is 0 or of a size from 1E-130 to 9.9…E+125
-(DynamoDB developer guide, "Data types"). Python's own parsers take more: blanks, underscores,
-NaN, the digits of other scripts.
+A number has at most 38 significant digits, and is 0 or has a magnitude from 1E-130 to 9.9…E+125
+(DynamoDB developer guide, "Data types"). Python's parsers accept more: blanks, underscores, NaN,
+digits of other scripts.
 
-What is malformed raises InvalidImage, which names the attribute's path and what is wrong, never
-the value. The path is found by a second, slow reading, so that good images pay nothing for it.
+A malformed image raises InvalidImage, which names the attribute's path and the fault, never the
+value. A second, slower pass finds the path, so that valid images do not pay for it. Every item and
+document passes through here, so speed matters (benchmarks/codec.py).
 """
 
 import re
@@ -30,17 +31,17 @@ AttributeValue = Mapping[str, Any]
 Path = tuple[str | int, ...]
 
 MAX_DEPTH = 64
-"""Levels below an image that are read or written: twice DynamoDB's 32, a quarter of orjson's."""
+"""The deepest nesting read or written: twice DynamoDB's 32 levels, a quarter of orjson's 254."""
 
-_MANY = 8  # numbers in a list from which it pays to read them all at once, as measured
+_MANY = 8  # from this length on, a list of numbers is parsed faster as a whole (measured)
 _NUMBER = re.compile(r"[+-]?(?=\.?\d)(\d*)(?:\.(\d*))?(?:[eE][+-]?\d+)?", re.ASCII)
 _PLAIN_NUMBERS = re.compile(r"[-0-9.,]*")
-_is_ascii, _loads, _strip = str.isascii, orjson.loads, str.strip  # str's raise on what is no str
-_MALFORMED = (InvalidImage, LookupError, TypeError, ValueError)  # what reading a bad image raises
+_is_ascii, _loads, _strip = str.isascii, orjson.loads, str.strip  # str's refuse other types
+_MALFORMED = (InvalidImage, LookupError, TypeError, ValueError)  # raised for a malformed image
 
 
 def decode(image: Mapping[str, AttributeValue]) -> dict[str, Any]:
-    """The values of *image*, `{"name": {"S": "…"}}`. Raises InvalidImage."""
+    """The values of *image*, `{"name": {"S": "…"}}`, by name. Raises InvalidImage."""
     try:
         return _map(image, 0)
     except _MALFORMED as error:
@@ -55,38 +56,33 @@ def decode_value(av: AttributeValue) -> Any:
         raise next(_faults(av, ()), error) from None
 
 
-def to_json(image: Mapping[str, AttributeValue]) -> bytes:
-    """*image* as one line of JSON, every number exact. Raises InvalidImage."""
-    return _line(decode(image))
-
-
 def dumps(value: Any) -> bytes:
-    """*value*, as `decode` makes it or a Pydantic model holds it, as one line of JSON.
+    """One line of JSON of *value*, which `decode` returned or a Pydantic model holds.
 
     Decimals and ints of any size are exact. Raises InvalidImage for lone surrogates, NaN,
-    Infinity and deep nesting; TypeError for a type that JSON has no place for.
+    Infinity and deep nesting; TypeError for a type that JSON lacks.
     """
     line = _line(value)
-    if b"null" in line:  # None, or else what orjson makes of NaN and Infinity
-        _writable(value, ())
+    if (nulls := line.count(b"null")) and nulls != _nones(value):
+        _writable(value, ())  # orjson writes NaN and Infinity as null: this raises for them
     return line
 
 
 def key_text(av: AttributeValue) -> str:
-    """The one text of a key attribute: equal keys have equal texts. Raises InvalidImage.
+    """The canonical text of a key attribute: equal keys have equal texts. Raises InvalidImage.
 
-    S as it is; N in plain decimal, without exponent, needless zeros or "-0"; B in base64.
+    S unchanged; N in plain decimal, without exponent, superfluous zeros or "-0"; B in base64.
     """
     if av.__class__ is dict and len(av) == 1 and "S" in av:
         text = av["S"]
         if text.__class__ is str and text.isascii():
-            return text  # nearly every key, and asked for several times a record
+            return text  # the fast path: nearly every key, several times a record
     value = decode_value(av)
     ((tag, raw),) = av.items()
     if tag == "N":
         return str(value) if isinstance(value, int) else f"{Decimal(raw):f}".rstrip("0")
     if tag == "B":
-        return b64encode(a2b_base64(value)).decode()  # the last letter may have spare bits
+        return b64encode(a2b_base64(value)).decode()  # spare bits of its last character may differ
     if tag == "S":
         return value  # type: ignore[no-any-return] # an S is a str
     raise InvalidImage(f"expected a key of type S, N or B, found {tag}")
@@ -95,7 +91,7 @@ def key_text(av: AttributeValue) -> str:
 def number(text: str) -> int | float | Decimal:
     """The number that an N holds. Raises InvalidImage."""
     value: Any
-    try:  # JSON's grammar is narrower than float()'s, but for blanks at the ends
+    try:  # JSON's grammar for numbers is stricter than float()'s, but allows blanks at the ends
         value = _loads(text) if _strip(text) == text else None
     except (TypeError, ValueError):
         return _exact_number(text)
@@ -103,7 +99,7 @@ def number(text: str) -> int | float | Decimal:
         return value
     if (
         value.__class__ is float
-        and len(text) < 17  # so a fraction has at most 15 digits, which a float holds
+        and len(text) < 17  # so a fraction has at most 15 digits, which a float represents exactly
         and not value.is_integer()
         and not -1e-130 <= value <= 1e-130
     ):
@@ -154,14 +150,14 @@ def _list(avs: Any, depth: int) -> list[Any]:
 
 
 def _numbers(texts: list[str]) -> list[int | float | Decimal]:
-    """What `number` makes of each; in one go where all are short and plain."""
+    """`number` of each of *texts*; parsed together if all are short and plain."""
     line = ",".join(texts)
     if _PLAIN_NUMBERS.fullmatch(line) and max(map(len, texts)) < 17:
         try:
             values = _loads(f"[{line}]")
         except ValueError:  # such as 007
             values = []
-        if len(values) == len(texts):  # more where one holds a comma
+        if len(values) == len(texts):  # more if a text holds a comma
             return [v if v.__class__ is int or not v.is_integer() else int(v) for v in values]
     return [number(text) for text in texts]
 
@@ -191,6 +187,8 @@ def _exact_number(text: Any) -> int | float | Decimal:
 def _set_of(
     read: Callable[[Any], Any], key: Callable[[Any], Any] | None = None
 ) -> Callable[[Any, int], list[Any]]:
+    """A reader of sets: the members, each as *read* returns it, sorted by *key*."""
+
     def read_set(values: Any, _depth: int) -> list[Any]:
         if not isinstance(values, list):
             raise _expected("a list", values)
@@ -200,7 +198,7 @@ def _set_of(
 
 
 def _order(value: int | float | Decimal) -> int | Decimal:
-    """What to sort by: a float's binary value is only near to the number that it stands for."""
+    """The sort key of a number: a float's decimal text, since its binary value is not exact."""
     return Decimal(repr(value)) if isinstance(value, float) else value
 
 
@@ -253,7 +251,7 @@ _READERS: dict[str, Callable[[Any, int], Any]] = {
 
 
 def _faults(av: Any, path: Path) -> Iterator[InvalidImage]:
-    """What is wrong with *av*, which stands at *path*."""
+    """The faults of *av*, whose path is *path*."""
     if not isinstance(av, Mapping):
         yield _at(path, _expected("an attribute value", av))
         return
@@ -280,8 +278,13 @@ def _faults(av: Any, path: Path) -> Iterator[InvalidImage]:
 def _line(value: Any) -> bytes:
     try:
         return orjson.dumps(value, default=_fragment)
-    except TypeError:  # an int over 64 bits, or a value that can't be written
+    except TypeError:  # an int over 64 bits, or a value that JSON lacks
         return orjson.dumps(_writable(value, ()), default=_fragment)
+
+
+def _nones(value: Any) -> int:
+    """How many values of the dict *value* are None, nested ones not counted."""
+    return list(value.values()).count(None) if isinstance(value, dict) else 0
 
 
 def _fragment(value: Any) -> orjson.Fragment:
@@ -291,7 +294,10 @@ def _fragment(value: Any) -> orjson.Fragment:
 
 
 def _writable(value: Any, path: Path) -> Any:
-    """*value* with its ints over 64 bits wrapped, at which orjson gives up."""
+    """*value* with ints over 64 bits as JSON fragments, since orjson does not write them.
+
+    Raises InvalidImage for a value that JSON cannot express.
+    """
     if isinstance(value, dict | list | tuple) and len(path) > MAX_DEPTH:
         raise _at(path, _expected("a value", value, len(path)))
     if isinstance(value, dict):
@@ -307,7 +313,7 @@ def _writable(value: Any, path: Path) -> Any:
     if isinstance(value, float | Decimal) and not Decimal(value).is_finite():
         raise _at(path, "JSON has no place for NaN and Infinity")
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return orjson.Fragment(str(Decimal(value)))  # str(int) ends at 4,300 digits
+        return orjson.Fragment(str(Decimal(value)))  # str(int) raises over 4,300 digits
     return value
 
 
@@ -318,7 +324,7 @@ def _expected(what: str, value: Any, depth: int = 0) -> InvalidImage:
 
 
 def _at(path: Path, reason: object) -> InvalidImage:
-    """*reason* with the path before it, in text that any log takes."""
+    """An error of *reason* at *path*, in text that can be encoded as UTF-8."""
     parts = [f"[{part}]" if isinstance(part, int) else f".{part:.80}" for part in path]
     place = "".join(parts).removeprefix(".").encode("utf-8", "backslashreplace").decode()
     return InvalidImage(f"{place}: {reason}" if place else str(reason))

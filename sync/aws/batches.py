@@ -1,4 +1,4 @@
-"""Cutting a list to the limits of a request."""
+"""Splitting items into batches within the limits of a request."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
@@ -9,9 +9,9 @@ T = TypeVar("T")
 def batches(
     items: Iterable[T], *, most: int, most_bytes: int, size: Callable[[T], int]
 ) -> Iterator[list[T]]:
-    """*items* in order, at most *most* a batch, whose sizes add up to at most *most_bytes*.
+    """*items* in order, in batches of at most *most* items and *most_bytes* in total.
 
-    An item that is larger by itself goes alone.
+    An item larger than *most_bytes* has a batch of its own.
     """
     batch: list[T] = []
     total = 0

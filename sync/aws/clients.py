@@ -1,4 +1,4 @@
-"""What AWS's errors mean here, and clients that never wait past a deadline."""
+"""AWS clients whose calls end soon, and the translation of their errors."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,10 +24,10 @@ _THROTTLING: Final = frozenset(
 
 @contextmanager
 def failures(what: str) -> Iterator[None]:
-    """Translate what boto3 raises while *what* is done. Raises Retry.
+    """Translate errors of boto3 in its block to Retry; *what* says what failed.
 
-    Throttled: AWS asks for less. Unavailable: no answer, or a fault of AWS's own (5xx).
-    Misconfigured: any other 4xx: a missing resource, a missing permission, a bad request.
+    Throttled: AWS limits the rate. Unavailable: no answer, or a 5xx. Misconfigured: any other 4xx,
+    such as a missing resource, a missing permission or a bad request.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -42,22 +42,21 @@ def failures(what: str) -> Iterator[None]:
         raise Unavailable(f"{what}: {error}") from error
 
 
-CALL_S: Final = 8.0  # the longest that a client made here takes for one call
+CALL_S: Final = 8.0  # the longest that one call of a client takes, its retry included
 EFFECT_S: Final = effect_s(CALL_S)
 
 Clients = Callable[[str], Any]
-"""Gives the low-level client of a service, made when it is first asked for."""
+"""Returns the low-level boto3 client of a service, such as "dynamodb"."""
 
 
 _one_at_a_time: Final = Lock()
 
 
 def client(service: Any) -> Any:
-    """A boto3 client, made once, whose calls end within CALL_S: two tries of at most 4 s.
+    """The boto3 client of *service*, made once. Its calls end within CALL_S: two tries of 4 s.
 
-    Several threads may ask, and then share it. Clients are safe to share; to make them at the same
-    time is not: they are made from one session, which loads its parts when first asked for them
-    (botocore#2985, boto3#1592).
+    Threads share it. Clients are thread-safe, but making them is not, since the session loads its
+    parts on first use (botocore#2985, boto3#1592); so they are made one at a time.
     """
     with _one_at_a_time:
         return _made(service)
@@ -73,5 +72,5 @@ def _made(service: Any) -> Any:
 
 
 def queue_name(url: str) -> str:
-    """The name of an SQS queue, which its URL ends with."""
+    """The name of an SQS queue: the last part of its URL."""
     return url.rpartition("/")[2]

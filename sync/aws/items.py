@@ -1,4 +1,4 @@
-"""Reading items back from their tables: what resync takes for the truth."""
+"""Consistent reads of items by their keys, and boto3's form of attributes."""
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,21 +13,21 @@ from sync.runtime.retry import full_jitter, until_settled
 _MOST_KEYS: Final = 100  # in one BatchGetItem (API reference)
 
 Found = AttributeMap | None | Retry
-"""The item, None where there is none, or why that could not be told."""
+"""The item; None if it does not exist; or the error if it could not be read."""
 
 
 class Items:
-    """Reads items by their keys; whole, or their attributes *names*, the keys among them."""
+    """Reads items by their keys: whole, or only the attributes *names*, keys included."""
 
     def __init__(self, clients: Clients, names: Sequence[str] = ()) -> None:
         self._clients = clients
         self._names = names
 
     def read(self, sources: Sequence[Source], deadline: Deadline) -> dict[Source, Found]:
-        """The items of *sources*, read consistently, in as few requests as they fit.
+        """The items of *sources*, read consistently, with as few requests as possible.
 
-        What DynamoDB leaves unprocessed is asked for again while *deadline* allows; it is never
-        taken for absent. A table that can't be read spoils its own items only.
+        Keys that DynamoDB leaves unprocessed are requested again until *deadline*; they never count
+        as absent. An error of one table affects only its own items.
         """
         found: dict[Source, Found] = {}
         by_table: dict[str, list[Source]] = {}
@@ -41,7 +41,7 @@ class Items:
     def _read(
         self, table: str, wanted: Sequence[Source], deadline: Deadline
     ) -> Iterator[tuple[Source, Found]]:
-        left = Throttled(f"{table}: items left unprocessed until time was up")
+        throttled = Throttled(f"{table}: items left unprocessed until time was up")
 
         def attempt(waiting: Sequence[Source]) -> Iterator[tuple[Source, Found]]:
             try:
@@ -51,16 +51,17 @@ class Items:
                 return
             for source in waiting:
                 at = identity(source.keys)
-                yield source, left if at in unprocessed else items.get(at)
+                yield source, throttled if at in unprocessed else items.get(at)
 
         def pause(retry: int, failed: Sequence[tuple[Source, Retry]]) -> bool:
-            return failed[0][1] is left and deadline.pause(full_jitter(retry))
+            return failed[0][1] is throttled and deadline.pause(full_jitter(retry))
 
         return until_settled(wanted, attempt, pause)
 
     def _ask(
         self, table: str, wanted: Sequence[Source]
     ) -> tuple[dict[Identity, AttributeMap], set[Identity]]:
+        """One BatchGetItem: the items that it returned, and the keys that it left unprocessed."""
         keys = list(wanted[0].keys)
         request: dict[str, Any] = {
             "Keys": [wire(canonical(source.keys)) for source in wanted],
@@ -74,12 +75,12 @@ class Items:
         items = {}
         for item in map(text_only, answer.get("Responses", {}).get(table, [])):
             items[identity({name: item[name] for name in keys})] = item
-        left = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
-        return items, {identity(text_only(keys)) for keys in left}
+        unprocessed = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+        return items, {identity(text_only(keys)) for keys in unprocessed}
 
 
 def wire(keys: AttributeMap) -> dict[str, dict[str, Any]]:
-    """Attributes of a stream record as boto3 takes them: binary values are bytes."""
+    """Key attributes as boto3 takes them: binary values as bytes, not base64 text."""
     return {
         name: {"B": base64.b64decode(av["B"])} if "B" in av else dict(av)
         for name, av in keys.items()
@@ -87,7 +88,7 @@ def wire(keys: AttributeMap) -> dict[str, dict[str, Any]]:
 
 
 def text_only(item: Mapping[str, Any]) -> AttributeMap:
-    """*item* as a stream record has it: binary values are base64 text."""
+    """*item* as a stream record has it: binary values as base64 text, not bytes."""
     return {name: {tag: _text(value) for tag, value in av.items()} for name, av in item.items()}
 
 

@@ -1,4 +1,4 @@
-"""Which item: a table's name and key attributes, as DynamoDB writes them and takes for equal."""
+"""The identity of an item: table and key attributes, compared as DynamoDB compares them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ from sync.aws.attributes import key_text
 from sync.errors import InvalidImage
 
 AttributeMap = Mapping[str, Mapping[str, Any]]
-"""An item or key as DynamoDB writes it: `{"PK": {"S": "…"}}`."""
-
+"""An item or its key attributes as DynamoDB writes them: `{"PK": {"S": "…"}}`."""
 
 Identity = tuple[tuple[str, str, str], ...]
+"""Key attributes as sorted (name, type, canonical text)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """The item an op speaks for: *table* is its full name, *keys* its key attributes.
+    """An item of the table whose full name is *table*, by its key attributes *keys*.
 
-    Two are equal where DynamoDB takes them for one item: it finds the item of 1000 under 1E3 too.
+    Two are equal if DynamoDB finds the same item: the numbers 1000 and 1E3 are one key.
     """
 
     table: str
@@ -38,7 +38,7 @@ class Source:
 
 
 def keys_in(value: Any) -> AttributeMap | None:
-    """*value*, which may be anything, if it can be the key attributes of an item; else None."""
+    """*value* if it is the well-formed key attributes of an item; None for anything else."""
     if not isinstance(value, dict) or not 1 <= len(value) <= 2:
         return None
     try:
@@ -53,11 +53,13 @@ def keys_in(value: Any) -> AttributeMap | None:
 
 
 def identity(keys: AttributeMap) -> Identity:
-    """Key attributes as a value that can be compared and hashed: equal for the keys of one item,
-    in whatever order they stand and however a number or base64 is written. Raises InvalidImage."""
+    """*keys* as a value that can be compared and hashed. Raises InvalidImage.
+
+    Equal for keys of one item, whatever their order and the spelling of numbers and base64.
+    """
     return tuple(sorted((name, next(iter(av)), key_text(av)) for name, av in keys.items()))
 
 
 def canonical(keys: AttributeMap) -> AttributeMap:
-    """*keys* as DynamoDB writes them: numbers in plain decimal. Raises InvalidImage."""
+    """*keys* in canonical form: numbers in plain decimal. Raises InvalidImage."""
     return {name: {tag: text} for name, tag, text in identity(keys)}

@@ -1,4 +1,4 @@
-"""Reading tables page by page."""
+"""Scans and queries of tables, page by page."""
 
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -13,8 +13,11 @@ from sync.runtime.deadline import Deadline
 def page(
     clients: Clients, how: Literal["scan", "query"], start: AttributeMap | None, **request: Any
 ) -> tuple[list[AttributeMap], AttributeMap | None]:
-    """The rows that *request* gives from the key *start* on, and the key that the next page begins
-    after; None: that was the last. Reads consistently, unless it says otherwise. Raises Retry."""
+    """One page of *request*, after the key *start*: its rows, and the last key that was read.
+
+    The next page starts after that key; None means that this page is the last. Reads consistently
+    unless *request* sets ConsistentRead. Raises Retry.
+    """
     request = {"ConsistentRead": True, **request}
     if start is not None:
         request["ExclusiveStartKey"] = wire(start)
@@ -27,7 +30,7 @@ def page(
 def pages(
     clients: Clients, how: Literal["scan", "query"], deadline: Deadline, **request: Any
 ) -> Iterator[AttributeMap]:
-    """All rows that *request* gives. Raises Retry, also where the time is too short."""
+    """All rows of *request*. Raises Retry, also if *deadline* comes first."""
     start = None
     while True:
         if not deadline.remaining():

@@ -1,19 +1,24 @@
-"""What a batch handler answers to Lambda (ReportBatchItemFailures)."""
+"""A batch handler's answer to Lambda: which items failed (ReportBatchItemFailures)."""
 
 from collections.abc import Iterable
 from typing import TypedDict
 
 
 class ItemFailure(TypedDict):
+    """A failed item: a stream record's sequence number, or a message's id."""
+
     itemIdentifier: str
 
 
 class BatchResponse(TypedDict):
-    """What is to come again: from the lowest sequence number on for a stream, these messages for
-    a queue. Empty: all is done."""
+    """The items that failed; empty if all succeeded.
+
+    A stream delivers again from the lowest sequence number on, a queue exactly these messages.
+    """
 
     batchItemFailures: list[ItemFailure]
 
 
 def failures_of(identifiers: Iterable[str]) -> BatchResponse:
+    """The response that reports the items of *identifiers* as failed."""
     return {"batchItemFailures": [{"itemIdentifier": one} for one in identifiers]}

@@ -1,4 +1,4 @@
-"""Writing several DynamoDB items or none, while others write them too."""
+"""DynamoDB transactions, and retrying those that lost against other writers."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Actions = Sequence[TransactWriteItemTypeDef]
 
-MOST_ACTIONS: Final = 100  # in one transaction, no two of one item (API reference)
+MOST_ACTIONS: Final = 100  # in one transaction, each on another item (API reference)
 TRIES: Final = 12
 
 _LOST: Final = frozenset({"None", "ConditionalCheckFailed", "TransactionConflict"})
@@ -25,11 +25,11 @@ R = TypeVar("R")
 
 
 def transact(clients: Clients, actions: "Actions", what: str) -> bool:
-    """Carry out *actions*, all or none. False, and nothing is done, where another writer was there:
-    a condition does not hold, or a transaction on the same items is under way.
+    """Execute *actions*, all or none; *what* names them in errors. True if they were executed.
 
-    Raises Retry: Throttled, and nothing is done; Unavailable, and only reading the items tells
-    whether it is done; Misconfigured.
+    False if nothing was written because of another writer: a condition failed, or another
+    transaction holds one of the items. Raises Retry: Throttled if nothing was written; Unavailable
+    if the outcome is unknown until the items are read; Misconfigured.
     """
     from botocore.exceptions import ClientError
 
@@ -37,11 +37,11 @@ def transact(clients: Clients, actions: "Actions", what: str) -> bool:
         try:
             clients("dynamodb").transact_write_items(
                 TransactItems=actions,
-                ClientRequestToken=str(uuid4()),  # the client's own second try is no second effect
+                ClientRequestToken=str(uuid4()),  # makes boto3's own retry idempotent
             )
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            if code == "TransactionInProgressException":  # the client's first try is under way
+            if code == "TransactionInProgressException":  # boto3's first try is still executing
                 raise Unavailable(f"{what}: {error}") from error
             if code == "TransactionCanceledException":
                 reasons = {r.get("Code", "None") for r in error.response["CancellationReasons"]}
@@ -58,10 +58,10 @@ def until_undisturbed(
     attempt: Callable[[Sequence[T]], Iterable[tuple[T, R]]],
     deadline: Deadline,
 ) -> Iterator[tuple[T, R | Retry]]:
-    """Give *items* to *attempt*, and again those whose transactions others were in the way of.
+    """Call *attempt* with *items*, then again with those whose result is a Retry.
 
-    Ends when none are left, when tries or time run out, or when the fault is Misconfigured, which
-    no waiting mends; what is left then is yielded with its last error.
+    Yields each item with its result. Items still failing are yielded with their last error after
+    TRIES, at *deadline*, or once an error is Misconfigured, which no retry corrects.
     """
 
     def in_time(left: Sequence[T]) -> Iterable[tuple[T, R | Retry]]:

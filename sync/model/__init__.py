@@ -1,4 +1,4 @@
-"""What items are, and what each sink gets of them: all that a file of sync/models/ imports."""
+"""Models: kinds of items, and their documents in each sink. For the files of sync/models/."""
 
 from sync.model.change import Change
 from sync.model.fields import Keyword, Number, Object, Text, Timestamp

@@ -1,4 +1,4 @@
-"""One item's old and new state, decoded when first looked at, and the ops that follow from it."""
+"""A change of one item: its old and new state, and ops for its document."""
 
 from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
@@ -11,7 +11,7 @@ from sync.writing.sink import Sink, skips_equal
 
 
 class Readable(Protocol):
-    """What a change needs of a model (model.py)."""
+    """What a change calls on a model (sync/model/model.py)."""
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Self: ...
@@ -26,12 +26,12 @@ M = TypeVar("M", bound=Readable)
 
 
 class Change(Generic[M]):
-    """What became of one item, as its model sees it.
+    """An item before and after a change, as instances of its model.
 
-    *old* and *new* are decoded and validated when first looked at, so a plan that needs no old
-    image never pays for one, and an old image the model no longer fits does no harm.
+    *old* and *new* are decoded and validated on first access. So a plan that does not use the old
+    image never decodes it, and does not fail if it no longer satisfies the model.
 
-    *equal* counts the documents that need no writing.
+    *equal* counts the documents for which `document` yielded no op, as they are unchanged.
     """
 
     def __init__(
@@ -54,17 +54,20 @@ class Change(Generic[M]):
 
     @cached_property
     def new(self) -> M | None:
-        """The item now; None: it is gone. Raises InvalidImage."""
+        """The item after the change; None if it was deleted. Raises InvalidImage."""
         return None if self._new_image is None else self.model.read(decode(self._new_image))
 
     @cached_property
     def old(self) -> M | None:
-        """The item before, where the stream carries it. Raises InvalidImage."""
+        """The item before the change; None if there was none, or the stream has no old images.
+
+        Raises InvalidImage.
+        """
         return None if self._old_image is None else self.model.read(decode(self._old_image))
 
     @property
     def unchanged(self) -> bool:
-        """Whether the document is what it was: nothing that the model takes of the item differs."""
+        """Whether old and new image are equal in every attribute that the model takes."""
         old, new = self._old_image, self._new_image
         if old is None or new is None:
             return False
@@ -74,7 +77,7 @@ class Change(Generic[M]):
         return all(old.get(name) == new.get(name) for name in names)
 
     def document(self, sink: type[Sink], target: str) -> Iterator[Op]:
-        """`target` holds the item's document, or nothing once the item is gone.
+        """The op that puts the item's document into *target*, or deletes it with the item.
 
         Yields nothing if the document is unchanged and the sink sets `skips_equal`.
         """
@@ -88,9 +91,9 @@ class Change(Generic[M]):
     def put(
         self, sink: type[Sink], target: str, body: bytes, *, document_id: str | None = None
     ) -> Op:
-        """`target` holds *body* under the id made of the keys, or under *document_id*."""
+        """The op that puts *body* into *target*, under the id of the keys or *document_id*."""
         return Op(sink.name, self.source, target, document_id or self.id, body, self.version)
 
     def delete(self, sink: type[Sink], target: str, *, document_id: str | None = None) -> Op:
-        """`target` holds nothing under that id."""
+        """The op that deletes from *target* what has the id of the keys or *document_id*."""
         return Op(sink.name, self.source, target, document_id or self.id, None, self.version)

@@ -1,4 +1,4 @@
-"""The types that a model's fields can have."""
+"""The types of a model's fields, and the schema that follows from them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from sync.writing.schema import Field, Kind, Schema
 
 @dataclass(frozen=True, slots=True)
 class As:
-    """How a field is searched, where its Python type leaves that open."""
+    """Annotates a field with how it is searched, if its Python type does not say so."""
 
     kind: Kind
 
@@ -30,27 +30,27 @@ def _number(value: Any) -> Any:
     return value
 
 
-# Exact to DynamoDB's 38 digits. One check, where a union would try, and tell of, three.
+# Exact to DynamoDB's 38 digits. Pydantic would try each type of the union, and report three errors.
 Number = Annotated[int | float | Decimal, As("number"), PlainValidator(_number)]
 Timestamp = Annotated[
     str,
     As("timestamp"),
     StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$"),
 ]
-Object = Annotated[dict[str, Any], As("object")]  # a map of unknown fields, searched as one
+Object = Annotated[dict[str, Any], As("object")]  # a map with any fields, all searched together
 
 _KINDS: dict[Any, Kind] = {str: "text", int: "integer", bool: "boolean"}
 
 
 def schema_of(model: type[BaseModel], nested: Callable[[Any], Schema | None]) -> Schema:
-    """What sinks have to know of *model*. *nested* gives the schema of a type that is a model.
+    """The schema of *model*. *nested* returns the schema of a type that is a model, else None.
 
-    Raises RegistryError for a field of a type that no schema can be made of.
+    Raises RegistryError for a field whose type has no schema.
     """
     fields = []
     for name, info in model.model_fields.items():
         annotation: Any = info.annotation
-        for hint in reversed(info.metadata):  # Pydantic moves Annotated's metadata here
+        for hint in reversed(info.metadata):  # Pydantic keeps Annotated's metadata here
             annotation = Annotated[annotation, hint]
         path = f"{model.__name__}.{name}"
         field = _field(path, name, annotation, nested)
@@ -60,6 +60,7 @@ def schema_of(model: type[BaseModel], nested: Callable[[Any], Schema | None]) ->
 
 
 def _field(path: str, name: str, annotation: Any, nested: Callable[[Any], Schema | None]) -> Field:
+    """The field *name* of type *annotation*; *path* names it in errors. Raises RegistryError."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         for hint in arguments[1:]:

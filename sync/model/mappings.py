@@ -1,4 +1,4 @@
-"""Schemas of the destinations, generated from the models and kept in `mappings/<sink>/`."""
+"""The files `mappings/<sink>/<target>.json`: schemas generated from the models, and their use."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,11 +10,11 @@ from sync.model.model import Model
 from sync.runtime.log import logger
 from sync.writing.sink import Schematic, Sink
 
-FOLDER: Final = Path(__file__).parents[2] / "mappings"  # beside the package, also in the zip
+FOLDER: Final = Path(__file__).parents[2] / "mappings"  # beside the package, in the zip too
 
 
 def generate(models: Iterable[type[Model]]) -> Mapping[str, str]:
-    """Each file's path within `mappings/`, with its content."""
+    """The content of each file, by its path within `mappings/`. Raises RegistryError."""
     feeds: dict[tuple[type[Sink], str], list[type[Model]]] = {}
     for model in models:
         for sink, target in (model.route.into if model.route else {}).items():
@@ -30,15 +30,17 @@ def generate(models: Iterable[type[Model]]) -> Mapping[str, str]:
 
 
 def differing(models: Iterable[type[Model]], folder: Path = FOLDER) -> list[str]:
-    """The files of *folder* that are missing, out of date, or of no model any more."""
+    """The files of *folder* that are missing, out of date, or no longer of any model; sorted."""
     wanted = generate(models)
-    there = {path.relative_to(folder).as_posix() for path in folder.glob("*/*.json")}
-    stale = [n for n, text in wanted.items() if n not in there or (folder / n).read_text() != text]
-    return sorted({*stale, *(there - set(wanted))})
+    present = {path.relative_to(folder).as_posix() for path in folder.glob("*/*.json")}
+    stale = [
+        n for n, text in wanted.items() if n not in present or (folder / n).read_text() != text
+    ]
+    return sorted({*stale, *(present - set(wanted))})
 
 
 def write(models: Iterable[type[Model]], folder: Path = FOLDER) -> list[str]:
-    """Bring the files of *folder* up to date; returns those that were not."""
+    """Write or delete files of *folder* as the models require; returns those that differed."""
     wanted = generate(models)
     changed = differing(models, folder)
     for name in changed:
@@ -54,18 +56,18 @@ def write(models: Iterable[type[Model]], folder: Path = FOLDER) -> list[str]:
 def apply(
     targets: Mapping[type[Sink], Iterable[str]], env: Mapping[str, str], folder: Path = FOLDER
 ) -> Iterator[dict[str, str]]:
-    """Make or extend every target as its file says; yields sink, target and result of each.
+    """Create or extend each of *targets* by its file; yields its sink, target and result.
 
-    result is "created", "extended" or "unchanged"; "failed", or "waiting" for what only a person
-    can give, each with its error and error_class: a target that can't be made holds up no other.
-    Raises ConfigError where a file is missing.
+    result is "created", "extended" or "unchanged"; or "failed", or "waiting" if a person has to
+    supply something, both with error and error_class. The other targets follow nevertheless.
+    Raises ConfigError if a file is missing.
     """
     for sink, names in targets.items():
         if not issubclass(sink, Schematic):
             continue
         built = sink.from_env(env)
         for target in sorted(names):
-            told = {"sink": sink.name, "target": target}
+            named = {"sink": sink.name, "target": target}
             path = folder / sink.name / f"{target}.json"
             try:
                 schema: dict[str, Any] = json.loads(path.read_text())
@@ -75,9 +77,9 @@ def apply(
                     "run python -m sync mappings write"
                 ) from None
             try:
-                yield {**told, "result": built.prepare(target, schema)}
+                yield {**named, "result": built.prepare(target, schema)}
             except Retry as error:
                 logger.warning("%s %s not made: %s", sink.name, target, error, exc_info=error)
                 result = "waiting" if isinstance(error, NotGiven) else "failed"
                 name = type(error).__name__
-                yield {**told, "result": result, "error": str(error), "error_class": name}
+                yield {**named, "result": result, "error": str(error), "error_class": name}

@@ -1,4 +1,4 @@
-"""What a model is: typed fields, the keys it stands under, and what each sink gets of it."""
+"""Model: the fields, keys and destinations of one kind of items."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,11 +17,11 @@ from sync.writing.sink import Sink
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Which items are of a model, and where they go.
+    """The items of a model, and the targets of their documents.
 
-    *table* may hold `{stage}`. *keys* gives each key attribute's pattern, hash key first;
-    patterns match in full. *into* names each sink's target (index, collection, namespace).
-    *is_fallback*: the model gets what its patterns match and no other model's do.
+    *table* may contain `{stage}`. *keys* maps each key attribute to a regular expression that must
+    match it in full, partition key first. *into* maps each sink to its target: an index, collection
+    or namespace. *is_fallback*: other models take precedence for keys that they match too.
     """
 
     table: str
@@ -31,19 +31,19 @@ class Route:
 
 
 class Model(BaseModel):
-    """The items of one kind.
+    """One kind of items; its fields are the attributes of the same names.
 
-    Validation is strict, so that a document never says anything else than its item: "5" is no
-    number, and a field of a model is exactly the attribute of the same name. Attributes that are
-    no fields are left out, unless the model is open: `model_config = ConfigDict(extra="allow")`.
+    Validation is strict, so that a document never differs from its item: the text "5" is no number.
+    Other attributes are ignored, unless the model is open:
+    `model_config = ConfigDict(extra="allow")`.
     """
 
     model_config = ConfigDict(
         strict=True,
         frozen=True,
         extra="ignore",
-        hide_input_in_errors=True,  # errors go to logs, values don't
-        defer_build=True,  # a cold start pays only for the models that its events are of
+        hide_input_in_errors=True,  # errors are logged, values must not be
+        defer_build=True,  # a cold start builds validators only for models that it uses
     )
 
     route: ClassVar[Route | None] = None
@@ -51,26 +51,26 @@ class Model(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
-        cls.document_schema()  # refuses a field of a type that would lose something
+        cls.document_schema()  # raises for a field whose type would lose data
 
     @classmethod
     def document_schema(cls) -> Schema:
-        """What sinks have to know of its documents. Raises RegistryError."""
+        """The schema of its documents. Raises RegistryError."""
         return schema_of(cls, _nested)
 
     @classmethod
     def is_open(cls) -> bool:
-        """Whether its documents have the item's attributes that are no fields, too."""
+        """Whether its documents also contain the attributes that are not fields."""
         return cls.model_config.get("extra") == "allow"
 
     @classmethod
     def takes(cls) -> Collection[str] | None:
-        """The attributes of an item that its document has; None: all of them."""
+        """The names of the attributes that its documents contain; None for all."""
         return None if cls.is_open() else cls.model_fields
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Self:
-        """Validate decoded *values*. Raises InvalidImage that tells each field's fault."""
+        """The instance of decoded *values*. Raises InvalidImage, which names every fault."""
         try:
             return cls.model_validate(values)
         except ValidationError as error:
@@ -84,14 +84,16 @@ class Model(BaseModel):
 
     @classmethod
     def plan(cls, change: Change[Self]) -> Iterator[Op]:
-        """What every sink should hold now. Pure: old and new state in, ops out."""
+        """The ops of *change*; by default its document for each sink. Must be a pure function."""
         assert cls.route is not None  # noqa: S101 - the registry holds routed models only
         for sink, target in cls.route.into.items():
             yield from change.document(sink, target)
 
     def document(self) -> bytes:
-        """One line of JSON: the fields the item has, in the order of the class; if the model is
-        open, its other attributes after them."""
+        """One line of JSON: the fields that the item has, in the order of the class.
+
+        If the model is open, the other attributes follow.
+        """
         return dumps(self._plain())
 
     def _plain(self) -> dict[str, Any]:
@@ -119,7 +121,7 @@ C = TypeVar("C", bound=type[Model])
 def route(
     table: str, *, into: Mapping[type[Sink], str], is_fallback: bool = False, **keys: str
 ) -> Any:
-    """Route the decorated model: *keys* are the table's key attributes with their patterns.
+    """Decorator that gives a model its Route; *keys* are key attributes with their patterns.
 
     @route("shop-{stage}", PK=r"PRODUCT", SK=r"ID#.+", into={OpenSearch: "products"})
     class Product(Model): ...

@@ -1,4 +1,4 @@
-"""From one item to its ops: the only place that calls a model's plan."""
+"""Plans the ops of an item; the only caller of `Model.plan`."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,23 +12,25 @@ from sync.writing.ids import document_id
 from sync.writing.op import Op
 
 Saw = Callable[[str, str, Exception | None], None]
-"""Is told the name of a model, the id of a document, and why the model refused it, if it did."""
+"""Called after each plan with model name, document id, and the error if the plan raised one."""
 
 
 class Plan(NamedTuple):
+    """The ops of one item."""
+
     ops: list[Op]
-    equal: int  # documents that need no writing
+    equal: int  # number of documents without an op, as they are unchanged
 
 
 class Planner:
-    """Plans the ops of items. *saw* is told how each plan went."""
+    """Plans the ops of items, and calls *saw* after each plan."""
 
     def __init__(self, registry: Registry, saw: Saw | None = None) -> None:
         self._registry = registry
         self._saw = saw
 
     def match(self, source: Source) -> Pattern | None:
-        """See `Registry.match`."""
+        """The model of *source*; see `Registry.match`."""
         return self._registry.match(source.table, source.keys)
 
     def plan(
@@ -40,10 +42,10 @@ class Planner:
         new_image: AttributeMap | None,
         old_image: AttributeMap | None = None,
     ) -> Plan:
-        """The ops for *source*, whose model is that of *pattern*.
+        """The ops of the item *source*, with the model of *pattern*.
 
-        Raises RecordError for an item that the model refuses, and ModelBug, after logging it, for
-        whatever else the model's plan raises.
+        *new_image* None: the item was deleted. Raises RecordError if the model refuses the item;
+        logs any other exception of the model's plan, and raises ModelBug.
         """
         model = pattern.model
         change: Change[Any] = Change(
@@ -57,7 +59,7 @@ class Planner:
         try:
             ops = list(model.plan(change))
         except SyncError as error:
-            self._tell(change, error)
+            self._report(change, error)
             raise
         except Exception as error:
             name = model.__name__
@@ -65,11 +67,11 @@ class Planner:
             logger.exception("plan of %s failed", name, extra=extra)
             bug = ModelBug(f"the plan of {name} failed: {error!r}")
             bug.model = name
-            self._tell(change, bug)
+            self._report(change, bug)
             raise bug from error
-        self._tell(change, None)
+        self._report(change, None)
         return Plan(ops, change.equal)
 
-    def _tell(self, change: Change[Any], error: Exception | None) -> None:
+    def _report(self, change: Change[Any], error: Exception | None) -> None:
         if self._saw is not None:
             self._saw(change.model.__name__, change.id, error)

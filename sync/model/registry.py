@@ -1,8 +1,8 @@
-"""Which model a record is of, by table and keys alone; more models barely cost more.
+"""Finds the model of a record by its table and keys, in a time that hardly grows with the models.
 
-A pattern's literal beginning is looked up in a sorted list; only patterns whose beginning fits
-are run as regular expressions. That is done for the hash key, then for the range key, so that a
-thousand models under one hash key, or under one range key, cost what ten do.
+Patterns are indexed by their literal prefixes, first of the partition key, then of the sort key.
+Only patterns whose prefixes match are run as regular expressions. So a thousand models with one
+partition key, or with one sort key, cost a record about as much as ten.
 """
 
 import re
@@ -16,24 +16,25 @@ from sync.aws.attributes import key_text
 from sync.aws.keys import AttributeMap
 from sync.errors import ConfigError, InvalidImage, RecordError, RegistryError
 from sync.model.model import Model
-from sync.model.patterns import literal_prefix, samples
+from sync.model.patterns import CAN_PARSE, literal_prefix, samples
+from sync.runtime.log import logger
 from sync.writing.sink import Sink
 
 T = TypeVar("T")
 
 Keyed = tuple[type[Model], list[tuple[str, str]]]
-"""A model, and of each key attribute the pattern and its literal beginning."""
+"""A model, with the pattern and the literal prefix of each key attribute."""
 
 
 class PrefixIndex(Generic[T]):
-    """Values under prefixes; `find(text)` gives those whose prefix *text* begins with."""
+    """Values by prefix."""
 
     __slots__ = ("_chains", "_prefixes")
 
     def __init__(self, values: Mapping[str, T]) -> None:
         self._prefixes = sorted(values)
-        # Beside each prefix: the prefixes it begins with itself, longest first. The sorted list
-        # puts the longest fitting prefix at, or on the chain of, the entry before the text.
+        # The chain of a prefix: itself and the other prefixes that it begins with, longest first.
+        # All prefixes of a text are in the chain of the last entry that does not sort after it.
         self._chains: list[tuple[tuple[str, T], ...]] = []
         open_: list[tuple[str, T]] = []
         for prefix in self._prefixes:
@@ -43,6 +44,7 @@ class PrefixIndex(Generic[T]):
             self._chains.append(tuple(reversed(open_)))
 
     def find(self, text: str) -> Iterator[T]:
+        """The values whose prefix *text* begins with, longest prefix first."""
         at = bisect_right(self._prefixes, text)
         if at:
             for prefix, value in self._chains[at - 1]:
@@ -52,19 +54,20 @@ class PrefixIndex(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A model's key patterns, compiled."""
+    """A model with its compiled key patterns; *names* are the key attributes."""
 
     model: type[Model]
     names: tuple[str, ...]
-    matches: tuple[Any, ...]  # one fullmatch function a key
+    matches: tuple[Any, ...]  # a fullmatch function for each key attribute
     is_fallback: bool
 
     def fits(self, texts: tuple[str, ...]) -> bool:
+        """Whether the key attributes *texts* all match."""
         return all(match(text) for match, text in zip(self.matches, texts, strict=True))
 
 
 class _Table:
-    """The models of one table, which all agree on its key attributes."""
+    """The models of one table. Raises RegistryError if they disagree on its key attributes."""
 
     def __init__(self, name: str, models: list[type[Model]]) -> None:
         routes = {model: model.route for model in models if model.route is not None}
@@ -86,6 +89,7 @@ class _Table:
         self._index = PrefixIndex({p: PrefixIndex(ranges) for p, ranges in grouped.items()})
 
     def find(self, texts: tuple[str, ...]) -> list[Pattern]:
+        """The patterns that match; a fallback only if no other matches."""
         found = [
             pattern
             for ranges in self._index.find(texts[0])
@@ -99,10 +103,11 @@ class _Table:
 
 
 class Registry:
-    """The models of a service, by table and keys.
+    """The *models* of a service, by table and keys.
 
-    Raises RegistryError where a model has no route, the models of a table disagree on its key
-    attributes, two patterns are seen to overlap, or two sinks have one name.
+    Raises RegistryError if a model has no route, the models of a table disagree on its key
+    attributes, patterns are found to overlap, or two sinks have the same name; ConfigError for a
+    malformed table name.
     """
 
     def __init__(self, models: Iterable[type[Model]], stage: str) -> None:
@@ -120,6 +125,8 @@ class Registry:
                 ) from error
             tables.setdefault(table, []).append(model)
         self._tables = {name: _Table(name, members) for name, members in tables.items()}
+        if not CAN_PARSE:
+            logger.warning("this Python's parser of patterns is unknown: overlaps are not refused")
         for name, members in tables.items():
             for fallback in (False, True):
                 _refuse_overlaps(name, [m for m in members if _is_fallback(m) is fallback])
@@ -130,11 +137,11 @@ class Registry:
 
     @property
     def tables(self) -> Mapping[str, tuple[str, ...]]:
-        """Each table's full name, with its key attributes, hash key first."""
+        """The key attributes of each table, by its full name; partition key first."""
         return {name: table.names for name, table in self._tables.items()}
 
     def feeding(self, sink: type[Sink]) -> Iterator[tuple[type[Model], str, str]]:
-        """Each model that feeds *sink*, with its table's full name and its target."""
+        """Each model with documents in *sink*, with its table's full name and its target."""
         for model in self.models:
             if model.route is not None and sink in model.route.into:
                 table = model.route.table.format(stage=self._stage)
@@ -142,7 +149,7 @@ class Registry:
 
     @property
     def sinks(self) -> Mapping[type[Sink], frozenset[str]]:
-        """Each sink that a model feeds, with its targets."""
+        """Each sink of a model, with its targets."""
         found: dict[type[Sink], set[str]] = {}
         for model in self.models:
             for sink, target in (model.route.into if model.route else {}).items():
@@ -150,9 +157,9 @@ class Registry:
         return {sink: frozenset(targets) for sink, targets in found.items()}
 
     def match(self, table: str, keys: AttributeMap) -> Pattern | None:
-        """The one model whose patterns fit *keys* in full; None where no model wants them.
+        """The pattern that matches *keys* in full; None if no model's does.
 
-        Raises RecordError where *keys* is malformed, RegistryError where two models fit.
+        Raises RecordError if *keys* is malformed, RegistryError if several models match.
         """
         known = self._tables.get(table)
         if known is None:
@@ -175,11 +182,10 @@ def _is_fallback(model: type[Model]) -> bool:
 
 
 def _refuse_overlaps(table: str, models: list[type[Model]]) -> None:
-    """Refuse two of *models* that one key satisfies.
+    """Raise RegistryError if one key is found to match two of *models*.
 
-    Whether two regular expressions can meet is not decided in general: each pattern gives a few
-    texts that it matches, and a text that both match proves the overlap. What this misses is
-    quarantined at run time.
+    A few sample texts are made from each pattern; one that matches both patterns proves that they
+    overlap. An overlap that no sample shows is found at run time: its records are dead letters.
     """
     keyed = [
         (model, [(key, literal_prefix(key)) for key in model.route.keys.values()])
@@ -195,28 +201,30 @@ def _refuse_overlaps(table: str, models: list[type[Model]]) -> None:
 
 
 def _neighbours(keyed: list[Keyed]) -> Iterator[tuple[Keyed, Keyed]]:
-    """The pairs that could overlap: in one key attribute, one's literal beginning begins the
-    other's. That attribute is the one which tells most models apart, so that pairs are few."""
+    """The pairs that could overlap: in one key attribute, one's prefix begins with the other's.
 
-    def begins(keyed_model: Keyed) -> str:
+    That attribute is the one with the most different prefixes, so that pairs are few.
+    """
+
+    def prefix(keyed_model: Keyed) -> str:
         return keyed_model[1][at][1]
 
     widths = [
-        len({begin for _, begin in column})
+        len({column_prefix for _, column_prefix in column})
         for column in zip(*(keys for _, keys in keyed), strict=True)
     ]
     at = widths.index(max(widths))
-    ordered = sorted(keyed, key=begins)  # puts a text before all that it begins
+    ordered = sorted(keyed, key=prefix)  # a prefix sorts just before those that begin with it
     for position, one in enumerate(ordered):
         for other in islice(ordered, position + 1, None):
-            if not begins(other).startswith(begins(one)):
+            if not prefix(other).startswith(prefix(one)):
                 break
             yield one, other
 
 
-def _witness(one: str, one_begins: str, other: str, other_begins: str) -> str | None:
-    """A text that both patterns match, if one is found."""
-    if not (one_begins.startswith(other_begins) or other_begins.startswith(one_begins)):
+def _witness(one: str, one_prefix: str, other: str, other_prefix: str) -> str | None:
+    """A sample that both patterns match; None if there is none."""
+    if not (one_prefix.startswith(other_prefix) or other_prefix.startswith(one_prefix)):
         return None
     return next(
         (text for text in (*samples(one), *samples(other)) if _both(one, other, text)), None

@@ -1,4 +1,4 @@
-"""One file for each model, in folders by table; every file is loaded, none is named elsewhere."""
+"""The models: one file each, in folders by table. `load` finds every file; no code names one."""
 
 from importlib import import_module
 from pkgutil import walk_packages
@@ -7,7 +7,7 @@ from sync.model import Model
 
 
 def load() -> list[type[Model]]:
-    """Every routed model below this folder, in the order of the files' names."""
+    """Every model with a route in this folder and those below it, in the order of file names."""
     found: dict[type[Model], None] = {}
     for module in sorted(info.name for info in walk_packages(__path__, f"{__name__}.")):
         for value in vars(import_module(module)).values():

@@ -6,7 +6,7 @@ from sync.sinks.opensearch import OpenSearch
 
 @route("stream-sync-{stage}-products", productId=r".+", into={OpenSearch: "products"})
 class Product(Model):
-    """A product; whatever `attributes` holds is searchable without a mapping of its own."""
+    """A product. Other attributes of the item are not in its document."""
 
     productId: Keyword  # noqa: N815 - the attribute's name
     name: Text

@@ -1,1 +1,1 @@
-"""What every part stands on: clock, deadline, settings, log, waits."""
+"""What every part uses: clock, deadline, environment variables, log, retries, waits."""

@@ -1,25 +1,25 @@
-"""The time, as a part that a simulated clock can stand in for."""
+"""The clock, behind a protocol so that tests can simulate it."""
 
 import time
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the service asks of time."""
+    """The time, and waiting."""
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """Seconds since an arbitrary moment; never decreases."""
         ...
 
     def time_ns(self) -> int:
-        """Nanoseconds since the epoch, as this machine believes."""
+        """Nanoseconds since the epoch by this machine's clock, which may be wrong."""
         ...
 
     def sleep(self, seconds: float) -> None: ...
 
 
 class SystemClock:
-    """The machine's own."""
+    """The real clock of this machine."""
 
     monotonic = staticmethod(time.monotonic)
     time_ns = staticmethod(time.time_ns)

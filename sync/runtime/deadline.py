@@ -1,4 +1,4 @@
-"""How much time is left, and waiting within it."""
+"""The time that is left for work, and sleeping within it."""
 
 import time
 from collections.abc import Callable
@@ -14,10 +14,10 @@ class LambdaContext(Protocol):
 
 
 class Deadline:
-    """The moment by which work has to be handed back.
+    """The moment by which work has to end, *seconds* from its creation.
 
-    *clock* counts seconds and never goes back; *sleep* takes seconds. Both are parameters so
-    that a simulated clock can stand in for the real one.
+    *clock* gives seconds that never decrease; *sleep* waits for a number of seconds. Both are
+    parameters so that tests can simulate time.
     """
 
     __slots__ = ("_at", "_clock", "_sleep")
@@ -34,7 +34,7 @@ class Deadline:
         self._at = clock() + seconds
 
     def within(self, seconds: float) -> "Deadline":
-        """The earlier of this deadline and *seconds* from now."""
+        """A deadline in *seconds* from now, but never after this one."""
         left = min(seconds, self.remaining())
         return Deadline(left, clock=self._clock, sleep=self._sleep)
 
@@ -43,7 +43,7 @@ class Deadline:
         return max(0.0, self._at - self._clock())
 
     def pause(self, seconds: float) -> bool:
-        """Sleep for *seconds* and return True; return False at once if they are not left."""
+        """Sleep for *seconds* and return True; return False at once if less time is left."""
         if seconds >= self.remaining():
             return False
         self._sleep(seconds)

@@ -1,15 +1,15 @@
-"""Reading environment variables; each function raises ConfigError that names the variable."""
+"""Reading environment variables; each function raises ConfigError, which names the variable."""
 
 import re
 from collections.abc import Collection, Mapping
 
 from sync.errors import ConfigError
 
-TABLE = r"[A-Za-z0-9_.-]{3,255}"  # DynamoDB's names (developer guide, naming rules)
+TABLE = r"[A-Za-z0-9_.-]{3,255}"  # DynamoDB table names (developer guide, naming rules)
 
 
 def required(env: Mapping[str, str], name: str) -> str:
-    """The value of *name*. Raises ConfigError where it is missing or empty."""
+    """The value of *name*, without blanks around it; an error if missing or empty."""
     value = env.get(name, "").strip()
     if not value:
         raise ConfigError(f"{name} is not set")
@@ -17,7 +17,7 @@ def required(env: Mapping[str, str], name: str) -> str:
 
 
 def matching(env: Mapping[str, str], name: str, pattern: str, what: str) -> str:
-    """The value of *name*, which must match *pattern* in full; *what* says so to people."""
+    """The value of *name*, which must match *pattern* in full; the error says it must be *what*."""
     value = required(env, name)
     if not re.fullmatch(pattern, value):
         raise ConfigError(f"{name} must be {what}, not {value[:80]!r}")
@@ -27,8 +27,7 @@ def matching(env: Mapping[str, str], name: str, pattern: str, what: str) -> str:
 def seconds(
     env: Mapping[str, str], name: str, *, most: float, default: float | None = None
 ) -> float:
-    """The value of *name*, a number of seconds over 0 and at most *most*; without a *default* it
-    has to be set."""
+    """The value of *name*: seconds, over 0, at most *most*. Required unless *default* is given."""
     text = env.get(name, "").strip()
     if not text and default is not None:
         return default
@@ -44,7 +43,7 @@ def seconds(
 def one_of(
     env: Mapping[str, str], name: str, choices: Collection[str], *, default: str = ""
 ) -> str:
-    """The value of *name*, one of *choices*; without a *default* it has to be set."""
+    """The value of *name*, one of *choices*. Required unless *default* is given."""
     value = env.get(name, "").strip() or default or required(env, name)
     if value not in choices:
         raise ConfigError(f"{name} must be one of {', '.join(choices)}, not {value[:80]!r}")

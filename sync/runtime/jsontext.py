@@ -1,4 +1,4 @@
-"""JSON of what may be anything: a letter must always be possible."""
+"""Compact JSON of any value: a dead letter has to be written, whatever it holds."""
 
 import json
 from collections.abc import Iterator
@@ -6,9 +6,9 @@ from typing import Any
 
 
 def compact(value: Any) -> str:
-    """JSON in ASCII, so that lone surrogates survive as escapes and characters are bytes.
+    """*value* as JSON without blanks, in ASCII: a character is a byte, a lone surrogate an escape.
 
-    However deep *value* is nested; what JSON has no place for becomes its text.
+    Nesting may be of any depth. A value of a type that JSON lacks becomes `str(value)`.
     """
     try:
         return json.dumps(value, separators=(",", ":"), default=str)
@@ -17,7 +17,7 @@ def compact(value: Any) -> str:
 
 
 def _pieces(value: Any) -> Iterator[str]:
-    """*value* as JSON, piece by piece, from a stack of our own instead of the interpreter's."""
+    """*value* as JSON, in pieces; without recursion, which deep nesting would exhaust."""
     stack: list[Any] = [value]
     while stack:
         top = stack.pop()
@@ -37,12 +37,13 @@ def _pieces(value: Any) -> Iterator[str]:
 
 
 class _Piece(str):
-    """Text that is JSON already."""
+    """Text on the stack that is JSON already."""
 
     __slots__ = ()
 
 
 def _push(stack: list[Any], entries: list[tuple[str, Any]]) -> None:
+    """Push each (head, value) of *entries*, last first, with a comma before all but the first."""
     for at in range(len(entries) - 1, -1, -1):
         head, inner = entries[at]
         stack += [inner, _Piece(("," if at else "") + head)]

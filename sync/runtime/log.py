@@ -1,4 +1,4 @@
-"""Log lines as JSON objects, one a line, on standard output."""
+"""Logging to standard output, one JSON object a line."""
 
 import json
 import logging
@@ -8,13 +8,13 @@ from typing import Any, Final
 logger: Final = logging.getLogger("sync")
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_LONGEST_TRACE = 8_000  # characters; the end says most
+_LONGEST_TRACE = 8_000  # characters; the end is kept, since it names the cause
 
 
 class JsonLines(logging.Formatter):
-    """level, message, request_id, then whatever the call gave as `extra`, then the trace.
+    """Fields: level, message, request_id, then those that the call gave as `extra`, then trace.
 
-    *request_id* is that of the invocation at hand: a container handles one at a time.
+    *request_id* is that of the current invocation: a container handles one at a time.
     """
 
     request_id: str | None = None
@@ -28,13 +28,13 @@ class JsonLines(logging.Formatter):
             line["trace"] = self.formatException(record.exc_info)[-_LONGEST_TRACE:]
         try:
             return json.dumps(line, default=str)
-        except (RecursionError, TypeError, ValueError) as error:  # a line must not cost a record
-            told = {"level": record.levelname, "message": record.getMessage()}
-            return json.dumps({**told, "request_id": self.request_id, "unwritten": repr(error)})
+        except (RecursionError, TypeError, ValueError) as error:  # logging must not fail a record
+            fallback = {"level": record.levelname, "message": record.getMessage()}
+            return json.dumps({**fallback, "request_id": self.request_id, "unwritten": repr(error)})
 
 
 def configure(level: str) -> None:
-    """Send this service's log to standard output at *level*; harmless when called again."""
+    """Log to standard output from *level* up. Calling it again only changes the level."""
     logger.setLevel(level)
     if not logger.handlers:
         handler = logging.StreamHandler(sys.stdout)
@@ -44,5 +44,5 @@ def configure(level: str) -> None:
 
 
 def begin(request_id: str) -> None:
-    """From now on every line carries *request_id*, under which Lambda files an invocation."""
+    """Add *request_id*, Lambda's id of the invocation, to every line from now on."""
     JsonLines.request_id = request_id

@@ -1,4 +1,4 @@
-"""Trying again what may pass: one loop for every client, with full jitter in between."""
+"""The retry loop that every client uses, and its backoff."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,17 +10,18 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 Pause = Callable[[int, Sequence[tuple[T, Retry]]], bool]
-"""Waits before retry number n of what failed; False: it is not to be tried again."""
+"""Called with the number of the next retry, from 1, and what failed, each with its error. Waits and
+returns True for a retry, or returns False to give up."""
 
 
 def full_jitter(retry: int, *, base_s: float = 0.1, cap_s: float = 5.0) -> float:
     """Seconds to wait before retry number *retry*, the first being 1.
 
-    Evenly spread between nothing and a ceiling that doubles with each retry up to *cap_s*: of the
-    schemes compared in "Exponential Backoff And Jitter" (AWS Architecture Blog) the one that
-    makes clients that failed together collide least.
+    Random between 0 and a ceiling, which is *base_s* at first and doubles with each retry up to
+    *cap_s*. Of the schemes compared in "Exponential Backoff And Jitter" (AWS Architecture Blog),
+    it needs the fewest calls when many clients failed together.
     """
-    doublings = min(retry - 1, 64)  # beyond that a float overflows, and any cap is reached
+    doublings = min(retry - 1, 64)  # more would overflow a float, far above any cap_s
     return random.uniform(0.0, min(cap_s, base_s * 2**doublings))  # noqa: S311 - not a secret
 
 
@@ -29,10 +30,10 @@ def until_settled(
     attempt: Callable[[Sequence[T]], Iterable[tuple[T, R]]],
     pause: Pause[T],
 ) -> Iterator[tuple[T, R]]:
-    """Give *items* to *attempt*, then again those that it answers with Retry.
+    """Call *attempt* with *items*, then again with those whose result is a Retry.
 
-    *attempt* yields a result for each item that it is given. What failed is yielded with its last
-    error once *pause* returns False.
+    *attempt* yields each item that it is given, with its result. Once *pause* returns False, the
+    items still failing are yielded with their last error.
     """
     waiting = list(items)
     retry = 0

@@ -1,1 +1,1 @@
-"""From ops to sinks: what both are, and how a write goes."""
+"""Writing ops to sinks: their types, fan-out, circuit breakers, health and metrics."""

@@ -1,4 +1,4 @@
-"""Not waiting again and again on a sink that is down, or on one target of it."""
+"""Circuit breakers: while a sink or target is down, its ops are parked without a request."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -13,11 +13,10 @@ LONGEST_S: Final = 240.0
 
 
 class Breaker:
-    """One for each sink, target and warm container. Open: ops are parked without being tried.
+    """A circuit breaker for one sink or one target of it, in one warm container.
 
-    It opens when a write gets nothing done and ends in Retry alone, stays open for 15 s, twice as
-    long each time the next try fails too, up to 4 minutes, and closes with the first op that the
-    sink answers.
+    Opens when every op of a write ends in Retry. Stays open for 15 s, then twice as long each time
+    the next write fails too, up to 4 minutes. Closes when any op of a write ends otherwise.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -28,21 +27,21 @@ class Breaker:
 
     @property
     def cause(self) -> Retry | None:
-        """What opened it; None while the sink answers."""
+        """The error that opened it; None if it is closed."""
         return self._cause
 
     @property
     def until(self) -> float:
-        """When its last pause ends or ended, by the clock's `monotonic`."""
+        """When its latest pause ends or ended, as a value of the clock's `monotonic`."""
         return self._until
 
     @property
     def left_s(self) -> float:
-        """How long it stays open; 0 where it is closed."""
+        """Seconds until a write may be tried; 0 if it may be tried now."""
         return 0.0 if self._cause is None else max(0.0, self._until - self._clock.monotonic())
 
     def refusal(self) -> NotTried | None:
-        """Why nothing should be tried now; None where it should."""
+        """The error for ops that must not be tried now; None if they may."""
         left = self.left_s
         if self._cause is None or not left:
             return None
@@ -51,7 +50,7 @@ class Breaker:
         return error
 
     def saw(self, outcomes: Sequence[Outcome]) -> None:
-        """Take note of how a write went."""
+        """Open or close by the outcomes of a write."""
         failures = [outcome.result for outcome in outcomes if isinstance(outcome.result, Retry)]
         if not failures:
             self._pause_s, self._cause = 0.0, None
@@ -62,7 +61,7 @@ class Breaker:
 
 
 class Breakers:
-    """The breakers of one sink: its own, and one for each target that had trouble of its own."""
+    """The breakers of one sink: its own, and one for each target that failed by itself."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -70,16 +69,19 @@ class Breakers:
         self._targets: dict[str, Breaker] = {}
 
     def refusal(self, target: str | None = None) -> NotTried | None:
-        """Why nothing should be tried now with *target*; None: with any."""
+        """The error for ops that must not be tried now; None if they may.
+
+        With a *target*, that of the sink or of the target; without, that of the sink.
+        """
         if (refusal := self._whole.refusal()) is not None or target is None:
             return refusal
         breaker = self._targets.get(target)
         return breaker.refusal() if breaker else None
 
     def saw(self, outcomes: Sequence[Outcome]) -> None:
-        """Take note of how a write went, for the sink and for each target.
+        """Open or close by the outcomes of a write.
 
-        Trouble of one target says that the sink answers, and nothing of other targets.
+        An error of one target (`Retry.of_target`) counts for that target's breaker only.
         """
         of_sink: list[Outcome] = []
         by_target: defaultdict[str, list[Outcome]] = defaultdict(list)
@@ -90,11 +92,11 @@ class Breakers:
                 of_sink.append(outcome)
         self._whole.saw(of_sink)
         for target, seen in by_target.items():
-            if target in self._targets or any(isinstance(one.result, Retry) for one in seen):
+            if target in self._targets or any(isinstance(result, Retry) for _, result in seen):
                 self._targets.setdefault(target, Breaker(self._clock)).saw(seen)
 
     def open(self) -> Iterator[tuple[str | None, Breaker]]:
-        """Those that are open, each with its target; None: the sink's own."""
+        """The open breakers, each with its target; None for the sink's own."""
         for target, breaker in ((None, self._whole), *self._targets.items()):
             if breaker.left_s:
                 yield target, breaker

@@ -1,4 +1,4 @@
-"""Writing each sink its ops, several sinks at once: a slow or dead one delays no other."""
+"""Writes ops to their sinks in parallel; a slow or dead sink delays no other."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
@@ -14,17 +14,16 @@ from sync.writing.sink import Writer
 Written = tuple[str, list[Outcome]]
 Write = Callable[[str], list[Outcome]]
 AtOnce = Callable[[Write, Iterable[str]], Iterator[Written]]
-"""Calls a function with each of some sinks' names, perhaps at the same time; yields what it
-returns."""
+"""Calls a function with the name of each sink, perhaps in parallel; yields each name and result."""
 
 
 def in_threads(write: Write, sinks: Iterable[str]) -> Iterator[Written]:
-    """One thread for each sink; none where there is only one."""
+    """Run *write* in a thread for each of *sinks*; without threads for a single sink."""
     sinks = list(sinks)
     if len(sinks) < 2:
         yield from ((sink, write(sink)) for sink in sinks)
         return
-    from concurrent.futures import ThreadPoolExecutor  # only a batch for several sinks needs it
+    from concurrent.futures import ThreadPoolExecutor  # slow to import: only for several sinks
 
     with ThreadPoolExecutor(len(sinks)) as pool:
         running = [(sink, pool.submit(write, sink)) for sink in sinks]
@@ -32,20 +31,22 @@ def in_threads(write: Write, sinks: Iterable[str]) -> Iterator[Written]:
 
 
 class Watcher(Protocol):
-    """Is told how each write went, in the thread of its sink."""
+    """Observes the outcomes of writes."""
 
-    def saw(self, sink: str, outcomes: Sequence[Outcome]) -> None: ...
+    def saw(self, sink: str, outcomes: Sequence[Outcome]) -> None:
+        """Called after each write to *sink*, in that sink's thread."""
+        ...
 
 
 class Fanout:
-    """The sinks of a service by name, with breakers for each. One for each warm container.
+    """Writes to the *sinks* of the service, given by name, each behind circuit breakers.
 
-    *strict* names sinks without breakers: Lambda retries what they fail, three times and at once,
-    and each of these has to be a real one.
+    One for each warm container. Sinks in *strict* have no breaker: Lambda retries their failures
+    three times without a pause, and each retry has to reach the sink.
 
-    *state*, if given, keeps how each sink is doing. *noted_as* gives the names under which that
-    and the *watchers* know sinks that are written to through a queue: what the queue has taken,
-    the sink behind it has not.
+    *watchers* observe every write, and *state*, if given, records the state of each sink. Both
+    know a sink by its name in *noted_as*, if it is there: a sink with lanes is written to by two
+    fanouts, and what its queue accepted is not yet in the sink.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Fanout:
         self._noted_as = noted_as or {}
 
     def refusal(self, sink: str | None) -> NotTried | None:
-        """Why nothing should be tried with *sink* now; None where it should."""
+        """The error for ops that must not be tried with *sink* now; None if they may."""
         return self._refusal(sink, None) if sink in self._breakers else None
 
     def _refusal(self, sink: str | None, target: str | None) -> NotTried | None:
@@ -77,9 +78,10 @@ class Fanout:
         return self._breakers[sink].refusal(target)
 
     def write(self, ops: Iterable[Op], deadline: Deadline) -> Iterator[Outcome]:
-        """Write *ops*, no two of one address, and yield an outcome for each.
+        """Write *ops*, no two of the same address, and yield an outcome for each.
 
-        A sink that raises, or that leaves an op without an outcome, has a bug: that is raised.
+        Raises whatever a sink raises, and AssertionError if a sink leaves out an outcome: both
+        are bugs of the sink.
         """
         by_sink: dict[str, list[Op]] = {}
         for op in ops:

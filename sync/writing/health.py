@@ -1,8 +1,8 @@
-"""How each sink is doing, noted in the state table for `status`: one row for each sink, and one for
-the way into its queue where it has one.
+"""The state of each sink, kept in the state table for `status`.
 
-A warm container notes a success once a minute at most, and every opening of its breaker. So the
-row is a minute old at worst, and writing ops costs no request of its own.
+There is a row for each sink, and another for its queue if it has lanes. A warm container writes a
+row at the first success, then at most once a minute, and whenever a breaker opens. So most writes
+of ops cost no request to the state table.
 """
 
 from collections.abc import Sequence
@@ -22,28 +22,33 @@ _LONGEST: Final = 500  # characters
 
 
 class StateTable:
-    """The rows. Attributes: sink, last_success_at, lag_s, and broken_at, broken_until, broken_by
-    of the breaker that opened last, with broken_target where it is that of one target. Moments are
-    ISO 8601, UTC."""
+    """Writes and reads the rows.
+
+    Attributes: sink, last_success_at, lag_s; and of the breaker that opened last broken_at,
+    broken_until, broken_by (its cause) and broken_target ("" for the whole sink). Moments are
+    ISO 8601, UTC.
+    """
 
     def __init__(self, name: str, clients: Clients, clock: Clock) -> None:
         self._name = name
         self._clients = clients
         self._clock = clock
-        self._noted: dict[str, float] = {}
-        self._opened: dict[tuple[str, str | None], float] = {}  # until when, as noted
+        self._noted: dict[str, float] = {}  # by sink: when a success was written
+        self._opened: dict[
+            tuple[str, str | None], float
+        ] = {}  # by sink and target: the `until` that was written
 
     def saw(self, sink: str, outcomes: Sequence[Outcome], breakers: Breakers) -> None:
-        """Note how a write of *sink* went, if that is news.
+        """Write the row of *sink* after a write, if it is due.
 
-        lag_s is how old the oldest change of this write was when the sink had taken it.
+        lag_s is the age in seconds of the oldest change in this write.
         """
         now, now_s = self._clock.monotonic(), self._clock.time_ns() / 1e9
         for target, breaker in breakers.open():
             if self._opened.get((sink, target)) == breaker.until:
                 continue
             self._opened[sink, target] = breaker.until
-            self._noted.pop(sink, None)  # the next success is news
+            self._noted.pop(sink, None)  # so the next success is written at once
             cause = f"{type(breaker.cause).__name__}: {breaker.cause}"
             self._note(
                 sink,
@@ -62,7 +67,7 @@ class StateTable:
             )
 
     def read(self) -> dict[str, dict[str, Any]]:
-        """Each sink's row. Raises Retry."""
+        """The rows by sink, their values as text. Raises Retry."""
         with failures(f"reading from {self._name}"):
             answer = self._clients("dynamodb").scan(TableName=self._name, ConsistentRead=True)
         return {
@@ -71,7 +76,7 @@ class StateTable:
         }
 
     def _note(self, sink: str, **values: dict[str, str]) -> None:
-        """Telling how a write went must not make it fail: errors are logged."""
+        """Set *values* in the row of *sink*. Only logs an error: it must not fail the write."""
         sets = ", ".join(f"{name} = :{name}" for name in values)
         try:
             with failures(f"writing to {self._name}"):

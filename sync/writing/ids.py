@@ -1,4 +1,4 @@
-"""The id of the document that an item becomes."""
+"""Document ids: made from an item's keys, and checked by sinks."""
 
 import hashlib
 from collections.abc import Sequence
@@ -6,17 +6,16 @@ from urllib.parse import quote
 
 from sync.aws.attributes import key_text
 from sync.aws.keys import AttributeMap
-from sync.errors import RecordError
+from sync.errors import RecordError, Refused
 
 MAX_ID_BYTES = 512  # OpenSearch refuses the whole bulk request over one longer id
 
 
 def document_id(keys: AttributeMap, names: Sequence[str]) -> str:
-    """Percent-encoded hash and range keys joined by `|`; over 512 bytes, their SHA-256 in hex.
+    """The percent-encoded values of *keys* joined by `|`; over 512 bytes, its SHA-256 in hex.
 
-    *names* gives the order, since a stream record's keys come in any. Equal keys give equal ids:
-    numbers are written in plain decimal, never with an exponent. Raises RecordError where *keys*
-    lacks one of *names*.
+    The values are in the order of *names*: partition key, sort key. Equal keys give equal ids, as
+    numbers are written in plain decimal. Raises RecordError if *keys* lacks one of *names*.
     """
     try:
         texts = [key_text(keys[name]) for name in names]
@@ -26,3 +25,16 @@ def document_id(keys: AttributeMap, names: Sequence[str]) -> str:
     if len(joined) > MAX_ID_BYTES:  # percent-encoded, so one character is one byte
         return hashlib.sha256(joined.encode()).hexdigest()
     return joined
+
+
+def check_id(document_id: str) -> None:
+    """Raises Refused for an id that is empty, longer than MAX_ID_BYTES, or has no UTF-8 form.
+
+    For sinks: ops may have ids that `document_id` did not make.
+    """
+    try:
+        id_bytes = len(document_id.encode())
+    except UnicodeEncodeError as error:
+        raise Refused("the id holds half of a surrogate pair, so it has no UTF-8 form") from error
+    if not 1 <= id_bytes <= MAX_ID_BYTES:
+        raise Refused(f"the id has {id_bytes} bytes, not 1 to {MAX_ID_BYTES}")

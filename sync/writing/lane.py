@@ -1,4 +1,4 @@
-"""How a sink asks to be written to through a FIFO queue: in lanes, each of which keeps order."""
+"""How a sink declares that it is written to through a FIFO queue, in ordered lanes."""
 
 import hashlib
 from collections.abc import Callable
@@ -9,12 +9,11 @@ from sync.writing.op import Op
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """What a sink's class attribute `lanes` says. sync/lanes/ does the rest.
+    """The class attribute `lanes` of a sink; sync/lanes/ implements it.
 
     *queue_url* and *dead_letter_queue_url* name environment variables: the FIFO queue between the
-    stream and the sink, and the FIFO queue that takes the messages which failed too often. *of*
-    gives an op's lane, which is its FIFO message group: ops of one lane are applied in the order
-    in which they were sent.
+    stream and the sink, and its FIFO dead-letter queue. *of* returns an op's lane, its FIFO message
+    group: the ops of a lane are applied in the order in which they were sent.
     """
 
     queue_url: str
@@ -23,10 +22,10 @@ class Lanes:
 
 
 def by_document(count: int) -> Callable[[Op], str]:
-    """One of *count* lanes, by a hash of the document: the same in every process and release.
+    """Assigns each document to one of *count* lanes by a hash of its target and id.
 
-    Another *count* sends a document's ops down another lane, where they can overtake those under
-    way: the queue has to be empty when it changes.
+    The hash is the same in every process and release. A change of *count* moves documents to other
+    lanes, where new ops can overtake queued ones: the queue has to be empty at that time.
     """
 
     def lane_of(op: Op) -> str:

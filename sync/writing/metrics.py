@@ -1,45 +1,47 @@
-"""How many documents fared how, for each sink: lines that CloudWatch makes metrics of.
+"""Metrics of each sink, as log lines from which CloudWatch extracts them.
 
-One line a sink and invocation, in the embedded metric format (CloudWatch guide, "Embedded metric
-format specification"): no request, and nothing to import. Namespace `stream-sync`, dimensions
-`stage` and `sink`:
+One line for each sink and invocation, in the embedded metric format (CloudWatch guide, "Embedded
+metric format specification"), which needs no request and no library. Namespace `stream-sync`, with
+the dimensions `stage` and `sink`:
 
-    written, stale      ops, as the sink answered
-    parked              keys, each time they are parked; without a sink, for all sinks of a model
-    refused             dead letters; without a sink, what no model could read
-    latency_ms          from a change in the table to the sink's answer, for what was written; the
-                        table tells whole seconds
+    written, stale      ops, by the sink's answer
+    parked              keys, counted each time they are parked
+    refused             dead letters
+    latency_ms          of written ops, from the change in the table, whose time has whole seconds,
+                        to the sink's answer
 
-and with the dimension `stage` alone:
+with the dimension `stage` alone:
 
+    parked              keys that were parked for all sinks of their model
+    refused             dead letters of records that no model could read
     dead_letters        rows that the consumer wrote
     held                refusals that the brake parked instead (sync/recovery/brake.py)
 """
 
-import json
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from sync.runtime.clock import Clock
+from sync.runtime.jsontext import compact
 from sync.writing.op import Done, Outcome
 from sync.writing.versions import SECOND
 
 NAMESPACE: Final = "stream-sync"
-_MOST_VALUES: Final = 100  # of one metric in a line
+_MOST_VALUES: Final = 100  # of one metric in a line (limit of the format)
 _UNITS: Final = {"latency_ms": "Milliseconds"}
 
 Emit = Callable[[str], object]
 
 
 def to_stdout(line: str) -> None:
-    """Where Lambda takes log lines from."""
+    """Write *line* to standard output, which Lambda sends to CloudWatch Logs."""
     sys.stdout.write(f"{line}\n")
 
 
 class Metrics:
-    """Gathers what an invocation does; `flush` writes it. One for each warm container."""
+    """Collects the metrics of an invocation until `flush`. One for each warm container."""
 
     def __init__(self, stage: str, clock: Clock, emit: Emit = to_stdout) -> None:
         self._stage = stage
@@ -49,12 +51,12 @@ class Metrics:
         self._latencies: defaultdict[str, list[int]] = defaultdict(list)
 
     def count(self, sink: str | None, name: str, by: int = 1) -> None:
-        """*by* more of *name* for *sink*, or for the stage as a whole."""
+        """Add *by* to the count *name* of *sink*; None: of the whole stage."""
         if by:
             self._counts[sink][name] += by
 
     def saw(self, sink: str, outcomes: Iterable[Outcome]) -> None:
-        """Count how *outcomes* of *sink* fared."""
+        """Count the *outcomes* of a write to *sink*, and their latencies."""
         now_ns = self._clock.time_ns()
         for op, result in outcomes:
             if isinstance(result, Done):
@@ -64,7 +66,7 @@ class Metrics:
                 self._latencies[sink].append(max(0, int(now_ns - changed_s * SECOND) // 10**6))
 
     def flush(self) -> None:
-        """Write what was gathered, and forget it."""
+        """Write what was collected, and start anew."""
         for sink, counts in self._counts.items():
             latencies = self._latencies.get(sink or "", [])
             values: dict[str, Any] = {**counts}
@@ -76,17 +78,17 @@ class Metrics:
 
     def _line(self, sink: str | None, values: Mapping[str, Any]) -> str:
         dimensions = {"stage": self._stage, **({} if sink is None else {"sink": sink})}
-        told = {
+        directive = {
             "Namespace": NAMESPACE,
             "Dimensions": [list(dimensions)],
             "Metrics": [{"Name": n, "Unit": _UNITS.get(n, "Count")} for n in values],
         }
-        aws = {"Timestamp": self._clock.time_ns() // 10**6, "CloudWatchMetrics": [told]}
-        return json.dumps({"_aws": aws, **dimensions, **values}, separators=(",", ":"))
+        aws = {"Timestamp": self._clock.time_ns() // 10**6, "CloudWatchMetrics": [directive]}
+        return compact({"_aws": aws, **dimensions, **values})
 
 
 def _spread(values: list[int]) -> list[int]:
-    """At most 100 of *values*, which are sorted: evenly spread, the first and last among them."""
+    """At most 100 of the sorted *values*: evenly spread, with the first and the last."""
     if len(values) <= _MOST_VALUES:
         return values
     step = (len(values) - 1) / (_MOST_VALUES - 1)

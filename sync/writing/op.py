@@ -1,4 +1,4 @@
-"""What a model says of one document (Op), and what a sink answers (Outcome)."""
+"""Op: the state that one document should have. Outcome: what became of it in its sink."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -8,23 +8,23 @@ from sync.aws.keys import Source
 from sync.errors import Refused, Retry
 
 Address = tuple[str, str, str]
-"""Where a document is: the name of a sink, a target there (index, collection …), and an id."""
+"""Where a document is: sink name, target (index, collection or namespace) and id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """A statement of state: in *sink*, `target`/`id` now holds *body*; None: it holds nothing.
+    """The state that a document should have: *body*, or None if it should not exist.
 
-    Never a delta, so writing it twice leaves what writing it once does.
+    Never a delta, so writing it is idempotent.
     """
 
-    sink: str  # its name
-    source: Source  # the item that it follows from
+    sink: str  # name of the sink
+    source: Source  # the item that it is derived from
     target: str  # index, namespace or collection
     id: str
     body: bytes | None  # one line of JSON
-    version: int  # orders the writes of one address; sync/writing/versions.py says how it is made
-    since_s: float | None = None  # epoch seconds at which its key was first parked, if it was
+    version: int  # orders the writes of one address, see sync/writing/versions.py
+    since_s: float | None = None  # epoch seconds at which its key was first parked; None: never
 
     @property
     def address(self) -> Address:
@@ -32,17 +32,17 @@ class Op:
 
 
 class Done(Enum):
-    """How an op ended well."""
+    """How an op succeeded."""
 
     WRITTEN = "written"
-    STALE = "stale"  # the sink holds something newer
+    STALE = "stale"  # not written: the sink holds a newer version
 
 
 Result = Done | Refused | Retry
 
 
 class Outcome(NamedTuple):
-    """What became of an op: done, or the error that says why not."""
+    """An op with its result: Done, or the error because of which it was not written."""
 
     op: Op
     result: Result

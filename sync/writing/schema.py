@@ -1,4 +1,4 @@
-"""What a sink has to know of the documents that feed one of its targets."""
+"""The schema of documents, from which a sink generates its mappings."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,10 @@ Kind = Literal["text", "keyword", "number", "integer", "boolean", "timestamp", "
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a document: of a *kind*, or *nested*; *many* where it holds a list."""
+    """One field of a document.
+
+    Has a *kind*, or is *nested*: a document of its own. *many*: it holds a list of these.
+    """
 
     name: str
     kind: Kind | None
@@ -19,9 +22,9 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The documents of one model, or of one nested in it.
+    """The fields of the documents of one model, or of a model nested in it.
 
-    *name* is the model's, for errors. *is_open*: its documents may have fields beside *fields*.
+    *name* is the model's, for errors. *is_open*: documents may have other fields too.
     """
 
     name: str

@@ -1,17 +1,18 @@
-"""The number that orders the writes of one id, in sinks that keep one (OpenSearch external_gte).
+"""Versions order the writes of one document in sinks that store them (OpenSearch external_gte).
 
-Proved together with resync over every interleaving of a small history; each rule below is needed.
+The version of a resync is the time in nanoseconds at which it began to read; that of a stream
+record is on the same scale.
+tests/proofs/ shows over every interleaving of a small history that each rule is needed.
 """
 
-SECOND = 10**9  # nanoseconds in a second, and room for the sequence number's last nine digits
-HIGHEST = 2**63 - 1  # OpenSearch keeps a version in a signed 64-bit long
+SECOND = 10**9  # of versions: nanoseconds, or a sequence number's last nine digits
+HIGHEST = 2**63 - 1  # OpenSearch stores a version as a signed 64-bit integer
 
 
 def stream_version(created_s: int, sequence_number: int) -> int:
-    """The version of a stream record.
+    """The version of a stream record: its second, then its sequence number's last nine digits.
 
-    Its creation time has whole seconds and is approximate (DynamoDB guide, Streams), so it can't
-    order two writes of one second; the sequence number can, but has up to 40 digits where a
-    version has 19. So: the second, then the sequence number's last nine digits.
+    The creation time alone has whole seconds (DynamoDB guide, Streams) and cannot order two writes
+    of one second. The sequence number can, but has up to 40 digits, and a version only 19.
     """
     return created_s * SECOND + sequence_number % SECOND

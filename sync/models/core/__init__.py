@@ -1,1 +1,1 @@
-"""The items of the core table: aircraft, their registers, images, and links between them."""
+"""The items of the core table: aircraft, registers, images, and links."""

@@ -1,13 +1,13 @@
-"""Default images, as pointers and as readers find them: what the default image sink writes."""
+"""Rows that the default image sink writes: pointers to default images, and copies for readers."""
 
 from sync.model import Model, route
 
 
 @route("stream-sync-{stage}-core", PK=r"IMAGES#.+", SK=r"DEFAULT", into={})
 class DefaultEntityImage(Model):
-    """Which of an entity's images is the default one; derived, so no sink gets it."""
+    """The pointer to an entity's default image. Derived by this service, so it goes to no sink."""
 
 
 @route("stream-sync-{stage}-core", PK=r"DEFAULT_IMAGES#ORG#.+#ENTITY#.+", SK=r"ID#.+", into={})
 class DefaultImageLookup(Model):
-    """Its copy, by which readers list an organisation's default images."""
+    """A copy of the pointer, with which readers list an organisation's default images."""

@@ -1,4 +1,4 @@
-"""Images of entities, whatever these are; each has a default one (requirements S3.5)."""
+"""Images of entities of any type; each entity has a default image (requirements S3.5)."""
 
 from collections.abc import Iterator
 from typing import Self
@@ -11,8 +11,10 @@ POINTERS = "default_images"
 
 
 class EntityImage(Model):
-    """What all images have. A model for each entity type says where they stand, and what
-    besides the default image is made of them."""
+    """The fields of all images. A subclass for each entity type has the route.
+
+    It may yield further ops: this plan only brings the entity's default image up to date.
+    """
 
     org_id: Keyword
     entity_type: Keyword
@@ -27,7 +29,7 @@ class EntityImage(Model):
 
     @classmethod
     def plan(cls, change: Change[Self]) -> Iterator[Op]:
-        """The entity's default image may be another one now. Of which entity, the keys tell."""
+        """One op: the default image of the entity, which the keys name, may have changed."""
         named = change.new.model_dump() if change.new else None
         entity = Entity.of_image(change.source.keys, named)
         yield change.put(DefaultImage, POINTERS, entity.body(), document_id=entity.op_id)
@@ -41,10 +43,10 @@ class EntityImage(Model):
     is_fallback=True,
 )
 class UnknownImage(EntityImage):
-    """An image that no other model wants: a dead letter, so that it is seen."""
+    """An image that no other model matches. It becomes a dead letter, so that it is noticed."""
 
     @classmethod
     def plan(cls, change: Change[Self]) -> Iterator[Op]:
-        """Raises RecordError: here, not in the sink, so that each image's record is told of."""
-        entity = Entity.of_image(change.source.keys, None)  # raises where there is none
+        """Raises RecordError for each image; the sink would see one op for all of an entity."""
+        entity = Entity.of_image(change.source.keys, None)  # raises if the keys name none
         raise InvalidImage(f"no model is for images of the entity type {entity.entity_type[:80]!r}")

@@ -1,4 +1,4 @@
-"""Links from FAA airframes to ICAO types, which the matcher counts (requirements S3.6)."""
+"""Links from FAA airframes to ICAO types, which are counted (requirements S3.6)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from sync.sinks.counters import Counted, Counters
 
 @dataclass(frozen=True)
 class IcaoType(Counted, target="icao_entity_matcher", partition="ICAO#MATCHER", prefix="TYPE"):
-    """What a link names: each counter says how many links name one type, manufacturer and model."""
+    """The counter of the links to one ICAO type, manufacturer and model."""
 
     type_designator: str
     manufacturer: str
@@ -23,9 +23,9 @@ class IcaoType(Counted, target="icao_entity_matcher", partition="ICAO#MATCHER", 
     into={Counters: IcaoType.target},
 )
 class FaaLink(Model):
-    """What a manufacturer-and-model code and a serial number are by ICAO's names.
+    """The ICAO names of an FAA manufacturer-and-model code and serial number.
 
-    `MFR_MDL_CODE#{code}#SN#{serial number}`; it counts once all three names are known.
+    `MFR_MDL_CODE#{code}#SN#{serial number}`. A link is counted if it has all three names.
     """
 
     type_designator: Keyword | None = None
@@ -34,6 +34,7 @@ class FaaLink(Model):
 
     @classmethod
     def plan(cls, change: Change["FaaLink"]) -> Iterator[Op]:
+        """One op: what the link contributes to, or that it no longer contributes."""
         link = change.new
         if link and link.type_designator and link.manufacturer and link.model:
             counted = IcaoType(link.type_designator, link.manufacturer, link.model)

@@ -1,7 +1,7 @@
 """Aircraft on the register of the FAA (requirements S3.4).
 
-Fields are those of MASTER.txt of its releasable aircraft database, in lower case; all are texts
-there, dates as YYYYMMDD.
+The fields are the columns of MASTER.txt in the FAA's releasable aircraft database, in lower case.
+All are texts there; dates are YYYYMMDD.
 """
 
 from sync.model import Keyword, Model, Text, route
@@ -15,12 +15,12 @@ from sync.sinks.typesense import Typesense
     into={Typesense: "registry"},
 )
 class FaaRegistration(Model):
-    """One aircraft, `DETAIL#{registration}`; the registration has the N that `n_number` lacks."""
+    """One aircraft, `DETAIL#{registration}`. The registration is an N, then `n_number`."""
 
     registration: Keyword
     n_number: Keyword
     serial_number: Keyword | None = None
-    mfr_mdl_code: Keyword | None = None  # of ACFTREF.txt, which FAA links begin with as well
+    mfr_mdl_code: Keyword | None = None  # key of ACFTREF.txt, also in the keys of FAA links
     eng_mfr_mdl: Keyword | None = None
     year_mfr: Keyword | None = None
     type_registrant: Keyword | None = None

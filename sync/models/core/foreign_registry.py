@@ -11,7 +11,7 @@ from sync.sinks.typesense import Typesense
     into={Typesense: "registry"},
 )
 class ForeignRegistration(Model):
-    """One aircraft, `DETAIL#{registration}`; searched together with those of the FAA."""
+    """One aircraft, `DETAIL#{registration}`; in the same collection as those of the FAA."""
 
     registration: Keyword
     country: Keyword | None = None

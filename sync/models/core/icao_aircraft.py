@@ -12,12 +12,12 @@ from sync.sinks.typesense import Typesense
     into={OpenSearch: "icao_aircraft", Typesense: "icao_aircraft"},
 )
 class IcaoAircraft(Model):
-    """One designator of one manufacturer's model; `TYPE#{designator}#{manufacturer}#{model}`."""
+    """A manufacturer's model and its designator, `TYPE#{designator}#{manufacturer}#{model}`."""
 
     type_designator: Keyword
     manufacturer: Text
     model: Text
     description: Keyword | None = None
     engine_type: Keyword | None = None
-    engine_count: Keyword | None = None  # a text: Doc 8643 also has letters here
+    engine_count: Keyword | None = None  # text, since Doc 8643 has letters too
     wake_turbulence_category: Keyword | None = None

@@ -12,4 +12,4 @@ from sync.sinks.default_image import DefaultImage
     into={DefaultImage: POINTERS},
 )
 class IcaoImage(EntityImage):
-    """An image of a type, of any organisation; the newest by sort key comes last."""
+    """An image of an aircraft type, by any organisation; the newest has the last sort key."""

@@ -12,7 +12,7 @@ from sync.sinks.typesense import Typesense
     into={OpenSearch: "icao_manufacturers", Typesense: "icao_manufacturers"},
 )
 class IcaoManufacturer(Model):
-    """A manufacturer and how many types it has; `MFR#{name}`."""
+    """A manufacturer and the number of its types, `MFR#{name}`."""
 
     name: Text
     type_count: int

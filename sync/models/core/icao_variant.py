@@ -1,8 +1,8 @@
-"""Spellings of ICAO aircraft types, for suggestions as one types; no sink's (requirements S3.4)."""
+"""Spellings of ICAO aircraft types, for suggestions while typing (requirements S3.4)."""
 
 from sync.model import Model, route
 
 
 @route("stream-sync-{stage}-core", PK=r"ICAO#VARIANTS", SK=r".+", into={})
 class IcaoVariant(Model):
-    """Known, so that it counts as matched; a collection of None in the source system."""
+    """Goes to no sink; it has a model so that its records count as matched."""

@@ -9,7 +9,7 @@ from sync.models.core.entity_image import POINTERS, EntityImage
 from sync.sinks.default_image import DefaultImage
 from sync.sinks.typesense import Typesense
 
-_SEARCHED = "IMAGES#ORG#SYSTEM#"  # other organisations' images are their own
+_SEARCHED = "IMAGES#ORG#SYSTEM#"  # images of other organisations are not searched
 
 
 @route(
@@ -19,10 +19,11 @@ _SEARCHED = "IMAGES#ORG#SYSTEM#"  # other organisations' images are their own
     into={DefaultImage: POINTERS, Typesense: "aircraft_images"},
 )
 class RegistrationImage(EntityImage):
-    """An image of one aircraft, of any organisation; those of SYSTEM are searched."""
+    """An image of one aircraft, by any organisation; those of SYSTEM can be searched."""
 
     @classmethod
     def plan(cls, change: Change[Self]) -> Iterator[Op]:
+        """The default image of the aircraft, and the document of an image of SYSTEM."""
         yield from super().plan(change)
         if key_text(change.source.keys["PK"]).startswith(_SEARCHED):
             yield from change.document(Typesense, "aircraft_images")

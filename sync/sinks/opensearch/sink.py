@@ -15,7 +15,7 @@ from sync.runtime.retry import full_jitter, until_settled
 from sync.runtime.waits import effect_s
 from sync.sinks.opensearch.answers import HARMLESS_ID, Rejected, action, read_items
 from sync.sinks.opensearch.settings import Settings
-from sync.writing.ids import MAX_ID_BYTES
+from sync.writing.ids import check_id
 from sync.writing.op import Op, Outcome, Result
 from sync.writing.schema import Schema
 from sync.writing.versions import HIGHEST
@@ -219,12 +219,7 @@ def encode(op: Op) -> bytes:
 
     One wrong id or version fails a whole request, and a newline in a body would start an action.
     """
-    try:
-        id_bytes = len(op.id.encode())
-    except UnicodeEncodeError as error:
-        raise Refused("the id holds half of a surrogate pair, so it has no UTF-8 form") from error
-    if not 1 <= id_bytes <= MAX_ID_BYTES:
-        raise Refused(f"the id has {id_bytes} bytes, not 1 to {MAX_ID_BYTES}")
+    check_id(op.id)
     if not 0 <= op.version <= HIGHEST:
         raise Refused(f"version {op.version} is not between 0 and 2^63 - 1")
     head = orjson.dumps(

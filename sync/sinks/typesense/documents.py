@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 
 from sync.errors import Refused
-from sync.writing.ids import MAX_ID_BYTES
+from sync.writing.ids import check_id
 from sync.writing.op import Op
 
 EXACT: Final = "_exact"
@@ -49,16 +49,6 @@ def encode(op: Op) -> bytes:
         own.insert(0, f'"{EXACT}":{json.dumps(body.decode())}')
     comma = b"" if body == b"{}" else b","
     return b"%b%b%b}" % (body[:-1], comma, ",".join(own).encode())
-
-
-def check_id(document_id: str) -> None:
-    """Raises Refused for an id that Typesense can't have."""
-    try:
-        id_bytes = len(document_id.encode())
-    except UnicodeEncodeError as error:
-        raise Refused("the id holds half of a surrogate pair, so it has no UTF-8 form") from error
-    if not 1 <= id_bytes <= MAX_ID_BYTES:
-        raise Refused(f"the id has {id_bytes} bytes, not 1 to {MAX_ID_BYTES}")
 
 
 def decode(held: Mapping[str, Any]) -> Any:

@@ -11,8 +11,9 @@ from sync.runtime.deadline import Deadline
 from sync.runtime.retry import full_jitter, until_settled
 from sync.runtime.waits import effect_s
 from sync.sinks.typesense.answers import Busy, Forbidden, TooLarge, read_delete, read_import
-from sync.sinks.typesense.documents import check_id, encode
+from sync.sinks.typesense.documents import encode
 from sync.sinks.typesense.settings import Settings
+from sync.writing.ids import check_id
 from sync.writing.lane import Lanes, by_document
 from sync.writing.op import Op, Outcome, Result
 from sync.writing.schema import Schema

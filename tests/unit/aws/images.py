@@ -14,7 +14,7 @@ from typing import Any
 from boto3.dynamodb.types import Binary, TypeDeserializer
 from hypothesis import strategies as st
 
-from sync.aws.attributes import decode, dumps, to_json
+from sync.aws.attributes import decode, dumps
 
 Image = dict[str, dict[str, Any]]
 
@@ -207,13 +207,11 @@ def reads_bytes_as_base64(image: Image) -> bool:
 
 
 def writes_what_it_reads(image: Image) -> bool:
-    """The JSON is one line and holds the values, to the last digit; so does that of the values."""
-    line = to_json(image)
+    """The JSON is one line and holds the values, to the last digit."""
     values = decode(image)
+    line = dumps(values)
     read = json.loads(line, parse_float=Decimal)
-    return (
-        b"\n" not in line and line == dumps(values) and repr(_exact(read)) == repr(_exact(values))
-    )
+    return b"\n" not in line and repr(_exact(read)) == repr(_exact(values))
 
 
 LAWS = (reads_as_boto3, reads_bytes_as_base64, writes_what_it_reads)

@@ -124,6 +124,8 @@ def test_json_is_exact_for_what_models_hold(value: Any) -> None:
     [
         ({"a": [1, float("nan")]}, r"^a\[1\]: JSON has no place for NaN"),
         ({"a": {"b": float("-inf")}}, r"^a.b: JSON has no place for NaN"),
+        ({"a": None, "b": "null", "c": float("nan")}, r"^c: JSON has no place for NaN"),
+        ({"a": None, "b": [None, float("inf")]}, r"^b\[1\]: JSON has no place for NaN"),
         ({"a": Decimal("NaN")}, r"^a: JSON has no place for NaN"),
         ({"a": Decimal("sNaN")}, r"^a: JSON has no place for NaN"),
         ([2**70, Decimal("Infinity")], r"^\[1\]: JSON has no place for NaN"),

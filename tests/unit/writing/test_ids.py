@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.errors import RecordError
-from sync.writing.ids import MAX_ID_BYTES, document_id
+from sync.errors import RecordError, Refused
+from sync.writing.ids import MAX_ID_BYTES, check_id, document_id
 from sync.writing.versions import HIGHEST, stream_version
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
@@ -49,6 +49,26 @@ def test_a_missing_key_is_named() -> None:
     """The model's keys are not the table's."""
     with pytest.raises(RecordError, match="'SK'"):
         document_id({"PK": {"S": "a"}}, ("PK", "SK"))
+
+
+@pytest.mark.parametrize("document_id", ["a", "é" * (MAX_ID_BYTES // 2), " \n|"])
+def test_a_sink_takes_ids_of_up_to_512_bytes(document_id: str) -> None:
+    """Whatever they hold."""
+    check_id(document_id)
+
+
+@pytest.mark.parametrize(
+    ("document_id", "why"),
+    [
+        ("", "the id has 0 bytes"),
+        ("é" * (MAX_ID_BYTES // 2) + "a", "the id has 513 bytes"),
+        ("a\ud800", "half of a surrogate pair"),
+    ],
+)
+def test_an_id_that_no_sink_takes_is_refused(document_id: str, why: str) -> None:
+    """OpenSearch fails a whole request over one such id."""
+    with pytest.raises(Refused, match=why):
+        check_id(document_id)
 
 
 SECONDS, NUMBERS = st.integers(1, 9 * 10**9), st.integers(0, 10**40)
