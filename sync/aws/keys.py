@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sync.aws.attributes import key_text
 from sync.errors import InvalidImage
 
+MOST_SORT_KEY_BYTES: Final = 1024  # DynamoDB, service quotas
 AttributeMap = Mapping[str, Mapping[str, Any]]
 """An item or its key attributes as DynamoDB writes them: `{"PK": {"S": "…"}}`."""
 

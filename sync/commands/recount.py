@@ -12,6 +12,7 @@ from sync.commands.parts.links import Recount as Counting
 from sync.commands.parts.paging import Cursor, no_cursor
 from sync.errors import ConfigError
 from sync.runtime.deadline import Deadline
+from sync.runtime.jsontext import strict
 from sync.sinks.counters import Counters
 from sync.sinks.counters.recount import CounterDrift
 
@@ -76,7 +77,7 @@ class Recount(Command):
             "checked": page.checked,
             "links": [_link(family, drift) for drift in page.links],
             "counters": [_counter(family, drift) for drift in page.counters],
-            "cursor": None if cursor is None else json.dumps(cursor, separators=(",", ":")),
+            "cursor": None if cursor is None else strict(cursor),
         }
 
 

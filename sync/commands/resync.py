@@ -18,6 +18,7 @@ from sync.recovery.parking import Parked
 from sync.recovery.resync import Unmatched
 from sync.recovery.tables import keys_of
 from sync.runtime.deadline import Deadline
+from sync.runtime.jsontext import strict
 from sync.writing.op import Done
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Resync(Command):
             self._resync(service, sources, deadline, counts, failed)
             full = sum(counts.values()) >= self.limit or len(failed) >= _MOST_FAILURES
             if start is None or full or deadline.remaining() < PORTION_S:
-                cursor = None if start is None else json.dumps(start, separators=(",", ":"))
+                cursor = None if start is None else strict(start)
                 return {"counts": dict(counts), "failures": failed, "cursor": cursor}
 
     def _start(self, names: Sequence[str]) -> Any:

@@ -9,6 +9,7 @@ from sync.aws.batches import batches
 from sync.aws.keys import Source, keys_in
 from sync.errors import RecordError
 from sync.recovery.parking import moment
+from sync.runtime.jsontext import strict
 from sync.writing.op import Op
 
 SCHEMA: Final = 1  # messages outlive deploys: readers check it first
@@ -73,7 +74,7 @@ class Action:
             value["document"] = self.document.decode()
         if self.since_s is not None:
             value["since"] = self.since_s
-        return json.dumps(value, separators=(",", ":"))
+        return strict(value)
 
     def fitting_text(self) -> str:
         """`text`, but without the document if that is too large for a message."""

@@ -16,6 +16,7 @@ from sync.aws.clients import Clients, failures
 from sync.aws.keys import Source, keys_in
 from sync.errors import RecordError, Retry, Unavailable
 from sync.runtime.clock import Clock
+from sync.runtime.jsontext import strict
 from sync.writing.metrics import Metrics
 
 SCHEMA: Final = 2  # 1 always named a sink
@@ -66,15 +67,14 @@ class ParkedMessage:
 
     def body(self) -> str:
         """The message as JSON."""
-        return json.dumps(
+        return strict(
             {
                 "schema": 1 if self.sink else SCHEMA,  # the oldest that fits: a rollback reads it
                 "sink": self.sink,
                 "tries": self.tries,
                 "since": self.since_s,
                 "keys": [self._entry(key) for key in self.keys],
-            },
-            separators=(",", ":"),
+            }
         )
 
     def _entry(self, key: Parked) -> dict[str, Any]:

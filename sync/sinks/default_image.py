@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self
 from sync.aws.attributes import key_text
 from sync.aws.clients import EFFECT_S, Clients, client, failures
 from sync.aws.items import Items, wire
-from sync.aws.keys import AttributeMap, Source
+from sync.aws.keys import MOST_SORT_KEY_BYTES, AttributeMap, Source
 from sync.aws.transactions import transact, until_undisturbed
 from sync.errors import InvalidImage, RecordError, Refused, Retry, Throttled, Unavailable
 from sync.runtime.deadline import Deadline
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 IMAGE: Final = "IMG#"  # how an image's sort key begins
 POINTER: Final = "DEFAULT"  # the sort key of an entity's default row
 
-_MOST_KEY_BYTES: Final = 1024  # of a sort key (DynamoDB, service quotas)
 _PARTITION: Final = re.compile(
     r"IMAGES#ORG#(?P<org_id>[^#]+)#ENTITY#(?P<entity_type>[^#]+)#ID#(?P<entity_id>.+)", re.DOTALL
 )
@@ -111,8 +110,8 @@ class Entity(NamedTuple):
             longest = len(f"ID#{entity.entity_id}".encode())
         except UnicodeEncodeError as error:
             raise Refused(f"the body holds a lone surrogate: {error.reason}") from error
-        if longest > _MOST_KEY_BYTES:
-            raise Refused(f"its lookup key would have {longest} bytes, over {_MOST_KEY_BYTES}")
+        if longest > MOST_SORT_KEY_BYTES:
+            raise Refused(f"its lookup key would have {longest} bytes, over {MOST_SORT_KEY_BYTES}")
         return entity
 
 

@@ -24,6 +24,7 @@ from sync.model.registry import Registry
 from sync.recovery.by_hand import ByHand
 from sync.recovery.parking import Parked
 from sync.runtime.deadline import Deadline
+from sync.runtime.jsontext import strict
 from sync.sinks.counters import Counters
 from sync.sinks.counters.recount import CounterDrift, Tallies
 from sync.sinks.counters.rows import Contribution, row_id
@@ -215,7 +216,7 @@ def _mended(drift: LinkDrift, verdict: object) -> LinkDrift:
 
 
 def _cursor(stage: str, start: Any) -> str:
-    return json.dumps({"stage": stage, "start": start}, separators=(",", ":"))
+    return strict({"stage": stage, "start": start})
 
 
 def _place(cursor: str | None) -> tuple[str, Any]:

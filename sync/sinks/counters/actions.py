@@ -1,8 +1,8 @@
 """The parts of a transaction on contributions and counters."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from sync.runtime.jsontext import strict
 from sync.sinks.counters.rows import TOMBSTONE_S, Contribution, CounterKey, row_id
 from sync.writing.op import Op
 from sync.writing.versions import SECOND
@@ -19,7 +19,7 @@ def put(
         "id": {"S": row_id(op)},
         "version": {"N": str(op.version)},
         "source_table": {"S": op.source.table},
-        "source_keys": {"S": json.dumps(op.source.keys, separators=(",", ":"))},
+        "source_keys": {"S": strict(op.source.keys)},
     }
     if counter:
         item["counter"] = {"S": counter.sort_key}

@@ -5,9 +5,9 @@ from dataclasses import dataclass, fields
 from typing import ClassVar, Final, Self
 from urllib.parse import quote, unquote
 
+from sync.aws.keys import MOST_SORT_KEY_BYTES
 from sync.errors import Misconfigured, Refused, RegistryError
-
-_MOST_KEY_BYTES: Final = 1024  # of a sort key (DynamoDB, service quotas)
+from sync.runtime.jsontext import strict
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Counted:
 
     def body(self) -> bytes:
         """The body of an op whose item contributes to it."""
-        return json.dumps(self.parts, separators=(",", ":")).encode()
+        return strict(self.parts).encode()
 
     @classmethod
     def read(cls, body: bytes) -> Self:
@@ -71,8 +71,10 @@ class Counted:
             bytes_ = len(found.sort_key)
         except UnicodeEncodeError as error:
             raise Refused(f"the body holds a lone surrogate: {error.reason}") from error
-        if bytes_ > _MOST_KEY_BYTES:
-            raise Refused(f"its counter's key would have {bytes_} bytes, over {_MOST_KEY_BYTES}")
+        if bytes_ > MOST_SORT_KEY_BYTES:
+            raise Refused(
+                f"its counter's key would have {bytes_} bytes, over {MOST_SORT_KEY_BYTES}"
+            )
         return found
 
 
