@@ -77,17 +77,29 @@ class Service:
 
     def queue(self, name: str) -> Run:
         """The handler for messages of the queue *name*. Raises RecordError for an unknown queue."""
-        config = self.config
-        if name == queue_name(config.resync_queue_url):
-            return self.resync_worker.run
-        if name == queue_name(config.dead_letter_queue_url):
-            return self.dead_letter_consumer.run
+        try:
+            make = self._queues[name]
+        except KeyError:
+            raise RecordError(f"no handler for messages of the queue {name}") from None
+        return make()
+
+    @cached_property
+    def _queues(self) -> Mapping[str, Callable[[], Run]]:
+        """By the name of a queue, what makes the handler of its messages."""
+        queues: dict[str, Callable[[], Run]] = {
+            self.config.resync_queue_url: lambda: self.resync_worker.run,
+            self.config.dead_letter_queue_url: lambda: self.dead_letter_consumer.run,
+        }
         for sink, sender in self.senders.items():
-            if name == queue_name(sender.queue_url):
-                return self.lane_workers[sink].run
-            if name == queue_name(sender.dead_letter_queue_url):
-                return partial(self.dead_letter_consumer.run, of=sink)
-        raise RecordError(f"no handler for messages of the queue {name}")
+            queues[sender.queue_url] = partial(self._lane, sink)
+            queues[sender.dead_letter_queue_url] = partial(self._lane_letters, sink)
+        return {queue_name(url): make for url, make in queues.items()}
+
+    def _lane(self, sink: str) -> Run:
+        return self.lane_workers[sink].run
+
+    def _lane_letters(self, sink: str) -> Run:
+        return partial(self.dead_letter_consumer.run, of=sink)
 
     @cached_property
     def registry(self) -> "Registry":
