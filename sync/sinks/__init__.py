@@ -1,1 +1,1 @@
-"""One file per sink. A model names the sinks it feeds; nothing else does."""
+"""A file or folder for each sink. The engine names none of them; models name those they feed."""

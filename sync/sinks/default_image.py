@@ -1,14 +1,15 @@
-"""Each entity's default image: a pointer to one of its images, kept valid (requirements S3.5).
+"""Each entity's default image: its default row names one of its images (requirements S3.5).
 
-    op → pointer as it stands → newest image → what the pointer should be → one transaction
+    op → read the default row → find the newest image → decide → write in one transaction
 
-An op says that something about an entity's images changed, not what: the sink looks. Two calls may
-be at one entity at once, since a stream keeps order per item only. So the pointer is read before
-the images, and written in a transaction which holds only if it still is as it was read, the image
-it left is missing and the one it takes exists: a pointer never dangles, unless its image goes
-later, and then that change's own op comes after. The readers' copy is written in that transaction
-too, or in one that holds only if the pointer still is what is copied: so an older copy never
-replaces a newer one, whichever call is late.
+An op says only which entity's images changed, so the sink reads their present state. A stream keeps
+order per item only, so two calls may work on one entity at the same time. The default row is
+therefore read before the images, and written in a transaction with three conditions: the row is
+unchanged since it was read, the image it named is gone, and the image it names now exists. So a
+written default row is valid. If its image is deleted later, that deletion has an op of its own.
+
+The lookup row, a copy that readers query, is written in the same transaction, or in one that
+requires an unchanged default row. So a late call never replaces a newer copy by an older one.
 """
 
 import json
@@ -31,20 +32,23 @@ from sync.writing.op import Done, Op, Outcome, Result
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-IMAGE: Final = "IMG#"  # how an image's sort key begins
-POINTER: Final = "DEFAULT"  # the sort key of an entity's default row
+IMAGE: Final = "IMG#"  # prefix of an image's sort key
+POINTER: Final = "DEFAULT"  # sort key of an entity's default row
 
 _PARTITION: Final = re.compile(
     r"IMAGES#ORG#(?P<org_id>[^#]+)#ENTITY#(?P<entity_type>[^#]+)#ID#(?P<entity_id>.+)", re.DOTALL
 )
-Condition = Mapping[str, Any]  # the arguments that carry it
+Condition = Mapping[str, Any]  # arguments of a transaction's action
 _ABSENT: Final[Condition] = {"ConditionExpression": "attribute_not_exists(PK)"}
 _PRESENT: Final[Condition] = {"ConditionExpression": "attribute_exists(PK)"}
-_CONTENDED: Final = Throttled("others are at the entity's images")
+_CONTENDED: Final = Throttled("other calls changed the entity's images at the same time")
 
 
 class Entity(NamedTuple):
-    """What images are of. Parts stand in the keys as they are; only the last may hold a `#`."""
+    """What images show, such as an aircraft type.
+
+    Its parts appear unencoded in keys; only *entity_id* may contain a `#`.
+    """
 
     org_id: str
     entity_type: str
@@ -52,12 +56,12 @@ class Entity(NamedTuple):
 
     @property
     def partition(self) -> str:
-        """The hash key of its images and its default row."""
+        """The partition key of its images and its default row."""
         return f"IMAGES#ORG#{self.org_id}#ENTITY#{self.entity_type}#ID#{self.entity_id}"
 
     @property
     def lookup(self) -> AttributeMap:
-        """The keys of the row that readers find its default image in."""
+        """The key of its lookup row."""
         return {
             "PK": {"S": f"DEFAULT_IMAGES#ORG#{self.org_id}#ENTITY#{self.entity_type}"},
             "SK": {"S": f"ID#{self.entity_id}"},
@@ -65,25 +69,26 @@ class Entity(NamedTuple):
 
     @property
     def op_id(self) -> str:
-        """The same for all its images, so that a batch asks once for each entity."""
+        """The id of its ops: one for all its images, so a batch keeps one op for each entity."""
         return document_id({"PK": {"S": self.partition}}, ["PK"])
 
     def row(self, sort_key: str) -> AttributeMap:
-        """The keys of an item among its images."""
+        """The key of the item with *sort_key* in its partition."""
         return {"PK": {"S": self.partition}, "SK": {"S": sort_key}}
 
     def body(self) -> bytes:
-        """The body of an op about it."""
+        """The body of an op about it, JSON."""
         return json.dumps(
             {**self._asdict(), "pk": self.partition}, separators=(",", ":"), ensure_ascii=False
         ).encode()
 
     @classmethod
     def of_image(cls, keys: AttributeMap, named: Mapping[str, Any] | None) -> Self:
-        """The entity of the image row at *keys*, whose values, if it is there, are *named*.
+        """The entity of the image row with *keys*.
 
-        It follows from the keys, which is all that is known of a row that is gone. Raises
-        RecordError for keys that name none, InvalidImage where the row itself names another.
+        *named*: the row's attributes, decoded; None if the row is gone. The entity follows from
+        the keys, since a deleted row leaves nothing else. Raises RecordError for keys that name no
+        entity, InvalidImage if *named* contradicts them.
         """
         try:
             partition = key_text(keys["PK"])
@@ -95,12 +100,12 @@ class Entity(NamedTuple):
         entity = cls(**found.groupdict())
         for name, value in entity._asdict().items():
             if named is not None and named.get(name) not in (None, value):
-                raise InvalidImage(f"{name} is not the one that the row's key names")
+                raise InvalidImage(f"{name} differs from the one in the row's key")
         return entity
 
     @classmethod
     def read(cls, body: bytes | None) -> Self:
-        """From an op's body. Raises Refused."""
+        """The entity of an op's body. Raises Refused."""
         try:
             value = json.loads(body or b"null")
             entity = cls.of_image({"PK": {"S": value["pk"]}}, value)
@@ -117,7 +122,7 @@ class Entity(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An op, read."""
+    """An op, and the entity that it is about."""
 
     op: Op
     entity: Entity
@@ -125,19 +130,19 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was read of an entity: first the rows, then the images."""
+    """What was read of an entity: first its two rows, then its images."""
 
-    pointer: AttributeMap | None  # its default row
-    lookup: AttributeMap | None  # the copy for readers
+    pointer: AttributeMap | None  # the default row
+    lookup: AttributeMap | None  # the lookup row
     newest: str | None  # the sort key of its newest image
-    valid: bool  # the pointer's image exists
+    valid: bool  # the image that the default row names exists
 
     @property
     def target(self) -> str | None:
-        """Where the pointer belongs.
+        """The sort key of the image that the default row should name; None: no default row.
 
-        (1) No image is left: there is no pointer. (2) There is none yet, or (3) its image is
-        missing: to the newest. (4) It is valid: it stays.
+        The cases of requirements S3.5: (1) no image is left: none; (2) no default row yet, or
+        (3) its image is gone: the newest image; (4) its image exists: that image.
         """
         return pointed(self.pointer) if self.valid else self.newest
 
@@ -148,9 +153,9 @@ class Seen:
 
 
 class DefaultImage:
-    """Default rows and their copies for readers, in the table that the images are in.
+    """Writes default rows and lookup rows, in the images' own table.
 
-    It keeps no versions and needs none: what it writes follows from the table alone.
+    It keeps no versions and needs none: what it writes follows only from what the table holds.
     """
 
     name: ClassVar[str] = "default_image"
@@ -184,7 +189,7 @@ class DefaultImage:
             ],
             deadline,
         )
-        given_up: Retry | None = None  # no answer about one entity: none about the next
+        given_up: Retry | None = None  # a failure for one entity would repeat for the next
         for each in wanted:
             pointer = rows[Source(self._table, each.entity.row(POINTER))]
             lookup = rows[Source(self._table, each.entity.lookup)]
@@ -205,7 +210,7 @@ class DefaultImage:
     def _look(
         self, entity: Entity, pointer: AttributeMap | None, lookup: AttributeMap | None
     ) -> Seen:
-        """The newest image by key order, and whether that of *pointer* exists. Raises Retry."""
+        """Find the newest image, and whether the image of *pointer* exists. Raises Retry."""
         with failures(f"looking for images in {self._table}"):
             answer = self._clients("dynamodb").query(
                 TableName=self._table,
@@ -232,12 +237,12 @@ class DefaultImage:
         return Seen(pointer, lookup, newest, valid)
 
     def _repair(self, entity: Entity, seen: Seen) -> bool:
-        """Make pointer and lookup row what they should be. False: another call was faster.
+        """Correct the default row and the lookup row.
 
-        Raises Retry.
+        Returns False if another call changed them meanwhile; then nothing is written. Raises Retry.
         """
-        copy = None if seen.target is None else _entry(entity, entity.lookup, seen.target)
-        if not seen.moves and seen.lookup == copy:
+        lookup = None if seen.target is None else _entry(entity, entity.lookup, seen.target)
+        if not seen.moves and seen.lookup == lookup:
             return True
         pointer = entity.row(POINTER)
         actions: list[TransactWriteItemTypeDef] = []
@@ -250,8 +255,8 @@ class DefaultImage:
                 actions.append(self._check(entity.row(seen.target), _PRESENT))
         else:
             actions.append(self._check(pointer, _as_read(seen.pointer)))
-        if seen.lookup != copy:
-            actions.append(self._write(entity.lookup, copy, {}))
+        if seen.lookup != lookup:
+            actions.append(self._write(entity.lookup, lookup, {}))
         return transact(self._clients, actions, f"setting a default image in {self._table}")
 
     def _check(self, keys: AttributeMap, condition: Condition) -> "TransactWriteItemTypeDef":
@@ -261,7 +266,7 @@ class DefaultImage:
     def _write(
         self, keys: AttributeMap, item: AttributeMap | None, condition: Condition
     ) -> "TransactWriteItemTypeDef":
-        """*item*, or nothing."""
+        """Put *item*; without one, delete what *keys* name."""
         if item is None:
             delete: Any = {"TableName": self._table, "Key": keys, **condition}
             return {"Delete": delete}
@@ -270,19 +275,19 @@ class DefaultImage:
 
 
 def pointed(row: AttributeMap | None) -> str | None:
-    """The sort key of the image that a default row points to; None where it points to none."""
+    """The sort key of the image that a default row names; None if it names none."""
     image = (row or {}).get("image", {}).get("S", "")
     return image if image.startswith(IMAGE) else None
 
 
 def _entry(entity: Entity, keys: AttributeMap, image: str) -> AttributeMap:
-    """A default row, or its copy: the same but for the keys."""
+    """A default row or lookup row: they differ only in *keys*."""
     names = {name: {"S": value} for name, value in entity._asdict().items()}
     return {**keys, **names, "image": {"S": image}}
 
 
 def _as_read(pointer: AttributeMap | None) -> Condition:
-    """That the default row still is as it was read."""
+    """The condition that the default row is unchanged since it was read."""
     if pointer is None:
         return _ABSENT
     if "image" not in pointer:

@@ -15,7 +15,7 @@ class Memory:
 
     def __init__(self, *, versioned: bool = True) -> None:
         self.documents: dict[tuple[str, str], bytes] = {}
-        self._versions: dict[tuple[str, str], int] = {}  # deletes leave theirs, as a tombstone
+        self._versions: dict[tuple[str, str], int] = {}  # also of deleted documents
         self._versioned = versioned
 
     @classmethod
@@ -24,7 +24,7 @@ class Memory:
         return cls()
 
     def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
-        del deadline  # memory is never late
+        del deadline  # writing to memory takes no time
         for op in ops:
             key = op.target, op.id
             if self._versioned and op.version < self._versions.get(key, op.version):

@@ -88,9 +88,9 @@ def test_a_sink_without_conditions_counts_twice(monkeypatch: pytest.MonkeyPatch)
             self._clients("dynamodb").put_item(
                 TableName=self.contributions,
                 Item={
-                    "id": change.said.row(self.contributions).keys["id"],
+                    "id": change.statement.row(self.contributions).keys["id"],
                     "counter": {"S": change.after.sort_key},
-                    "version": {"N": str(change.said.op.version)},
+                    "version": {"N": str(change.statement.op.version)},
                 },
             )
         return Done.WRITTEN

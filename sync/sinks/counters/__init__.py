@@ -1,10 +1,10 @@
 """The counters sink; read it from sink.py.
 
-families  what counters count, and the keys that they have
+families  what counters count, and the keys of their rows
 sink      ops → moves of contributions → transactions → outcomes
-rows      what a contribution row and a counter hold
-actions   the parts of a transaction
-recount   counters compared with the contributions to them
+rows      the rows of contributions and counters
+actions   the actions of a transaction
+recount   compares counters with the contributions to them
 """
 
 from sync.sinks.counters.families import Counted

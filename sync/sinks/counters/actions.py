@@ -1,4 +1,4 @@
-"""The parts of a transaction on contributions and counters."""
+"""The actions of a transaction on contribution rows and counters."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def put(
     table: str, op: Op, counter: CounterKey | None, stored: Contribution | None
 ) -> "TransactWriteItemTypeDef":
-    """The contribution of *op*, if the stored one still is as it was read."""
+    """Store the contribution of *op*, if the row still is what was read as *stored*."""
     item: dict[str, Any] = {
         "id": {"S": row_id(op)},
         "version": {"N": str(op.version)},
@@ -51,7 +51,7 @@ def put(
 
 
 def add(table: str, counter: CounterKey, by: int) -> "TransactWriteItemTypeDef":
-    """*by* more; a counter that is not there is made."""
+    """Add *by* to *counter*, and create it if it does not exist."""
     parts = counter.parts
     sets = ", ".join(f"#{name} = :{name}" for name in parts)
     return {
@@ -69,10 +69,10 @@ def add(table: str, counter: CounterKey, by: int) -> "TransactWriteItemTypeDef":
 
 
 def take(table: str, counter: CounterKey, by: int, held: int) -> "TransactWriteItemTypeDef":
-    """*by* less than what it was read to hold; a counter that comes to nothing goes.
+    """Subtract *by* from *counter*, which was read as *held*; delete it if nothing is left.
 
-    So does one that holds less than *by*: only a hand from outside brings that about, and no count
-    that could be written here would be a true one.
+    A counter that holds less than *by* is deleted too: only a write from outside this service
+    causes that, and the right count is not known here.
     """
     key = counter.source(table).keys
     if held <= by:
@@ -90,7 +90,7 @@ def take(table: str, counter: CounterKey, by: int, held: int) -> "TransactWriteI
             "TableName": table,
             "Key": key,
             "UpdateExpression": "ADD #count :less",
-            "ConditionExpression": "#count > :by",  # whatever others made of it meanwhile
+            "ConditionExpression": "#count > :by",  # also if others have changed it since
             "ExpressionAttributeNames": {"#count": "count"},
             "ExpressionAttributeValues": {":less": {"N": str(-by)}, ":by": {"N": str(by)}},
         }
@@ -100,7 +100,7 @@ def take(table: str, counter: CounterKey, by: int, held: int) -> "TransactWriteI
 def replace(
     table: str, counter: CounterKey, count: int, seen: int | None
 ) -> "TransactWriteItemTypeDef":
-    """*count*, if the counter still holds what was *seen* of it; 0: no counter."""
+    """Set *counter* to *count*, or delete it at 0, if it still holds *seen* (None: no counter)."""
     key = counter.source(table).keys
     names = {"#count": "count"}
     if seen is None:

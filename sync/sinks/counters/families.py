@@ -1,4 +1,4 @@
-"""Families of counters: a model's file declares the one that its items are counted in."""
+"""Families of counters: a model's file declares the family that counts its items."""
 
 import json
 from dataclasses import dataclass, fields
@@ -12,15 +12,15 @@ from sync.runtime.jsontext import strict
 
 @dataclass(frozen=True)
 class Counted:
-    """What one counter counts; a subclass is a family of counters, its fields the parts of a key.
+    """What one counter counts. A subclass is a family of counters; its fields identify a counter.
 
         @dataclass(frozen=True)
         class Kind(Counted, target="kinds", partition="KINDS", prefix="KIND"):
             maker: str
             name: str
 
-    *target* is what a route's `into` names. The counters are items with *partition* for a hash
-    key, and a sort key of *prefix* and the parts.
+    *target* is the name that a model's `into` gives to the sink Counters. A counter is an item
+    whose partition key is *partition* and whose sort key is *prefix* and the fields' values.
     """
 
     target: ClassVar[str]
@@ -36,6 +36,7 @@ class Counted:
 
     @property
     def parts(self) -> dict[str, str]:
+        """The values by field name."""
         return dict(vars(self))
 
     @property
@@ -45,17 +46,17 @@ class Counted:
 
     @classmethod
     def at(cls, sort_key: str) -> Self:
-        """What the counter at *sort_key* counts."""
+        """What the counter with *sort_key* counts."""
         _, *parts = sort_key.split("#")
         return cls(*map(unquote, parts))
 
     def body(self) -> bytes:
-        """The body of an op whose item contributes to it."""
+        """The body of an op for an item that contributes to this counter, JSON."""
         return strict(self.parts).encode()
 
     @classmethod
     def read(cls, body: bytes) -> Self:
-        """From an op's body. Raises Refused."""
+        """The counter that an op's body names. Raises Refused."""
         names = [field.name for field in fields(cls)]
         try:
             value = json.loads(body)
@@ -65,7 +66,7 @@ class Counted:
             raise Refused(f"the body must hold {', '.join(names)}, and nothing else")
         for name, part in value.items():
             if not isinstance(part, str) or not part:
-                raise Refused(f"{name} must be a text, and not an empty one")
+                raise Refused(f"{name} must be a non-empty text")
         found = cls(**value)
         try:
             bytes_ = len(found.sort_key)

@@ -1,11 +1,11 @@
-"""Counting anew how many contributions name each counter, and mending what differs.
+"""Recounts the contributions to each counter, and repairs counters that differ.
 
-Counters are compared with the contributions, never with the items that contribute: the two change
-in one transaction, while an item may have changed whose record is still on its way.
+Counters are compared with contributions, not with the items that contribute: a contribution and
+its counter change in one transaction, while the stream record of a changed item may be in flight.
 
-The stream may go on meanwhile, so only what differs in two readings counts as drift, and a counter
-is mended only if the contributions to it were the very same, version by version, in both, and if it
-still holds what was seen.
+The stream may keep writing meanwhile. So only a difference that two readings show counts as drift,
+and a counter is repaired only if both readings had the same contributions to it, versions included,
+and it still holds what they had.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ _NAMES: Final = {"#counter": "counter"}
 
 @dataclass(frozen=True, slots=True)
 class CounterDrift:
-    """A counter that does not hold the number of contributions to it."""
+    """A counter whose value is not the number of contributions to it."""
 
     counter: str
     contributing: int
@@ -36,14 +36,14 @@ class CounterDrift:
 
 @dataclass(slots=True)
 class Contributing:
-    """The contributions to a counter in one reading; equal only if each is, in its version too."""
+    """The contributions to a counter in one reading; equal only if all are, versions included."""
 
     count: int = 0
-    print: int = 0
+    fingerprint: int = 0  # of their ids and versions
 
-    def take(self, row: AttributeMap) -> None:
+    def add(self, row: AttributeMap) -> None:
         self.count += 1
-        self.print ^= hash((row["id"]["S"], row["version"]["N"]))
+        self.fingerprint ^= hash((row["id"]["S"], row["version"]["N"]))
 
 
 class Tallies:
@@ -61,16 +61,20 @@ class Tallies:
     def contributors(
         self, start: AttributeMap | None, limit: int
     ) -> tuple[list[Source], AttributeMap | None]:
-        """The items behind the contributions of a page of at most *limit*, and where the next
-        begins; None: that was the last. Raises Retry."""
+        """The contributing items of a page of at most *limit* contributions.
+
+        Also returns where the next page starts; None: this was the last. Raises Retry.
+        """
         rows, start = page(self._clients, "scan", start, **self._of_family(), Limit=limit)
         return [source_of(row) for row in rows], start
 
     def check(
         self, after: str | None, *, repair: bool, limit: int, deadline: Deadline
     ) -> tuple[list[CounterDrift], str | None]:
-        """At most *limit* counters with sort keys over *after* that differ, mended with *repair*;
-        and the last of them where others are left. Raises Retry."""
+        """At most *limit* counters with sort keys above *after* that differ.
+
+        *repair* repairs them. Also returns the last one's sort key if more are left. Raises Retry.
+        """
         before, held_before = self._tally(deadline), self._held(deadline)
         suspects = {key for key in _unequal(before, held_before) if after is None or key > after}
         if not suspects:
@@ -82,25 +86,25 @@ class Tallies:
                 return drift, drift[-1].counter
             seen = held_again.get(sort_key)
             if before.get(sort_key) != again.get(sort_key) or held_before.get(sort_key) != seen:
-                continue  # somebody is at it: not known to be wrong
+                continue  # it is being changed: it may be right
             count = again.get(sort_key, Contributing()).count
-            mended = repair and self._mend(CounterKey(self._target, sort_key), count, seen)
+            mended = repair and self._repair(CounterKey(self._target, sort_key), count, seen)
             drift.append(CounterDrift(sort_key, count, seen or 0, mended))
         return drift, None
 
-    def _mend(self, counter: CounterKey, count: int, seen: int | None) -> bool:
+    def _repair(self, counter: CounterKey, count: int, seen: int | None) -> bool:
         action = replace(self._counters, counter, count, seen)
-        return transact(self._clients, [action], f"mending the counter {counter.sort_key}")
+        return transact(self._clients, [action], f"repairing the counter {counter.sort_key}")
 
     def _tally(self, deadline: Deadline) -> dict[str, Contributing]:
-        """The contributions to each counter."""
+        """The contributions to each counter, by its sort key."""
         tally: dict[str, Contributing] = {}
         for row in pages(self._clients, "scan", deadline, **self._of_family()):
-            tally.setdefault(row["counter"]["S"], Contributing()).take(row)
+            tally.setdefault(row["counter"]["S"], Contributing()).add(row)
         return tally
 
     def _held(self, deadline: Deadline) -> dict[str, int]:
-        """What each counter holds."""
+        """The value of each counter, by its sort key."""
         counted = family(self._target)
         rows = pages(
             self._clients,
@@ -116,7 +120,7 @@ class Tallies:
         return {row["SK"]["S"]: count_of(row) for row in rows}
 
     def _of_family(self) -> Mapping[str, Any]:
-        """A scan of the family's contributions, without tombstones."""
+        """The arguments of a scan of the family's contributions, without tombstones."""
         return {
             "TableName": self._contributions,
             "FilterExpression": "begins_with(id, :target) AND attribute_exists(#counter)",
@@ -126,6 +130,6 @@ class Tallies:
 
 
 def _unequal(tally: Mapping[str, Contributing], held: Mapping[str, int]) -> set[str]:
-    """The counters that don't hold what contributes to them; one of 0 should not be there."""
+    """The sort keys of counters that differ from *tally*; a counter of 0 should not exist."""
     right = {sort_key: contributing.count for sort_key, contributing in tally.items()}
     return {key for key in {*right, *held} if right.get(key) != held.get(key)}

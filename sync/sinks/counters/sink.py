@@ -1,11 +1,12 @@
-"""Counters of the items that contribute to each of them: the FAA matcher (requirements S3.6).
+"""Counts the items that contribute to each counter: the FAA matcher (requirements S3.6).
 
-    op → contribution as stored → what changes → transactions of contributions and net deltas
+    op → stored contribution → difference → transactions of contributions and counter changes
 
-An op says which counter one item contributes to, if any. A contribution row remembers what the
-last op said, and changes in one transaction with the counters, conditioned on how it was read: so
-each change counts exactly once, whatever is delivered again, fails half way or runs beside it.
-What an item contributed to before follows from its row, never from an old image.
+An op says which counter an item contributes to, if any. A contribution row keeps what the item's
+last op said. Row and counters change in one transaction, which requires that the row is unchanged
+since it was read. So each change counts exactly once, whatever is redelivered, fails half way or
+runs at the same time. What an item contributed to before is read from its row, never from an old
+image.
 """
 
 from collections import Counter
@@ -26,51 +27,51 @@ from sync.sinks.counters.families import family
 from sync.sinks.counters.rows import Contribution, CounterKey, count_of, row_id
 from sync.writing.op import Done, Op, Outcome, Result
 
-_CONTENDED: Final = Throttled("other writers were at the same counters")
+_CONTENDED: Final = Throttled("other calls changed the same counters at the same time")
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """An op, read: what its item contributes to."""
+    """An op, and the counter that its item contributes to, if any."""
 
     op: Op
     counter: CounterKey | None
 
     def row(self, table: str) -> Source:
-        """Where its contribution stands."""
+        """Its contribution row."""
         return Source(table, {"id": {"S": row_id(self.op)}})
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A statement that is newer than the stored contribution, or says something else."""
+    """A statement to carry out: it is newer than the stored contribution, or differs from it."""
 
-    said: Statement
+    statement: Statement
     stored: Contribution | None
 
     @property
     def before(self) -> CounterKey | None:
         if self.stored is None or self.stored.counter is None:
             return None
-        return CounterKey(self.said.op.target, self.stored.counter)
+        return CounterKey(self.statement.op.target, self.stored.counter)
 
     @property
     def after(self) -> CounterKey | None:
-        return self.said.counter
+        return self.statement.counter
 
     @property
     def touched(self) -> frozenset[CounterKey]:
-        """The counters that it changes: two, one or none."""
+        """The counters that it changes: none, one or two."""
         if self.before == self.after:
             return frozenset()
         return frozenset(counter for counter in (self.before, self.after) if counter)
 
 
 class Counters:
-    """Counters in the core table, and in a table of their own the contributions they are made of.
+    """Counters in the core table, and in another table the contributions that they count.
 
     A target is a family of counters. Ordered by the versions of the contributions: an older op is
-    stale, an equal one is written. What contributes to nothing leaves its version for a week.
+    stale, an equal one is written. An item that stops contributing leaves its version for a week.
     """
 
     name: ClassVar[str] = "counters"
@@ -104,34 +105,34 @@ class Counters:
     def _try(
         self, statements: Sequence[Statement], deadline: Deadline
     ) -> Iterator[tuple[Statement, Result]]:
-        """Compare with what is stored, and carry out the difference."""
-        rows = {said: said.row(self.contributions) for said in statements}
+        """Compare *statements* with the stored contributions, and write what differs."""
+        rows = {statement: statement.row(self.contributions) for statement in statements}
         found = self._items.read(list(rows.values()), deadline)
         moves = []
-        for said, row in rows.items():
+        for statement, row in rows.items():
             item = found[row]
             if isinstance(item, Retry):
-                yield said, item
+                yield statement, item
                 continue
-            move = Move(said, Contribution.of(item) if item else None)
-            if move.stored is None or said.op.version > move.stored.version:
-                # Also where the counter stays: its version has to refuse what is older.
+            move = Move(statement, Contribution.of(item) if item else None)
+            if move.stored is None or statement.op.version > move.stored.version:
+                # Also if the counter is the same: the stored version makes older ops stale.
                 moves.append(move)
-            elif said.op.version < move.stored.version:
-                yield said, Done.STALE
+            elif statement.op.version < move.stored.version:
+                yield statement, Done.STALE
             elif move.touched:
                 moves.append(move)
             else:
-                yield said, Done.WRITTEN
-        given_up: Retry | None = None  # a fault of one transaction would be the next one's too
+                yield statement, Done.WRITTEN
+        given_up: Retry | None = None  # a failure of one transaction would repeat for the next
         for portion in portions(moves):
             result = given_up or self._carry_out(portion, deadline)
             if isinstance(result, Retry) and result is not _CONTENDED:
                 given_up = result
-            yield from ((move.said, result) for move in portion)
+            yield from ((move.statement, result) for move in portion)
 
     def _carry_out(self, moves: Sequence[Move], deadline: Deadline) -> Result:
-        """One transaction: the rows of *moves*, and what they come to for each counter."""
+        """Write, in one transaction, the rows of *moves* and their net change of each counter."""
         if not deadline.remaining():
             return Unavailable("no time is left")
         net: Counter[CounterKey] = Counter()
@@ -140,7 +141,8 @@ class Counters:
                 net[counter] += 1 if counter == move.after else -1
         falling = {counter: -by for counter, by in net.items() if by < 0}
         puts = [
-            actions.put(self.contributions, move.said.op, move.after, move.stored) for move in moves
+            actions.put(self.contributions, move.statement.op, move.after, move.stored)
+            for move in moves
         ]
         adds = [actions.add(self.counters, counter, by) for counter, by in net.items() if by > 0]
         try:
@@ -163,7 +165,7 @@ class Counters:
         return Done.WRITTEN
 
     def _held(self, counters: Iterable[CounterKey], deadline: Deadline) -> dict[CounterKey, int]:
-        """What those of *counters* hold that there are. Raises Retry."""
+        """The values of those of *counters* that exist. Raises Retry."""
         sources = {counter: counter.source(self.counters) for counter in counters}
         items = self._items.read(list(sources.values()), deadline)
         held = {}
@@ -177,11 +179,11 @@ class Counters:
 
 
 def portions(moves: Iterable[Move]) -> Iterator[list[Move]]:
-    """*moves*, as transactions: at most 100 actions each, an item once.
+    """*moves*, split into transactions of at most 100 actions, no two of one item.
 
-    Ordered by counters, so that links of one counter share its action. A link that moves between
-    two counters of its own takes three, so 100 links never take more than four transactions.
-    Bytes never bind: 100 rows of 5 KB at most are far below 4 MB.
+    Sorted by counters, so that moves of one counter share its action. A move between two counters
+    that no other move changes takes three actions, so 100 moves take four transactions at most.
+    Their size is no limit: 100 rows of at most 5 KB are far below 4 MB.
     """
     portion: list[Move] = []
     counters: frozenset[CounterKey] = frozenset()
@@ -196,7 +198,7 @@ def portions(moves: Iterable[Move]) -> Iterator[list[Move]]:
 
 
 def read(op: Op) -> Statement:
-    """Raises Refused for a bad body, Misconfigured for a target that is no family of counters."""
+    """Raises Refused for a bad body, Misconfigured if the target is no family of counters."""
     counted = family(op.target)
     if op.body is None:
         return Statement(op, None)

@@ -1,4 +1,4 @@
-"""What OpenSearch's answers mean: for each op of a bulk request, and for a request as a whole."""
+"""What OpenSearch's answers mean, for each op of a bulk request and for the whole request."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 from sync.errors import Misconfigured, Refused, Retry, Throttled, Unavailable
 from sync.writing.op import Done, Op, Result
 
-HARMLESS_ID = "-"  # of the update that changes nothing, and is sent only for its answer
+HARMLESS_ID = "-"  # of a harmless update, which changes nothing and is sent only for its answer
 MAX_TEXT = 400  # characters of an error that are kept
 
 # Item errors with status 400 that are about the index, not about the document.
@@ -16,14 +16,14 @@ INDEX_ERRORS = frozenset(
 )
 INDEX_REASONS = re.compile(r"no write index is defined|pipeline with id .* does not exist")
 
-# What quotes a document's values, and has no place in a log.
+# The part of an error that quotes a document's values: these must not be logged.
 QUOTED = re.compile(
     r"\s*(Preview of field's value:|The prefix of the first immense term is:).*", re.DOTALL
 )
 
 
 class Rejected(Exception):
-    """A whole request was rejected, perhaps for one of its ops."""
+    """A whole request was rejected, perhaps because of one of its ops."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(f"{status} {text}")
@@ -31,21 +31,21 @@ class Rejected(Exception):
 
 
 def action(op: Op) -> str:
-    """What a bulk request and its answer call *op*."""
+    """The action of *op* in a bulk request and in its answer."""
     return "delete" if op.body is None else "index"
 
 
 def read_items(answer: Any, guards: int, ops: Sequence[Op]) -> list[Result]:
-    """One result per op, from the answer to a request of *guards* harmless updates, then *ops*.
+    """The result of each of *ops*, which followed *guards* harmless updates in the request.
 
-    Raises Unavailable if the answer is not item by item about them: then nothing is known.
+    Raises Unavailable if the items of *answer* do not match the request: the results are unknown.
     """
     items = answer.get("items") if isinstance(answer, Mapping) else None
     if not isinstance(items, list):
         raise Unavailable("the answer has no list of items")
     asked = [("update", HARMLESS_ID)] * guards + [(action(op), op.id) for op in ops]
     if len(items) != len(asked):
-        raise Unavailable(f"the answer has {len(items)} items for {len(asked)} asked")
+        raise Unavailable(f"the answer has {len(items)} items for {len(asked)} actions")
     return [
         item_result(kind, held) for (kind, _), held in zip(asked, _held(items, asked), strict=True)
     ][guards:]
@@ -55,21 +55,21 @@ def _held(items: Sequence[Any], asked: Sequence[tuple[str, str]]) -> Iterator[Ma
     for item, (kind, document_id) in zip(items, asked, strict=True):
         held = item.get(kind) if isinstance(item, Mapping) else None
         if not isinstance(held, Mapping) or not isinstance(held.get("status"), int):
-            raise Unavailable(f"the answer has no {kind} where {document_id!r} was asked")
+            raise Unavailable(f"the answer has no {kind} of {document_id!r} in its place")
         if held.get("_id") != document_id:
-            raise Unavailable(f"the answer has another id where {document_id!r} was asked")
+            raise Unavailable(f"the answer has another id in the place of {document_id!r}")
         yield held
 
 
 def item_result(kind: str, item: Mapping[str, Any]) -> Result:
-    """What became of one op, from its item in the answer to a bulk request.
+    """The result of one op, from its item in the answer to a bulk request.
 
-    A server that answers item by item is there: what may pass is trouble of the op's target.
+    A server that answers for each item is up: a Retry is about the op's target alone.
     """
     status: int = item["status"]
     error = item.get("error")
     if error is None and (200 <= status < 300 or (kind == "delete" and status == 404)):
-        return Done.WRITTEN  # a delete of what isn't there answers 404 not_found, without an error
+        return Done.WRITTEN  # deleting a missing document answers 404 not_found, without an error
     error_type = error.get("type") if isinstance(error, Mapping) else None
     if status == 409 and error_type == "version_conflict_engine_exception":
         return Done.STALE
@@ -90,7 +90,7 @@ def _about_index(error_type: Any, text: str) -> bool:
 
 
 def request_failure(status: int, error: Any) -> Retry | Rejected:
-    """What a status that isn't 2xx says of a whole request; *error* is what came with it."""
+    """The error of a whole request whose *status* is not 2xx; *error* came with the status."""
     text = describe(error)
     if status == 429:
         return Throttled(f"429 {text}")
@@ -104,7 +104,7 @@ def request_failure(status: int, error: Any) -> Retry | Rejected:
 def describe(error: Any) -> str:
     """Type and reason of *error*, and the types of its causes, without a document's values.
 
-    Causes give their type only: their reasons quote values in too many ways.
+    Reasons of causes are left out: they quote values in too many ways.
     """
     if not isinstance(error, Mapping):
         return " ".join(str(error or "").split())[:MAX_TEXT]

@@ -1,6 +1,6 @@
-"""Requests to OpenSearch: compressed, signed, and each failure told for what it is.
+"""Sends requests to OpenSearch: compresses and signs them, translates errors.
 
-Imported by the first write, not before: opensearch-py takes 0.15 s, with boto3 0.3 s.
+The first write imports it: importing opensearch-py takes 0.15 s, with boto3 0.3 s.
 """
 
 import gzip
@@ -17,18 +17,18 @@ from sync.sinks.opensearch.answers import Rejected, request_failure
 from sync.sinks.opensearch.indexes import prepare
 from sync.sinks.opensearch.settings import Settings
 
-GZIP_LEVEL = 1  # a small part of the default level's time, for a third more bytes
+GZIP_LEVEL = 1  # takes a fraction of the default level's time, for a third more bytes
 
-# At INFO and DEBUG they write whole bodies; and what fails is told by an outcome.
+# At INFO and DEBUG they log whole bodies. Failures are logged from outcomes.
 for _talkative in ("opensearch", "opensearchpy.trace"):
     logging.getLogger(_talkative).setLevel(logging.ERROR)
 
 
 class Connection:
-    """A kept-alive connection to one endpoint. Never retries: that is the sink's to decide."""
+    """A kept-alive connection to one endpoint. Never retries: the sink does."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises Misconfigured where requests are to be signed and nobody has credentials."""
+        """Raises Misconfigured if requests have to be signed and there are no credentials."""
         self._refresh = settings.refresh
         self._client = opensearchpy.OpenSearch(
             settings.endpoint,
@@ -38,12 +38,12 @@ class Connection:
         )
 
     def bulk(self, body: bytes, timeout_s: float) -> Any:
-        """The answer to *body*, all of whose targets have to be aliases.
+        """Send a bulk request and return the answer. Every target has to be an alias.
 
         *timeout_s* bounds connecting, sending, and each wait for a part of the answer. The server
-        waits half as long for an index whose shards are nowhere (its default is a minute), so
-        that the others' answers still arrive. Raises Retry, or Rejected where a part of the body
-        may be why the whole request was.
+        waits half as long for an index whose shards are unavailable (its default is a minute), so
+        that the results of other indexes still arrive. Raises Retry, or Rejected if a part of
+        *body* may be why the whole request was rejected.
         """
         try:
             with _failures():
@@ -63,8 +63,8 @@ class Connection:
                     },
                     timeout=Timeout(total=timeout_s),  # type: ignore[arg-type] # requests takes it
                 )
-        except AttributeError as error:  # opensearch-py takes an error's body for an object
-            raise Unavailable("the answer is an error that OpenSearch doesn't give") from error
+        except AttributeError as error:  # opensearch-py expects an error's body to be an object
+            raise Unavailable("the answer is an error, but not in OpenSearch's format") from error
 
     def prepare(self, alias: str, schema: Mapping[str, Any]) -> str:
         """See `indexes.prepare`. Raises Retry."""
@@ -77,7 +77,7 @@ class Connection:
 
 @contextmanager
 def _failures() -> Iterator[None]:
-    """Translate what opensearch-py raises. Raises Retry or Rejected."""
+    """Translate opensearch-py's exceptions. Raises Retry or Rejected."""
     try:
         yield
     except opensearchpy.ConnectionTimeout as error:
@@ -85,15 +85,15 @@ def _failures() -> Iterator[None]:
     except opensearchpy.ConnectionError as error:
         raise Unavailable(f"no answer: {type(error.info).__name__}") from error
     except opensearchpy.TransportError as error:
-        told = error.info.get("error") if isinstance(error.info, dict) else None
-        raise request_failure(int(error.status_code), told or error.error) from error
+        detail = error.info.get("error") if isinstance(error.info, dict) else None
+        raise request_failure(int(error.status_code), detail or error.error) from error
     except opensearchpy.SerializationError as error:
-        # Its context says where the text stops being JSON; it itself holds the whole text.
+        # The error quotes the whole text; its context says only where that stops being JSON.
         raise Unavailable("the answer is not JSON") from error.__context__
 
 
 def _signer(region: str) -> Any:
-    """Signs requests (SigV4) with the credentials of the moment, wherever boto3 finds them."""
+    """Signs requests (SigV4) with the credentials that boto3 finds, refreshed when they expire."""
     import boto3
     from botocore.exceptions import BotoCoreError
     from requests import PreparedRequest

@@ -1,4 +1,4 @@
-"""Creating what the OpenSearch sink writes to: an alias, and behind it `<alias>-v<number>`."""
+"""Creates what the OpenSearch sink writes to: an alias for an index `<alias>-v<number>`."""
 
 import re
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 def prepare(client: "Client", alias: str, body: Mapping[str, Any]) -> str:
-    """Bring *alias* in line with *body* and say what was done: created, extended or unchanged.
+    """Create *alias* and its index, or extend the index, as *body* says.
 
-    New fields are added, and gc_deletes is set, in place. A field whose type differs can't be
-    changed in place: raises Misconfigured, naming the fields; documents then need a new index.
-    Nothing is ever deleted.
+    Returns "created", "extended" or "unchanged". Adds new fields and sets gc_deletes in place,
+    deletes nothing. Raises Misconfigured, naming the fields, if the type of a field differs: it
+    can't be changed in place, so the documents need a new index.
     """
     if not client.indices.exists_alias(name=alias):
         return _create(client, alias, body)
@@ -42,7 +42,7 @@ def prepare(client: "Client", alias: str, body: Mapping[str, Any]) -> str:
 def _create(client: "Client", alias: str, body: Mapping[str, Any]) -> str:
     if client.indices.exists(index=alias):
         raise Misconfigured(
-            f"{alias} is an index where an alias is to be: something wrote to it before it was made"
+            f"{alias} is an index where an alias is to be: something wrote to it too early"
         )
     taken = client.indices.get(index=f"{alias}-v*", ignore_unavailable=True)
     numbers = [int(m[1]) for name in taken if (m := re.fullmatch(rf"{alias}-v(\d+)", name))]

@@ -1,7 +1,7 @@
 """OpenSearch's mapping for the models that feed one alias: explicit types, nothing dynamic.
 
-What an open model takes beside its fields is mapped as it comes, by a rule for each JSON type:
-OpenSearch's own first guess, long for 1, would refuse the 1.5 that comes later.
+Only an open model has dynamic mappings, for attributes that are not its fields: a dynamic template
+for each JSON type. OpenSearch's own guess, long for a first 1, would refuse a later 1.5.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,8 +10,8 @@ from typing import Any, Final
 from sync.errors import RegistryError
 from sync.writing.schema import Kind, Schema
 
-# How long a delete leaves its version, which refuses an older put that comes late. OpenSearch's own
-# minute is less than a request may last (sync/runtime/waits.py).
+# How long OpenSearch keeps the version of a deleted document, which makes a late older put stale.
+# Its default, a minute, is shorter than a request may last (sync/runtime/waits.py).
 GC_DELETES_S: Final = 900
 
 _TYPES: Final[dict[Kind, dict[str, Any]]] = {
@@ -33,9 +33,9 @@ _TEMPLATES: Final = [
 
 
 def index_body(documents: Sequence[Schema]) -> dict[str, Any]:
-    """Settings and mappings of the index behind an alias, which takes *documents*.
+    """Settings and mappings of the index behind an alias that takes *documents*.
 
-    Raises RegistryError where two of them give one field different types.
+    Raises RegistryError if two of them give one field different types.
     """
     properties: dict[str, Any] = {}
     for schema in documents:
@@ -43,7 +43,7 @@ def index_body(documents: Sequence[Schema]) -> dict[str, Any]:
             if properties.setdefault(name, mapping) != mapping:
                 raise RegistryError(f"{schema.name}.{name}: another model of the alias differs")
     mappings: dict[str, Any] = {"dynamic": _dynamic(documents), "properties": properties}
-    if any(map(_opens, documents)):  # a text that looks like a date today need not tomorrow
+    if any(map(_opens, documents)):  # later texts of a date-like field may be no dates
         mappings |= {"date_detection": False, "dynamic_templates": _TEMPLATES}
     return {
         "settings": {

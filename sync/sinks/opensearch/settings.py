@@ -1,4 +1,4 @@
-"""Where OpenSearch is, and how to speak to it, from environment variables."""
+"""Settings of the OpenSearch sink, from environment variables."""
 
 import re
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ _ON_AWS = (".amazonaws.com", ".amazonaws.com.cn", ".on.aws")
 @dataclass(frozen=True, slots=True)
 class Settings:
     endpoint: str
-    region: str | None  # to sign requests for; None: they are not signed
-    refresh: str  # what a bulk request does at its end: false, true or wait_for
+    region: str | None  # to sign requests with; None: requests are not signed
+    refresh: str  # the `refresh` of bulk requests: false, true or wait_for
     timeout_s: float  # the longest that a request may take
 
     @classmethod
@@ -28,7 +28,7 @@ class Settings:
         """
         endpoint = required(env, "OPENSEARCH_ENDPOINT")
         parts = _ENDPOINT.fullmatch(endpoint)
-        if parts is None:  # the value is not shown: it may hold a password
+        if parts is None:  # not shown: the value may hold a password
             raise ConfigError("OPENSEARCH_ENDPOINT must be http(s)://host or http(s)://host:port")
         auth = one_of(env, "OPENSEARCH_AUTH", ("aws", "none"), default="")
         if parts[2].lower().endswith(_ON_AWS):

@@ -1,4 +1,4 @@
-"""The OpenSearch sink: ops become bulk requests, each item of an answer becomes an outcome."""
+"""The OpenSearch sink: sends ops as bulk requests, reads an outcome for each from the answer."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,12 +24,12 @@ MAX_OPS = 1_000  # in one request
 MAX_BYTES = 5_000_000  # in one request, before compression
 MAX_BODY_BYTES = 10_000_000  # small domains take requests of 10 MiB (OpenSearch Service quotas)
 TRIES = 5
-MOST_UNANSWERED = 3
-MARGIN_S = 0.2  # from a request's timeout to the deadline, for reading what came
+MOST_UNANSWERED = 3  # requests in a row; then the server counts as down
+MARGIN_S = 0.2  # between a request's timeout and the deadline, to read the answer
 
 
 class Client(Protocol):
-    """What `client.Connection` does."""
+    """What the sink needs of `client.Connection`."""
 
     def bulk(self, body: bytes, timeout_s: float) -> Any: ...
 
@@ -37,17 +37,17 @@ class Client(Protocol):
 
 
 class Line(NamedTuple):
-    """An op, and what it is in a bulk request."""
+    """An op, and its lines in a bulk request."""
 
     op: Op
     data: bytes
 
 
 class OpenSearch:
-    """Documents in indexes behind aliases; a target is an alias, and is never created here.
+    """Documents in indexes behind aliases. A target is an alias; a write never creates one.
 
-    Ordered by external versions (external_gte): below the stored version an op is stale, equal to
-    it the op is written again, so redelivery is harmless.
+    Ordered by external versions (external_gte): an op below the stored version is stale, an op
+    equal to it is written again, so redelivery is harmless.
     """
 
     name: ClassVar[str] = "opensearch"
@@ -63,7 +63,7 @@ class OpenSearch:
         settings = Settings.from_env(env)
 
         def connect() -> Client:
-            from sync.sinks.opensearch.client import Connection  # see there for what it costs
+            from sync.sinks.opensearch.client import Connection  # slow to import
 
             return Connection(settings)
 
@@ -102,11 +102,10 @@ class OpenSearch:
     def _write_chunk(
         self, lines: list[Line], deadline: Deadline, given_up: dict[str | None, Retry]
     ) -> Iterator[Outcome]:
-        """Try *lines*, then again what may pass, until it has or tries or time run out.
+        """Send *lines*, and retry those that end as Retry until tries or time run out.
 
-        What did not pass is noted in *given_up*, so that a destination that is down costs one
-        chunk's tries, and a missing alias those of its own ops. One that had answers for other
-        lines of the last try is not down.
+        Then adds to *given_up* why: the next chunks skip a destination that is down, or a target
+        without its alias. A destination that answered for other lines of the last try is not down.
         """
         sent: dict[int, Retry] = {}  # by a line's id(): the error of the last request it was in
         tried = 0
@@ -134,16 +133,16 @@ class OpenSearch:
     def _try(
         self, lines: Sequence[Line], deadline: Deadline, sent: dict[int, Retry]
     ) -> Iterator[tuple[Line, Result]]:
-        """Send *lines*, in halves where a request is rejected; another failure ends the try.
+        """Send *lines* once, and again in halves where a request is rejected or unanswered.
 
-        So is a request that nobody answered: one document may be what takes the server too long,
-        and its neighbours need not wait for it. A server that answers none of MOST_UNANSWERED
-        requests is down.
+        In both cases a single document may be the cause (of no answer, if it takes the server too
+        long), and the others should be written without it. Any other failure ends the try, as do
+        MOST_UNANSWERED requests in a row without an answer.
 
-        What was in a request that failed is noted in *sent*, and never called not tried afterwards:
-        that request may take effect yet.
+        Lines of a failed request are added to *sent*. They are never reported as NotTried later,
+        since that request may still take effect.
         """
-        groups = deque([lines])  # first in, first out: both halves come before quarters
+        groups = deque([lines])  # first in, first out: both halves before any quarter
         unanswered = 0
         while groups:
             group = groups.popleft()
@@ -170,16 +169,16 @@ class OpenSearch:
                 yield from zip(group, results, strict=True)
 
     def _send(self, group: Sequence[Line], deadline: Deadline) -> Sequence[Result]:
-        """The result of each line of one request.
+        """Send one request and return the result of each line.
 
-        Raises Retry for a request that failed, and Rejected where one of several lines may be
-        why. A line that is alone is the one to blame if a request without it would be taken.
+        Raises Retry if the request failed, Rejected if one of several lines may be the cause. A
+        single line is the cause if a request without it is accepted.
         """
         try:
             return self._bulk(group, {line.op.target for line in group}, deadline)
         except Rejected as rejected:
-            # Content Too Large speaks for itself. 403 may be a firewall's word on one document, or
-            # be about us: then halving would ask for nothing, a thousand times.
+            # 413 is always about the lines. 403 may come from a firewall that rejects one document,
+            # or mean that we lack access: then all of up to a thousand halves would fail as well.
             if rejected.status == 403 or (rejected.status != 413 and len(group) == 1):
                 self._check_harmless({line.op.target for line in group}, deadline)
             if len(group) > 1:
@@ -189,7 +188,7 @@ class OpenSearch:
             return [refused]
 
     def _check_harmless(self, targets: set[str], deadline: Deadline) -> None:
-        """Raises Misconfigured where a request without any document is rejected, too."""
+        """Raises Misconfigured if a request without any document is rejected too."""
         try:
             self._bulk([], targets, deadline)
         except Rejected as harmless:
@@ -200,10 +199,10 @@ class OpenSearch:
     def _bulk(
         self, group: Sequence[Line], targets: set[str], deadline: Deadline
     ) -> Sequence[Result]:
-        """One request with *group*, and a harmless update for each of *targets* it has no put for.
+        """Send *group*, preceded by a harmless update for each of *targets* that it has no put for.
 
-        `require_alias` is read from puts and updates only: deletes alone, having external
-        versions, would create an index under the alias's name (seen with OpenSearch 3.6).
+        OpenSearch checks `require_alias` for puts and updates only: deletes alone, since they have
+        external versions, would create an index with the alias's name (seen with OpenSearch 3.6).
         """
         timeout_s = _timeout_s(self.timeout_s, deadline)
         if timeout_s < MARGIN_S:
@@ -215,9 +214,9 @@ class OpenSearch:
 
 
 def encode(op: Op) -> bytes:
-    """The lines of *op* in a bulk request. Raises Refused for what would fail or alter the others.
+    """The lines of *op* in a bulk request. Raises Refused if they would affect other ops.
 
-    One wrong id or version fails a whole request, and a newline in a body would start an action.
+    One bad id or version fails a whole request, and a newline in a body would start a new action.
     """
     check_id(op.id)
     if not 0 <= op.version <= HIGHEST:
@@ -242,7 +241,7 @@ def encode(op: Op) -> bytes:
 
 
 def _timeout_s(most: float, deadline: Deadline) -> float:
-    """How long a request may take that is sent now."""
+    """The timeout of a request sent now: *most*, or what *deadline* leaves."""
     return min(most, deadline.remaining() - MARGIN_S)
 
 
@@ -252,11 +251,11 @@ def _halves(group: Sequence[Line]) -> tuple[Sequence[Line], Sequence[Line]]:
 
 
 def harmless_update(target: str) -> bytes:
-    """Lines that change nothing, whether a document has this id or not."""
+    """The lines of an update that changes nothing, whether or not its document exists."""
     head = orjson.dumps({"update": {"_index": target, "_id": HARMLESS_ID}})
     return head + b'\n{"doc":{}}\n'
 
 
 def chunks(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    """*lines* in order, as requests."""
+    """*lines* in order, split into requests."""
     return batches(lines, most=MAX_OPS, most_bytes=MAX_BYTES, size=lambda line: len(line.data))

@@ -1,4 +1,4 @@
-"""Creating what the Typesense sink writes to: an alias, and behind it `<alias>_v<number>`."""
+"""Creates what the Typesense sink writes to: an alias for a collection `<alias>_v<number>`."""
 
 import re
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 def prepare(client: "Client", alias: str, schema: Mapping[str, Any]) -> str:
-    """Bring *alias* in line with *schema* and say what was done: created, extended or unchanged.
+    """Create *alias* and its collection, or extend the collection, as *schema* says.
 
-    New fields are added in place, as optional ones, since the documents that are there lack them
-    until they are resynced. A field that differs can't be changed in place without losing its
-    index meanwhile: raises Misconfigured, naming the fields; documents then need a new collection.
-    Nothing is ever deleted.
+    Returns "created", "extended" or "unchanged". Adds new fields in place, and as optional fields,
+    since existing documents lack them until they are resynced. Deletes nothing. Raises
+    Misconfigured, naming the fields, if a field differs: changing it in place would drop its index
+    meanwhile, so the documents need a new collection.
     """
     collection = targets(client).get(alias)
     if collection is None:
@@ -31,7 +31,7 @@ def prepare(client: "Client", alias: str, schema: Mapping[str, Any]) -> str:
 def missing(
     alias: str, collection: str, found: Mapping[str, Any], schema: Mapping[str, Any]
 ) -> list[Any]:
-    """The fields of *schema* that *found* lacks. Raises Misconfigured where others differ."""
+    """The fields of *schema* that *found* lacks. Raises Misconfigured if other fields differ."""
     there = {field["name"]: field for field in found["fields"]}
     changed = sorted(
         wanted["name"]
@@ -49,7 +49,7 @@ def missing(
 
 
 def _differs(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether a field is other than *wanted*; one that asks less of documents is fine."""
+    """Whether a field differs from *wanted*, other than by being optional where it need not be."""
     return any(
         there.get(name) != value
         for name, value in wanted.items()
@@ -64,7 +64,7 @@ def targets(client: "Client") -> dict[str, str]:
 
 
 def _create(client: "Client", alias: str, schema: Mapping[str, Any]) -> str:
-    """A collection, then the alias. After a crash in between, the empty collection is taken."""
+    """Create a collection, then the alias. Uses an empty collection that a crash left behind."""
     there = {each["name"]: each for each in client.collections.retrieve()}
     if alias in there:
         raise Misconfigured(f"{alias} is a collection where an alias is to be")

@@ -1,6 +1,6 @@
-"""What Typesense's answers mean: for each line of an import, and for a request as a whole.
+"""What Typesense's answers mean, for each line of an import and for the whole request.
 
-Texts and codes: typesense/typesense, src/collection.cpp and src/core_api.cpp.
+Its texts and codes are in typesense/typesense, src/collection.cpp and src/core_api.cpp.
 """
 
 import json
@@ -13,7 +13,7 @@ from sync.writing.op import Done, Op, Result
 
 MAX_TEXT: Final = 400  # characters of an error that are kept
 
-# From here on a parser's error quotes the document, which has no place in a log.
+# The part of a parser's error that quotes the document: it must not be logged.
 _QUOTED: Final = re.compile(r"[;,]?\s*last read:.*", re.DOTALL)
 # The server is short of disk or memory (raft_server.cpp): nothing is wrong with the document.
 _NO_ROOM: Final = "Rejecting write"
@@ -21,22 +21,24 @@ _NO_DOCUMENT: Final = "Could not find a document"
 
 
 class Busy(Throttled):
-    """429, 503, or no room: the server wants to be left alone for a while."""
+    """429, 503, or no room: the server needs a longer pause than other retries."""
 
 
 class Forbidden(Misconfigured):
-    """403, which Typesense itself does not say: what stands before it does, perhaps of a text in
-    one document."""
+    """403: not from Typesense itself, but from a firewall or proxy before it.
+
+    It may reject the text of a single document.
+    """
 
 
 class TooLarge(Exception):
-    """The request as a whole is too large for what stands before the server (413)."""
+    """413: the whole request is too large for a proxy before the server."""
 
 
 def read_import(answer: str, ops: Sequence[Op]) -> list[Result]:
-    """One result for each of *ops*, from the answer to the import of their documents, in order.
+    """The result of each of *ops*, from the answer to the import of their documents, in order.
 
-    Raises Unanswered if the answer is not line by line about them: then nothing is known.
+    Raises Unanswered if the lines of *answer* do not match *ops*: the results are unknown.
     """
     lines = answer.split("\n")
     if len(lines) != len(ops):
@@ -51,18 +53,18 @@ def _line_result(text: str, op: Op) -> Result:
         raise Unanswered("a line of the answer is not JSON") from error
     success = line.get("success") if isinstance(line, dict) else None
     if not isinstance(success, bool):
-        raise Unanswered("a line of the answer does not say how its document fared")
+        raise Unanswered("a line of the answer does not say whether its document was written")
     if line.get("id", op.id) != op.id:
-        raise Unanswered(f"a line of the answer has another id where {op.id!r} was sent")
+        raise Unanswered(f"a line of the answer has another id in the place of {op.id!r}")
     if success:
         return Done.WRITTEN
     return document_failure(line.get("code"), line.get("error"))
 
 
 def document_failure(code: Any, error: Any) -> Refused | Retry:
-    """What the failure of one line of an import says of its document.
+    """The error of one document of an import, whose line has *code* and *error*.
 
-    Codes are HTTP's. A code that is missing tells nothing, so it may pass.
+    Codes are HTTP status codes. A line without a code tells no cause, so it is a Retry.
     """
     text = f"{code} {describe(error)}"
     if not isinstance(code, int) or code >= 500 or code in (408, 409):
@@ -77,7 +79,7 @@ def document_failure(code: Any, error: Any) -> Refused | Retry:
 
 
 def request_failure(status: Any, error: Any) -> Retry | TooLarge:
-    """What a status that isn't 2xx says of a whole request; *error* is the message with it."""
+    """The error of a whole request whose *status* is not 2xx; *error* is the message with it."""
     text = f"{status} {describe(error)}"
     if status in (429, 503) or _NO_ROOM in text:
         return Busy(text)
@@ -86,21 +88,21 @@ def request_failure(status: Any, error: Any) -> Retry | TooLarge:
     if status == 403:
         return Forbidden(text)
     if isinstance(status, int) and 300 <= status < 500 and status != 408:
-        return Misconfigured(text, of_target=status == 404)  # a collection that is missing
-    return Unanswered(text)  # a gateway's 502 or 504 says nothing of the server behind it
+        return Misconfigured(text, of_target=status == 404)  # the collection is missing
+    return Unanswered(text)  # after a gateway's 502 or 504 the result is unknown
 
 
 def read_delete(answer: Any, op: Op) -> Result:
     """The result of deleting *op*'s document. Raises Unanswered."""
     if not isinstance(answer, Mapping):
-        raise Unanswered("the answer to a delete is no object")
+        raise Unanswered("the answer to a delete is not an object")
     if answer.get("id") != op.id and not isinstance(answer.get("num_deleted"), int):
         raise Unanswered(f"the answer is not about the delete of {op.id!r}")
     return Done.WRITTEN
 
 
 def is_missing_document(status: Any, error: Any) -> bool:
-    """Whether a delete found nothing to delete, as a server without ignore_not_found says it."""
+    """Whether a delete failed since the document is missing: old servers answer so."""
     return status == 404 and str(error).startswith(_NO_DOCUMENT)
 
 

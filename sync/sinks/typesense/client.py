@@ -1,6 +1,6 @@
-"""Requests to Typesense through its official client, and each failure told for what it is.
+"""Sends requests to Typesense through its official client, and translates errors.
 
-Imported by the first write, not before: client and httpx take about 0.17 s.
+The first write imports it: importing client and httpx takes about 0.17 s.
 """
 
 import logging
@@ -20,19 +20,18 @@ from sync.sinks.typesense.aliases import prepare, targets
 from sync.sinks.typesense.answers import TooLarge, is_missing_document, request_failure
 from sync.sinks.typesense.settings import Settings
 
-# At INFO it writes a line for each request, with the ids of documents.
+# At INFO it logs a line for each request, with the ids of documents.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
-# An id that a URL takes for a way: with "..", deleting a document becomes deleting the collection.
+# Ids that are path segments in a URL: ".." would delete the collection instead of the document.
 _DOTS = frozenset([".", ".."])
 
-
-_KNOWN_S = 1.0  # how long it is believed which collection is behind an alias
-_OTHER_JSON = (ValueError, AttributeError, KeyError, TypeError)  # what is made of it, or of none
+_KNOWN_S = 1.0  # how long the looked-up aliases are used
+_OTHER_JSON = (ValueError, AttributeError, KeyError, TypeError)  # raised for unexpected or no JSON
 
 
 class Connection:
-    """A kept-alive connection to one server. Never retries: that is the sink's to decide."""
+    """A kept-alive connection to one server. Never retries: the sink does."""
 
     def __init__(self, settings: Settings, api_key: str) -> None:
         self._timeout_s = settings.timeout_s
@@ -58,10 +57,10 @@ class Connection:
         self._http.close()
 
     def import_(self, target: str, lines: bytes, timeout_s: float) -> str:
-        """The answer to upserting the documents of *lines*: a line for each of them.
+        """Upsert the documents of *lines* and return the answer, a line for each document.
 
-        Values of a wrong type are refused, never changed to fit. *timeout_s* bounds connecting,
-        sending, and each wait for a part of the answer. Raises Retry or TooLarge.
+        Typesense rejects values of a wrong type instead of coercing them. *timeout_s* bounds
+        connecting, sending, and each wait for a part of the answer. Raises Retry or TooLarge.
         """
         collection, left_s = self._collection(target, timeout_s)
         with self._failures(left_s):
@@ -70,22 +69,22 @@ class Connection:
             )
 
     def delete(self, target: str, document_id: str, timeout_s: float) -> Any:
-        """The answer to deleting a document, whether it is there or not. Raises Retry."""
+        """Delete a document, if it exists, and return the answer. Raises Retry."""
         collection, left_s = self._collection(target, timeout_s)
         with self._failures(left_s):
             if document_id in _DOTS:
                 return self._client.collections[collection].documents.delete(
                     {"filter_by": f"id:[`{document_id}`]"}
                 )
-            # The client puts an id into a URL as it is. Its own way to a document, by item, keeps
-            # an object for each id for good.
+            # The client does not percent-encode ids, and its `documents[id]` keeps an object for
+            # each id forever.
             document: Document[Any] = Document(
                 self._client.api_call, collection, quote(document_id, safe="")
             )
             try:
                 return document.delete({"ignore_not_found": True})
             except TypesenseClientError as error:
-                if is_missing_document(*_told(error)):
+                if is_missing_document(*_status_and_message(error)):
                     return {"id": document_id}
                 raise
 
@@ -98,19 +97,19 @@ class Connection:
             raise Misconfigured(f"{alias}: {error}") from error
 
     def _collection(self, alias: str, timeout_s: float) -> tuple[str, float]:
-        """The collection behind *alias*, and what looking it up left of *timeout_s*. Raises Retry.
+        """The collection behind *alias*, and how much of *timeout_s* the lookup left. Raises Retry.
 
-        A document is written under its collection's own name. When Typesense starts it does again
-        what its log says, in a queue for each name that stands in a path: by an alias a document
-        may come before the alias is there again, and is then lost without a word (seen with
-        0.24.1; by its sources 30 looks an alias up no later).
+        Documents are written under the collection's name, since a restart may lose those written
+        under an alias. Typesense then replays its log, in one queue for each name in a URL. If a
+        document's turn comes before its alias exists again, it is lost without an error (seen with
+        0.24.1; by its sources version 30 resolves aliases at the same point).
         """
         began = time.monotonic()
         if began >= self._known_until:
             try:
                 with self._failures(timeout_s):
                     self._known = targets(self._client)
-            except (Unanswered, TooLarge) as error:  # a question takes no effect
+            except (Unanswered, TooLarge) as error:  # a lookup changes nothing
                 raise Unavailable(f"looking up the alias {alias}: {error}") from error
             self._known_until = began + _KNOWN_S
         if alias not in self._known:
@@ -122,21 +121,20 @@ class Connection:
 
     @contextmanager
     def _failures(self, timeout_s: float) -> Iterator[None]:
-        """Translate what the client raises. Raises Retry or TooLarge."""
+        """Translate the client's exceptions. Raises Retry or TooLarge."""
         self._http.timeout = httpx.Timeout(timeout_s)
         try:
             yield
         except TypesenseClientError as error:
-            raise request_failure(*_told(error)) from error
+            raise request_failure(*_status_and_message(error)) from error
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise Unavailable(f"no connection: {type(error).__name__}") from error
         except httpx.HTTPError as error:
             raise Unanswered(f"no answer: {type(error).__name__}") from error
         except _OTHER_JSON as error:
-            raise Unanswered("the answer is none that Typesense gives") from error
+            raise Unanswered("the answer is not in Typesense's format") from error
 
 
-def _told(error: TypesenseClientError) -> tuple[Any, Any]:
-    """Status and message."""
+def _status_and_message(error: TypesenseClientError) -> tuple[Any, Any]:
     status, message = error.args if len(error.args) == 2 else (None, str(error))
     return status, message

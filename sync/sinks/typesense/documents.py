@@ -1,9 +1,9 @@
-"""A document as Typesense is sent it, and as it is read back.
+"""Encodes documents for Typesense, and decodes them.
 
 Typesense keeps numbers as 64-bit integers or doubles, and drops nulls. DynamoDB's numbers have 38
-digits. So a document that would lose something carries itself, whole, as the text of a field that
-no schema declares: it is stored, but takes no memory and can't be searched. All others, nearly
-all, are sent as they are.
+digits. So a document that would lose something is sent with one more field, which holds its whole
+JSON as text. No schema declares that field: it is stored, but takes no memory and is not searched.
+Nearly all documents are sent without it.
 """
 
 import json
@@ -21,12 +21,12 @@ from sync.writing.op import Op
 EXACT: Final = "_exact"
 MAX_BODY_BYTES: Final = 10_000_000
 
-# A quick look: most documents hold no null and no number of more than 15 digits or with exponent.
+# Most documents hold neither null nor a number of more than 15 digits or with an exponent.
 _SUSPECT: Final = re.compile(rb"null|\d[\d.]{15}|\d[eE]")
 
 
 def encode(op: Op) -> bytes:
-    """The line of *op* in an import. Raises Refused for what would fail or alter other lines."""
+    """The line of *op* in an import. Raises Refused if it would affect other lines."""
     check_id(op.id)
     body = op.body or b""
     if len(body) > MAX_BODY_BYTES:
@@ -35,16 +35,16 @@ def encode(op: Op) -> bytes:
         raise Refused("the body is no JSON object")
     if b"\n" in body:
         raise Refused("the body has more than one line")
-    # Typesense drops bytes that are not UTF-8 and says that all is well. A document of some 18,000
-    # levels ends its process (0.24.1), and again at each start, when it reads what it was sent;
-    # this parser takes 1,024, DynamoDB nests 32.
+    # Typesense drops bytes that are not UTF-8 without an error. A document of some 18,000 levels
+    # crashes it (0.24.1), and again at each start, when it replays its log; this parser accepts
+    # 1,024 levels, DynamoDB 32.
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Refused(f"the body is not JSON: {error}") from error
-    # Ours come last, where they win against fields of the same names, and end the line.
+    # Our own fields come last, so they override the document's fields of the same names.
     own = [f'"id":{json.dumps(op.id)}']
-    # An open model may have attributes of the names that are ours.
+    # The items of an open model may have attributes with these names.
     if "id" in found or EXACT in found or (_SUSPECT.search(body) and _loses(body)):
         own.insert(0, f'"{EXACT}":{json.dumps(body.decode())}')
     comma = b"" if body == b"{}" else b","
@@ -52,19 +52,19 @@ def encode(op: Op) -> bytes:
 
 
 def decode(held: Mapping[str, Any]) -> Any:
-    """The document that was sent, from what Typesense holds; numbers as int and Decimal."""
+    """The document that was sent, from what Typesense returns; numbers are int or Decimal."""
     if EXACT in held:
         return json.loads(held[EXACT], parse_float=Decimal)
     return {name: value for name, value in held.items() if name != "id"}
 
 
 def _loses(body: bytes) -> bool:
-    """Whether Typesense would hold something else than *body* says."""
+    """Whether Typesense would store something else than *body*. Raises Refused."""
     inexact = False
 
     def integer(digits: str) -> int:
         nonlocal inexact
-        inexact |= not -(2**63) <= int(digits) < 2**64  # others it reads as doubles
+        inexact |= not -(2**63) <= int(digits) < 2**64  # it reads others as doubles
         return 0
 
     def fraction(digits: str) -> int:

@@ -7,9 +7,9 @@ from sync.errors import RegistryError
 from sync.sinks.typesense.documents import EXACT
 from sync.writing.schema import Field, Kind, Schema
 
-# A map of unknown fields is stored and not searched: what becomes of a field that no schema
-# declares. Of one that is declared, indexed or not, Typesense takes each inner field's type from
-# the first document that has it, and refuses later ones: 1.5 after 1 (seen with 0.24.1).
+# A map of unknown fields is left out of the schema: Typesense stores it without indexing it. In a
+# declared object, indexed or not, the first document that has an inner field fixes its type, and
+# others are refused: 1.5 after 1 (seen with 0.24.1).
 _UNDECLARED: Final = "object"
 _TYPES: Final[dict[Kind, dict[str, Any]]] = {
     "text": {"type": "string"},
@@ -18,8 +18,7 @@ _TYPES: Final[dict[Kind, dict[str, Any]]] = {
     "number": {"type": "float"},
     "integer": {"type": "int64"},
     "boolean": {"type": "bool"},
-    # The text as the item has it, so that a document says what its item says. Moments of one zone
-    # and precision sort right; others nearly.
+    # The item's own text, unchanged. Times of one zone and precision sort correctly, others nearly.
     "timestamp": {"type": "string", "sort": True},
     "object": {"type": _UNDECLARED},
 }
@@ -27,10 +26,10 @@ _OWN: Final = ("id", EXACT)
 
 
 def collection(documents: Sequence[Schema]) -> dict[str, Any]:
-    """The schema, less its name, of the collection behind an alias that takes *documents*.
+    """The schema, without a name, of the collection behind an alias that takes *documents*.
 
-    Raises RegistryError where two of them give one field different types, and for names that the
-    sink needs itself.
+    Raises RegistryError if two of them give one field different types, or if a field has a name
+    that the sink itself uses.
     """
     owned = [(each, list(_declared(each, "", many=False, required=True))) for each in documents]
     declared: dict[str, dict[str, Any]] = {}

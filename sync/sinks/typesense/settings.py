@@ -1,4 +1,4 @@
-"""Where Typesense is, and how to speak to it, from environment variables."""
+"""Settings of the Typesense sink, from environment variables and from the API key's secret."""
 
 import re
 from collections.abc import Mapping
@@ -11,8 +11,8 @@ from sync.runtime.environment import matching, required, seconds
 
 _URL: Final = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::(\d{1,5}))?/?")
 _PORTS: Final = {"http": 80, "https": 443}
-_KEY: Final = re.compile(r"[!-~]+")  # what a header can hold without being quoted
-# A secret that is there and one that is not are told apart by the message alone.
+_KEY: Final = re.compile(r"[!-~]+")  # characters that a header holds unquoted
+# Only the message distinguishes a secret without a value from a missing secret.
 _EMPTY: Final = re.compile(r"ResourceNotFoundException.*secret value")
 
 
@@ -21,7 +21,7 @@ class Settings:
     protocol: str
     host: str
     port: int
-    api_key_arn: str  # of the secret whose text is the key
+    api_key_arn: str  # of the secret that holds the key
     timeout_s: float  # the longest that a request may take
 
     @classmethod
@@ -31,7 +31,7 @@ class Settings:
         Raises ConfigError that names the first variable that is missing or wrong.
         """
         parts = _URL.fullmatch(required(env, "TYPESENSE_URL"))
-        if parts is None:  # the value is not shown: it may hold a password
+        if parts is None:  # not shown: the value may hold a password
             raise ConfigError("TYPESENSE_URL must be http(s)://host or http(s)://host:port")
         return cls(
             protocol=parts[1],
@@ -47,7 +47,7 @@ class Settings:
         )
 
     def api_key(self, clients: Clients) -> str:
-        """The key as the secret holds it now. Raises Retry."""
+        """The API key that the secret holds now. Raises Retry."""
         from botocore.exceptions import ClientError
 
         with failures(f"reading the secret {self.api_key_arn}"):
@@ -56,7 +56,7 @@ class Settings:
             except ClientError as error:
                 if not _EMPTY.search(str(error)):
                     raise
-                answer = {}  # the stack makes the secret without a value
+                answer = {}  # the stack creates the secret without a value
         key = str(answer.get("SecretString") or "").strip()
         if not key:
             raise NotGiven(f"the secret {self.api_key_arn} holds no API key of Typesense yet")

@@ -1,4 +1,4 @@
-"""Writing to Typesense: puts become imports, deletes requests of their own, answers outcomes."""
+"""The Typesense sink: imports puts, deletes one by one, reads an outcome for each op."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,15 +18,15 @@ from sync.writing.lane import Lanes, by_document
 from sync.writing.op import Op, Outcome, Result
 from sync.writing.schema import Schema
 
-MAX_OPS: Final = 500  # in one import, whose documents the server indexes before it answers
+MAX_OPS: Final = 500  # in one import: the server indexes all before it answers
 MAX_BYTES: Final = 2_000_000
 TRIES: Final = 3
-MARGIN_S: Final = 0.2  # from a request's timeout to the deadline, for reading what came
-BUSY_S: Final = (10.0, 60.0)  # how long a busy server is left alone
+MARGIN_S: Final = 0.2  # between a request's timeout and the deadline, to read the answer
+BUSY_S: Final = (10.0, 60.0)  # least and longest pause for a busy server
 
 
 class Client(Protocol):
-    """What `client.Connection` does."""
+    """What the sink needs of `client.Connection`."""
 
     def import_(self, target: str, lines: bytes, timeout_s: float) -> str: ...
 
@@ -45,16 +45,16 @@ class Line(NamedTuple):
 
 
 class Typesense:
-    """Documents in collections behind aliases; a target is an alias, and is never created here.
+    """Documents in collections behind aliases. A target is an alias; a write never creates one.
 
-    Typesense keeps no versions: of two writes of a document the one that takes effect last wins.
-    So order is the caller's to keep, and is kept like this. A document's ops pass through one lane
-    of a FIFO queue (sync/lanes/), of which one batch is in flight at a time, and a batch is folded
-    to the last op of each document. Within a write no document occurs twice. What remains is a
-    request whose answer was lost: it may take effect until its timeout is over, on top of what is
-    written meanwhile. So it is tried again only after that time, and if there is none left it is
-    given back as Retry: then its key is parked for longer than the timeout, and the item read
-    anew.
+    Typesense keeps no versions: of two writes of a document, the one that takes effect last wins.
+    So the callers keep the order. A document's ops pass through one lane of a FIFO queue
+    (sync/lanes/), which has one batch in flight at a time, and a batch is folded to the last op of
+    each document. One write holds no document twice.
+
+    A request whose answer was lost may still take effect, and overwrite what is written meanwhile.
+    So it is retried only after *effect_s*. If too little time is left for that, its ops end as
+    Retry: their keys are parked for longer than *effect_s*, and the items read anew.
     """
 
     name: ClassVar[str] = "typesense"
@@ -75,7 +75,7 @@ class Typesense:
         settings = Settings.from_env(env)
 
         def connect() -> Client:
-            from sync.sinks.typesense.client import Connection  # see there for what it costs
+            from sync.sinks.typesense.client import Connection  # slow to import
 
             return Connection(settings, settings.api_key(aws_client))
 
@@ -122,10 +122,10 @@ class Typesense:
         deadline: Deadline,
         given_up: dict[str | None, Retry],
     ) -> Iterator[tuple[Line, Result]]:
-        """Try *lines*, then again what may pass, until it has or tries or time run out.
+        """Send *lines*, and retry those that end as Retry until tries or time run out.
 
-        A request that failed as a whole is noted in *given_up*, so that a server that is down
-        costs one request's tries, and a missing collection those of its own ops.
+        Then adds to *given_up* why the last request failed as a whole, if it did: the next requests
+        skip a server that is down, or a missing collection.
         """
         whole: Retry | None = None  # why the last request failed, if it failed as a whole
         left_s, is_last = 0.0, False
@@ -166,6 +166,7 @@ class Typesense:
         deadline: Deadline,
         given_up: dict[str | None, Retry],
     ) -> Iterator[tuple[Line, Result]]:
+        """Write *lines*, which are TooLarge as one request, in halves; a single line is refused."""
         if len(lines) == 1:
             refused = Refused(str(error))
             refused.__cause__ = error
@@ -186,9 +187,9 @@ class Typesense:
     ) -> Iterator[tuple[Line, Result]]:
         """Send *lines* once more, in halves, after a request that failed with *error*.
 
-        One document may be why: it takes the server too long, or a firewall dislikes it. Half by
-        half its neighbours get away from it, round after round of parking. What has no time left
-        is given back as it is.
+        A single document may be the cause: it takes the server too long, or a firewall rejects it.
+        One half is then written without it. The other is parked, and halved once more when it is
+        resynced. If too little time is left, nothing is sent.
         """
         if isinstance(error, Forbidden) or self._wait(error, 1, took_s, deadline):
             middle = len(lines) // 2
@@ -212,7 +213,7 @@ class Typesense:
             given_up[target if error.of_target else None] = error
 
     def _send(self, target: str, lines: Sequence[Line], deadline: Deadline) -> list[Result]:
-        """The result of each line of one request. Raises Retry, or TooLarge."""
+        """Send one request and return the result of each line. Raises Retry or TooLarge."""
         timeout_s = min(self.timeout_s, deadline.remaining() - MARGIN_S)
         if timeout_s < MARGIN_S:
             raise NotTried("no time is left before the deadline")
@@ -223,7 +224,7 @@ class Typesense:
             body = b"\n".join(line.data for line in lines)
             return read_import(self._client.import_(target, body, timeout_s), ops)
         except Misconfigured:
-            self._forget()  # the key may have been changed since it was read
+            self._forget()  # the API key may have changed since it was read
             raise
 
     def _forget(self) -> None:
@@ -232,18 +233,22 @@ class Typesense:
             self._connected = None
 
     def _wait(self, whole: Retry | None, retry: int, took_s: float, deadline: Deadline) -> bool:
-        """Wait as long as the failure, after *took_s*, asks for; False where there is no time."""
-        if isinstance(whole, Unanswered):  # it must not take effect on top of the next try
+        """Wait before retry number *retry*. False: there is no time for that.
+
+        *whole*: why the last request failed as a whole, if it did. *took_s*: the time since it was
+        sent.
+        """
+        if isinstance(whole, Unanswered):  # it must not take effect after the retry
             return deadline.pause(max(0.0, self.effect_s - took_s))
         if isinstance(whole, Busy):
             least, most = BUSY_S
-            most = min(most, deadline.remaining() / 2)  # leaves as much for the request
+            most = min(most, deadline.remaining() / 2)  # leaves as much for the retry
             return most > least and deadline.pause(random.uniform(least, most))  # noqa: S311 - not a secret
         return deadline.pause(full_jitter(retry))
 
 
 def requests(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    """*lines* as requests: puts together within the limits, each delete by itself."""
+    """*lines*, split into requests: imports within the limits, and one for each delete."""
     lines = list(lines)
     puts = (line for line in lines if line.op.body is not None)
     yield from batches(

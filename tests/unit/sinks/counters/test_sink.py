@@ -175,11 +175,12 @@ def test_every_change_stands_in_one_transaction_that_fits(moves: list[tuple[Any,
     """At most 100 actions, whatever the links do."""
     changes = []
     for n, (before, after) in enumerate(moves):
-        said = read(says(n, None if after is None else counted(after), 2))
+        statement = read(says(n, None if after is None else counted(after), 2))
         stored = None if before is None else Contribution(counted(before).sort_key, 1)
-        changes.append(Move(said, stored))
+        changes.append(Move(statement, stored))
     found = list(portions(changes))
-    assert sorted(c.said.op.id for p in found for c in p) == sorted(c.said.op.id for c in changes)
+    ids = sorted(change.statement.op.id for change in changes)
+    assert sorted(c.statement.op.id for p in found for c in p) == ids
     for portion in found:
         counters = {counter for change in portion for counter in change.touched}
         assert len(portion) + len(counters) <= 100
