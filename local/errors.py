@@ -1,7 +1,7 @@
 """The errors of the local stack."""
 
-from sync.cli.front import Told
+from sync.cli.front import CommandError
 
 
-class LocalError(Told):
+class LocalError(CommandError):
     """A part of the local stack is missing or can't start; the message names it and the cause."""

@@ -1,4 +1,4 @@
-"""`python -m sync`: the same commands as `sls invoke`, for people."""
+"""`python -m sync`: the commands of `sls invoke`, for people."""
 
 import sys
 

@@ -1,1 +1,1 @@
-"""The command line: payloads from arguments, and answers for people."""
+"""The command line: makes payloads from arguments, and draws answers for people."""

@@ -1,4 +1,4 @@
-"""What a person has asked for: a payload, who carries it out, and where the answer goes."""
+"""One command as a person typed it: its payload, how to run it, and where to draw the answer."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -28,11 +28,11 @@ class Asked:
 
 
 Draw: TypeAlias = Callable[[Asked], int]
-"""Carries out what was asked, draws the answer, and returns the exit code."""
+"""Runs the command, draws the answer, and returns the exit code."""
 
 
 def plain(asked: Asked) -> int:
-    """For a command that has no drawing of its own: its answer, one page, value by value."""
+    """Draws a command that has no own drawing: one page of its answer, value by value."""
     answer = asked.answer()
     if asked.as_json:
         asked.screen.json(answer)

@@ -1,4 +1,4 @@
-"""Ways to have a command carried out, and commands that take more than one call."""
+"""Runs commands, in the admin function or in this process, page by page where needed."""
 
 import json
 import logging
@@ -12,17 +12,17 @@ from sync.errors import ConfigError, SyncError
 Payload = Mapping[str, Any]
 Answer = dict[str, Any]
 Call = Callable[[Payload], Answer]
-"""Carries out a payload. Raises ConfigError where the call or a setting is wrong, SyncError for
-what went wrong otherwise."""
+"""Runs the command of a payload and returns its answer. Raises ConfigError if the call or a setting
+is wrong, SyncError for any other failure."""
 
 LONGEST_S: Final = 300  # the admin function's timeout
 
 
 def deployed(stage: str, client: Any = None) -> Call:
-    """By the admin function of *stage*, through *client*, one of boto3's for Lambda.
+    """Runs commands in the admin function of *stage*, through *client*, boto3's for Lambda.
 
-    Without it, in the account and region that boto3 finds; AWS_ENDPOINT_URL is respected, so an
-    emulator will do.
+    Without *client*, uses the account and region that boto3 finds, or the emulator that
+    AWS_ENDPOINT_URL names.
     """
     import boto3
     from botocore.config import Config
@@ -61,7 +61,7 @@ def deployed(stage: str, client: Any = None) -> Call:
 
 
 def here() -> Call:
-    """In this process, which needs the functions' settings and rights; logs go to stderr."""
+    """Runs commands in this process, with the functions' settings and rights; logs to stderr."""
     from sync.aws.clients import client
     from sync.commands import run
     from sync.runtime.clock import SystemClock
@@ -80,10 +80,10 @@ def here() -> Call:
 def pages(
     call: Call, payload: Payload, *, held: Callable[[Answer], int], size: int
 ) -> Iterator[Answer]:
-    """The answers to *payload*, page by page, from its cursor on.
+    """Yields the answers to *payload*, page by page, from its cursor on.
 
-    Its "limit" is of all pages together, as *held* counts an answer; *size* is that of one page.
-    The last answer has a cursor only if the limit ended it.
+    Its "limit" is for all pages together; *size* is the limit of one page, and *held* counts what
+    an answer holds. The last answer has a cursor only if the limit ended the paging.
     """
     cursor: str | None = payload.get("cursor")
     left: int | None = payload.get("limit")
@@ -99,7 +99,7 @@ def pages(
 
 
 def _raised(error: Any) -> SyncError:
-    """What the function raised, as the same kind of error."""
+    """The function's error, as an exception of the same kind."""
     kind = error.get("errorType") if isinstance(error, dict) else None
     message = error.get("errorMessage") if isinstance(error, dict) else error
     return ConfigError(message) if kind == "ConfigError" else SyncError(f"{kind}: {message}")

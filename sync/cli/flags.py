@@ -1,4 +1,4 @@
-"""Flags from the arguments of a command, and its payload from what was typed."""
+"""Makes flags from a command's arguments, and its payload from what was typed."""
 
 from argparse import ArgumentParser, Namespace
 from typing import Any
@@ -9,13 +9,13 @@ from sync.commands.parts.command import Command
 
 
 def add(parser: ArgumentParser, command: type[Command]) -> None:
-    """One flag, or one place among the words, for each argument of *command*."""
+    """Add a flag or a positional argument for each argument of *command*."""
     for argument in command.arguments():
         _add(parser, argument)
 
 
 def payload(options: Namespace, command: type[Command]) -> dict[str, Any]:
-    """What was typed, as a payload of *command*; what was not typed is absent.
+    """The payload of *command* from *options*, without what was not typed.
 
     Raises ConfigError that says what is wrong.
     """
@@ -31,7 +31,7 @@ def payload(options: Namespace, command: type[Command]) -> dict[str, Any]:
 
 
 def flag(argument: Argument) -> str:
-    """How *argument* is typed: `--dry-run`, `--key` for one of the keys, `ids` without a flag."""
+    """How *argument* is typed: `--dry-run`, `--key` for each of the keys, `ids` without a flag."""
     if argument.positional:
         return argument.name
     name = argument.name.removesuffix("s") if argument.kind is Kind.KEYS else argument.name
@@ -66,7 +66,7 @@ def _add(parser: ArgumentParser, argument: Argument) -> None:
 
 
 def _whole(text: str) -> int:
-    """A whole number over 0; argparse makes its own error of a ValueError."""
+    """A whole number over 0; argparse turns a ValueError into its own error."""
     if (value := int(text)) < 1:
         raise ValueError(text)
     return value

@@ -1,6 +1,6 @@
-"""What people see of a command that fails: one sentence that says why, and what to do.
+"""Reports a command that fails, in one sentence: why it failed, and what to do.
 
-Nothing but the standard library: it has to work where nothing else is installed.
+Imports only the standard library: it has to work where no package is installed.
 """
 
 import errno
@@ -23,10 +23,11 @@ LOG: Final = ROOT / ".local" / "logs" / "errors.log"
 
 _INTERRUPTED: Final = 130  # what a shell reports after Ctrl-C
 _OURS: Final = frozenset(["sync", "local", "handler"])
-# Packages whose errors are about servers and networks, not about whoever called them.
+# Packages whose errors mean that a server or network fails, not that there is a bug here.
 _NETWORK: Final = frozenset(["botocore", "httpcore", "httpx", "requests", "typesense", "urllib3"])
 _DAMAGED: Final = (zipfile.BadZipFile, zlib.error, EOFError)
 _NO_ANSWER: Final = "is the network there, and are the servers up?"
+_CORRECT: Final = "correct that, and run it again"
 _IN_THE_WAY: Final = "something else is in the way there, move it"
 _ADVICE: Final = {
     errno.ENOSPC: "free some room, and run it again",
@@ -34,10 +35,10 @@ _ADVICE: Final = {
     errno.EEXIST: _IN_THE_WAY,
     errno.ENOTDIR: _IN_THE_WAY,
     errno.EISDIR: _IN_THE_WAY,
-    errno.EACCES: "get leave, or choose another place: STREAM_SYNC_CACHE is for downloads",
-    errno.EPERM: "it belongs to somebody else, who has to do this",
+    errno.EACCES: "get permission, or choose another place: STREAM_SYNC_CACHE is for downloads",
+    errno.EPERM: "its owner has to do this",
     errno.EROFS: "choose another place: STREAM_SYNC_CACHE is for downloads",
-    errno.EADDRINUSE: "whatever else listens there has to stop",
+    errno.EADDRINUSE: "stop the process that listens there",
     errno.EMFILE: "allow more open files: ulimit -n 4096",
     errno.ENOENT: "`git status` shows whether a file of the clone is gone, `make setup` installs "
     "what it needs",
@@ -51,12 +52,12 @@ _ADVICE: Final = {
 }
 
 
-class Told(Exception):
-    """Its message is a sentence for whoever runs a command."""
+class CommandError(Exception):
+    """Its message is a sentence for the person who runs the command."""
 
 
 def run(module: str) -> int:
-    """What `call` says of *module*'s `main`, or 1 where this Python lacks what it imports."""
+    """Import *module* and `call` its `main`. Returns the exit code, 1 if a package is missing."""
     try:
         main: Callable[[], int] = import_module(module).main
     except Exception as error:
@@ -65,17 +66,18 @@ def run(module: str) -> int:
 
 
 def call(main: Callable[[], int]) -> int:
-    """The exit code of *main*, or that of what it raises, which is told in a sentence.
+    """Call *main*. Returns its exit code, or that of its exception, which is printed in a sentence.
 
-    1: it can't be done now, 2: the call or a setting is wrong. What is neither about the machine
-    nor told on purpose is a bug: its trace is written to a log, which the sentence names.
+    1: it can't be done now; 2: the call or a setting is wrong. The trace of an exception that is
+    not raised on purpose is written to a log, which the sentence names. Such an exception is a bug
+    unless it is about the machine.
     """
     try:
         return main()
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return _INTERRUPTED
-    except (Told, SyncError) as error:
+    except (CommandError, SyncError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
     except Exception as error:
@@ -91,21 +93,21 @@ def _fail(sentence: str | None, error: Exception) -> int:
 
 
 def _keep(error: Exception) -> str:
-    """Write the trace to a log; returns how to say where."""
+    """Write the trace to a log. Returns the end of the sentence, which names the log."""
     trace = "".join(traceback.format_exception(error))
     for log in (LOG, Path(tempfile.gettempdir()) / "stream-sync-errors.log"):
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("a", encoding="utf-8") as file:
                 file.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {sys.argv}\n{trace}\n")
-        except OSError:  # perhaps the very error that is to be told
+        except OSError:  # perhaps the very error that is being reported
             continue
         return f"\n       the trace is in {log}"
     return ""
 
 
 def _unfit(error: Exception) -> str | None:
-    """What to do if *error* says that the packages of this Python are not those needed."""
+    """What to do if this Python lacks packages, which *error* is a sign of; else None."""
     missing = isinstance(error, ImportError) and (error.name or "").partition(".")[0] not in _OURS
     python = ROOT / ".venv" / "bin" / "python"
     if Path(sys.prefix).resolve() != (ROOT / ".venv").resolve():
@@ -114,11 +116,11 @@ def _unfit(error: Exception) -> str | None:
 
 
 def _sentence(error: Exception) -> str | None:
-    """What is wrong and what to do, where it is about the machine; None for a bug."""
+    """What is wrong and what to do, if *error* is about the machine; None for a bug."""
     if isinstance(error, _DAMAGED):
         return (
             f"a file is damaged ({error}): delete dist/ and what was downloaded, "
-            "$STREAM_SYNC_CACHE or ~/.cache/stream-sync; both are made anew"
+            "$STREAM_SYNC_CACHE or ~/.cache/stream-sync; both are created again"
         )
     if type(error).__module__.partition(".")[0] in _NETWORK:
         return f"{' '.join(str(error).split()) or type(error).__name__}; {_NO_ANSWER}"
@@ -126,5 +128,5 @@ def _sentence(error: Exception) -> str | None:
         return None
     what = error.strerror or str(error) or type(error).__name__
     where = f" ({error.filename})" if error.filename else ""
-    unknown = _NO_ANSWER if isinstance(error, socket.gaierror | TimeoutError) else "see to that"
+    unknown = _NO_ANSWER if isinstance(error, socket.gaierror | TimeoutError) else _CORRECT
     return f"{what}{where}: {_ADVICE.get(error.errno or 0, unknown)}"

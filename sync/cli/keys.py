@@ -1,4 +1,4 @@
-"""Keys, as people type them."""
+"""Parses keys that people type."""
 
 import json
 import re

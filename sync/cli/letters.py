@@ -68,17 +68,17 @@ def show(asked: Asked) -> int:
 
 
 def replay(asked: Asked) -> int:
-    """1 where a dead letter that was chosen is open still."""
+    """Returns 1 if a selected dead letter is still open."""
     return _work(asked, "replayed", fine=("replayed", "would be replayed"))
 
 
 def discard(asked: Asked) -> int:
-    """1 where one of those named was not open."""
+    """Returns 1 if a named dead letter was not open."""
     return _work(asked, "discarded", fine=("discarded", "would be discarded"))
 
 
 def erase(asked: Asked) -> int:
-    """0, also where there was nothing to erase."""
+    """Returns 0, also if there was nothing to erase."""
     screen, answer = asked.screen, asked.answer()
     if asked.as_json:
         screen.json(answer)
@@ -91,7 +91,7 @@ def erase(asked: Asked) -> int:
 
 
 def recover(asked: Asked) -> int:
-    """1 where a dead letter that was replayed is open still."""
+    """Returns 1 if a replayed dead letter is still open."""
     screen, answer = asked.screen, asked.answer()
     failed = [result for result in answer["results"] if result["result"] == "failed"]
     if asked.as_json:
@@ -109,7 +109,7 @@ def recover(asked: Asked) -> int:
 
 
 def _work(asked: Asked, done: str, *, fine: Sequence[str]) -> int:
-    """Draw results of chosen dead letters; 1 where one of them is not *fine*."""
+    """Draw the results of selected dead letters; returns 1 if one of them is not in *fine*."""
     screen = asked.screen
     results: list[dict[str, str]] = []
     cursor = None
@@ -135,7 +135,7 @@ def _work(asked: Asked, done: str, *, fine: Sequence[str]) -> int:
 
 
 def _total(asked: Asked) -> int:
-    """How many dead letters are chosen."""
+    """How many dead letters are selected."""
     if "ids" in asked.payload:
         return len(set(asked.payload["ids"]))
     choice = {name: asked.payload[name] for name in _CHOICE if name in asked.payload}

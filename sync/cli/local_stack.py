@@ -1,4 +1,4 @@
-"""The stack that runs on this machine, as `make up` or `make demo` describe it in a file."""
+"""The stack on this machine, from the description that `make up` or `make demo` writes."""
 
 import json
 import os
@@ -13,26 +13,26 @@ DESCRIPTION: Final = ROOT / ".local" / "stack.json"
 
 
 def running() -> dict[str, Any] | None:
-    """The description of the stack of this clone that is up; None if there is none."""
+    """The description of this clone's stack; None if it is not running."""
     try:
         description: dict[str, Any] = json.loads(DESCRIPTION.read_text())
         os.kill(description["pid"], 0)
     except (FileNotFoundError, ProcessLookupError, ValueError, KeyError):
         return None
-    except PermissionError:  # it is somebody else's, and there
+    except PermissionError:  # it is running, as another user
         pass
     return description
 
 
 def reach(variables: MutableMapping[str, str]) -> None:
-    """Let *variables* of the environment lead to the stack, unless they name an endpoint already.
+    """Point environment *variables* to the local stack, unless they name an endpoint already.
 
-    Raises ConfigError where none is up.
+    Raises ConfigError if the stack is not running.
     """
     if variables.get("AWS_ENDPOINT_URL"):
         return
     if (found := running()) is None:
         raise ConfigError("no local stack is up: `make up` starts one")
     for name in [name for name in variables if name.startswith("AWS_")]:
-        del variables[name]  # a profile of the user's would be looked for
+        del variables[name]  # else boto3 would look for the user's profile
     variables.update(found["environment"])

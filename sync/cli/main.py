@@ -1,7 +1,7 @@
-"""`python -m sync`: the same commands as `sls invoke`, for people.
+"""`python -m sync`: the commands of `sls invoke`, for people.
 
-Exit codes: 0 done, 1 something is not as it should be, 2 the call or a setting is wrong, 3 done as
-far as it can be, and something is left for you to do.
+Exit codes: 0 done, 1 something failed or differs, 2 the call or a setting is wrong, 3 done as
+far as possible, and something is left for you to do.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from sync.cli.screen import Screen
 Parsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Run: TypeAlias = Callable[[argparse.Namespace, Call | None, Screen], int]
 
-_DRAWN: Final[Mapping[str, Draw]] = {  # every other command is drawn plainly
+_DRAWN: Final[Mapping[str, Draw]] = {  # `plain` draws all others
     "dlq discard": letters.discard,
     "dlq erase": letters.erase,
     "dlq list": letters.show_list,
@@ -36,7 +36,7 @@ _GROUPS: Final = {"dlq": "dead letters", "mappings": "schemas generated from the
 
 
 def main(arguments: Sequence[str] | None = None, call: Call | None = None) -> int:
-    """Returns the exit code. *call* carries payloads out; else the options say what does.
+    """Run the command of *arguments* through *call*, or as the options say. Returns the exit code.
 
     Raises ConfigError, SyncError.
     """
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None, call: Call | None = None) -> in
     try:
         run: Run = options.run
         return run(options, call, Screen())
-    except BrokenPipeError:  # `… | head` has seen enough
+    except BrokenPipeError:  # the reader has stopped reading, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add(parsers: Parsers, word: str, name: str) -> None:
-    """Add the command *name*, of which *word* is typed last."""
+    """Add a parser for the command *name*, whose last word is *word*."""
     command = None if name in _OWN else commands.load(name)
     documented = (command or _OWN[name]).__doc__ or ""
     parser = parsers.add_parser(word, help=documented.partition("\n")[0].rstrip("."))

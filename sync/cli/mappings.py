@@ -1,4 +1,4 @@
-"""Draws `mappings apply`; `mappings write` and `mappings check` are done here, and call nobody."""
+"""Draws `mappings apply`; runs `mappings write` and `mappings check`, which call no function."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -6,12 +6,12 @@ from typing import Final
 from sync.cli.asked import Asked
 from sync.cli.screen import Screen
 
-TO_DO: Final = 3  # exit code: nothing is wrong, and something is left for people to do
+TO_DO: Final = 3  # exit code: nothing failed, and something is left for people to do
 _STYLES: Final = {"failed": "red", "waiting": "yellow"}
 
 
 def apply(asked: Asked) -> int:
-    """1 where a target could not be made; TO_DO where all that is missing is for people to give."""
+    """Returns 1 if a target failed, TO_DO if some only wait for what a person has to supply."""
     screen, rows = asked.screen, asked.answer()["targets"]
     results = {row["result"] for row in rows}
     code = 1 if "failed" in results else TO_DO if "waiting" in results else 0
@@ -41,22 +41,22 @@ def write(screen: Screen, *, as_json: bool) -> int:
     from sync.model import mappings
 
     changed = mappings.write(models.load())
-    _tell(changed, [f"wrote {name}" for name in changed], screen, as_json=as_json)
+    _say(changed, [f"wrote {name}" for name in changed], screen, as_json=as_json)
     return 0
 
 
 def check(screen: Screen, *, as_json: bool) -> int:
-    """1 where files of mappings/ are out of date."""
+    """Check that mappings/ is up to date with the models; exit code 1 if not."""
     from sync import models
     from sync.model import mappings
 
     differing = mappings.differing(models.load())
-    told = [f"out of date: {name} (run python -m sync mappings write)" for name in differing]
-    _tell(differing, told, screen, as_json=as_json)
+    lines = [f"out of date: {name} (run python -m sync mappings write)" for name in differing]
+    _say(differing, lines, screen, as_json=as_json)
     return 1 if differing else 0
 
 
-def _tell(names: Sequence[str], lines: Sequence[str], screen: Screen, *, as_json: bool) -> None:
+def _say(names: Sequence[str], lines: Sequence[str], screen: Screen, *, as_json: bool) -> None:
     if as_json:
         screen.json(names)
     else:

@@ -2,7 +2,7 @@
 
     python -m sync.cli.reference
 
-Writes that part of the page anew, between its two marks; a test compares them.
+Rewrites that part of the page, between its two marks; a test compares them.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ END: Final = "<!-- end -->\n"
 
 
 def rewritten(page: str) -> str:
-    """*page* with the part between the marks as it has to be."""
+    """*page*, with the part between the marks written anew."""
     before, _, rest = page.partition(BEGIN)
     after = rest.partition(END)[2]
     return "\n".join([f"{before}{BEGIN}", *_lines(), f"{END}{after}"])
@@ -52,7 +52,7 @@ def _row(argument: Argument) -> str:
 
 
 def _answer(command: type[Command]) -> list[str]:
-    """The names in an answer: `run` returns a TypedDict."""
+    """The names in the answer: `run` returns a TypedDict."""
     return list(command.run.__annotations__["return"].__annotations__)
 
 

@@ -25,11 +25,11 @@ _SHOWN: Final = 20  # rows of a table that may be long, on a terminal
 _NEVER_BROKEN: Final = 40  # characters of a word: ids and moments are to be copied whole
 _NARROWEST: Final = 16  # columns of a text that may be broken
 _GAP: Final = 2  # between two columns
-_WIDE: Final = 1_000_000  # columns of what is no terminal: nothing is wrapped or cut there
+_WIDE: Final = 1_000_000  # columns without a terminal, so that nothing is wrapped or cut
 
 
 class Screen:
-    """*out* takes answers, *err* progress. Neither is wrapped, cut or coloured in a pipe."""
+    """Prints answers to *out*, progress to *err*. In a pipe nothing is wrapped, cut or coloured."""
 
     def __init__(self, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self._file = out or sys.stdout
@@ -38,31 +38,31 @@ class Screen:
 
     @property
     def is_watched(self) -> bool:
-        """Whether anybody sees progress."""
+        """Whether progress goes to a terminal."""
         return self._err.is_terminal
 
     def say(self, line: str = "", style: str = "") -> None:
-        """A line, or several, as they are; the terminal wraps what is too long for it."""
+        """Print a line, or several, unchanged; the terminal wraps what is too long for it."""
         self._out.print(Text(_safe(line), style), soft_wrap=True)
 
     def json(self, value: Any) -> None:
         print(json.dumps(value), file=self._file)
 
     def more(self, cursor: str | None) -> None:
-        """Tell how to go on, where a limit ended the command."""
+        """Say how to continue, if a limit ended the command."""
         if cursor is not None:
             self.say()
             self.say(f"there is more: the same with --cursor {shlex.quote(cursor)}", "yellow")
 
     def fields(self, values: Mapping[str, Any]) -> None:
-        """A line for each value, under its name."""
+        """Print a line for each value, with its name before it."""
         width = max(map(len, values), default=0)
         for name, value in values.items():
             line = Text.assemble((f"{name.ljust(width)}  ", "bold"), _line(value))
             self._out.print(line, soft_wrap=True)
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Numbers to the right; None is a dash. Too wide for the terminal: row by row."""
+        """Print a table, or row by row if it is too wide for the terminal. None is a dash."""
         texts = [[_cell(value) for value in row] for row in rows]
         table = Table(box=None, pad_edge=False, header_style="bold")
         needed = -_GAP
@@ -85,7 +85,7 @@ class Screen:
             print(line.rstrip(), file=self._file)
 
     def first(self, heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """A table that may be long: a terminal gets the first rows, and how many more there are."""
+        """Print a table that may be long: on a terminal the first rows, and how many are left."""
         shown = rows[:_SHOWN] if self._out.is_terminal else rows
         self.table(heads, shown)
         if left := len(rows) - len(shown):
@@ -102,7 +102,7 @@ class Screen:
 
 
 class Progress:
-    """A bar with the time that is left, or a count where the end is unknown; for terminals only."""
+    """A bar with the time left, or a count if the total is unknown; only on a terminal."""
 
     def __init__(self, console: Console, what: str, total: int | None) -> None:
         known: tuple[ProgressColumn, ...] = (
@@ -152,7 +152,7 @@ def _console(file: TextIO) -> Console:
 
 
 def _cell(value: Any) -> str:
-    """*value* in a table: numbers are there to be compared."""
+    """*value* in a table; large numbers get commas."""
     return f"{value:,}" if isinstance(value, int) else _line(value)
 
 
@@ -161,5 +161,5 @@ def _line(value: Any) -> str:
 
 
 def _safe(text: str) -> str:
-    """*text*, whose control characters can't move the cursor or recolour the terminal."""
+    """*text*, with control characters escaped: they could move the cursor or change colours."""
     return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)

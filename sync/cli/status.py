@@ -8,9 +8,9 @@ from sync.commands.parts.queues import UNKNOWN, Waiting, total
 
 
 def status(asked: Asked) -> int:
-    """1 where it is red."""
+    """Returns 1 if the level is red."""
     screen, answer = asked.screen, asked.answer()
-    level = answer["level"]  # its name is that of its colour
+    level = answer["level"]  # also the name of its colour
     if asked.as_json:
         screen.json(answer)
         return 1 if level == "red" else 0
@@ -44,7 +44,7 @@ def status(asked: Asked) -> int:
 
 
 def _holding(queue: Mapping[str, Any]) -> str:
-    """What the messages of a sink's own queue are."""
+    """What the messages of a sink's queue are."""
     what = "dead letters not yet kept" if queue["dead_letters"] else "messages on their way"
     return f"{what}, {queue['sink']}"
 

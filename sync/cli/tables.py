@@ -13,7 +13,7 @@ _PAGE: Final = 1_000  # keys of a call: the bar moves with each
 
 
 def resync(asked: Asked) -> int:
-    """1 where a key could not be brought in line."""
+    """Returns 1 if a key could not be brought in line."""
     screen, table = asked.screen, asked.payload["table"]
     counts: Counter[str] = Counter()
     failed: list[dict[str, Any]] = []
@@ -40,7 +40,7 @@ def resync(asked: Asked) -> int:
 
 
 def recount(asked: Asked) -> int:
-    """1 where something differs still."""
+    """Returns 1 if something still differs."""
     screen = asked.screen
     links: list[dict[str, Any]] = []
     counters: list[dict[str, Any]] = []

@@ -1,11 +1,11 @@
-"""What people ask for by hand; each command is a payload of `sls invoke`, and of the CLI.
+"""The commands of operators; each is a payload of `sls invoke`, and a command of the CLI.
 
     sls invoke --function admin --data '{"command": "dlq list", "sink": "opensearch"}'
 
-Every file of this folder is one command, and none is named anywhere else: `dlq_list.py` is
-`dlq list`. It holds the payload, the work and the answer; only the file asked for is imported.
-Where an answer has a "cursor", it is a page: the same payload with that cursor gives the next one,
-until the cursor is null.
+Each file of this folder is one command: `dlq_list.py` is `dlq list`. It holds the payload, the work
+and the answer. No other file lists the commands, and only the command that runs is imported. An
+answer with a "cursor" is one page: the same payload with that cursor gives the next page, until the
+cursor is null.
 """
 
 from collections.abc import Mapping
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 def names() -> list[str]:
-    """Every command there is."""
+    """The names of all commands, sorted."""
     return sorted(info.name.replace("_", " ") for info in iter_modules(__path__) if not info.ispkg)
 
 
 def load(name: str) -> type["Command"]:
-    """The class of the command *name*, which is one of `names`."""
+    """The class of the command *name*, one of `names`."""
     from sync.commands.parts.command import Command
 
     module = import_module(f"{__name__}.{name.replace(' ', '_')}")
@@ -42,10 +42,10 @@ def load(name: str) -> type["Command"]:
 
 
 def run(payload: Mapping[str, Any], service: "Service", deadline: Deadline) -> Mapping[str, Any]:
-    """Carry out `{"command": NAME, …}`.
+    """Run the command of `{"command": NAME, …}` and return its answer.
 
-    Raises ConfigError for a command there is not, or for a payload that it does not take; other
-    errors as the command says.
+    Raises ConfigError for an unknown command, or for a payload that it does not take; the command's
+    docstring names other errors.
     """
     name = payload.get("command")
     if name not in (known := names()):

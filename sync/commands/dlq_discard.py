@@ -18,7 +18,7 @@ class DlqDiscard(Chosen):
     """Close open dead letters without writing anything to their sinks.
 
     A result is "discarded", "not open", "not found", or "would be discarded" in a dry run. Raises
-    Retry where the dead-letter table does not answer.
+    Retry if the dead-letter table does not answer.
     """
 
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] = Field(
@@ -44,4 +44,4 @@ class DlqDiscard(Chosen):
             return {"id": row.id, "result": "would be discarded", "why": row.error}
         if table.resolve(row, DISCARDED, self.reason):
             return {"id": row.id, "result": "discarded", "why": self.reason}
-        return {"id": row.id, "result": "not open", "why": "it came again meanwhile"}
+        return {"id": row.id, "result": "not open", "why": "it was changed meanwhile"}

@@ -1,4 +1,4 @@
-"""`dlq erase`: forget what dead letters hold of an item."""
+"""`dlq erase`: remove what dead letters hold of an item."""
 
 from typing import TYPE_CHECKING, TypedDict
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ErasedLetter(TypedDict):
-    """A dead letter without body and trace; no sink: it stands for all of its model's."""
+    """A dead letter that lost its body and trace. *sink* is null if it is about all sinks."""
 
     id: str
     sink: str | None
@@ -28,8 +28,8 @@ class Erased(TypedDict):
 class DlqErase(Command):
     """Remove what dead letters hold of these items, bodies and traces, from table and bucket.
 
-    The rows stay, with their keys, and can be replayed, which needs no body. Raises ConfigError
-    for a table or key that no model has, Retry where table or bucket do not answer.
+    The rows stay, with their keys, and can be replayed: a replay needs no body. Raises ConfigError
+    for a table or key that no model has, Retry if table or bucket do not answer.
     """
 
     table: Table
@@ -44,7 +44,7 @@ class DlqErase(Command):
         for id_ in service.dead_letter_table.known(ids, deadline):
             row = service.dead_letter_table.get(id_)
             if row is not None:
-                service.bodies.remove_all(row.id)  # before the row: what fails can be asked again
+                service.bodies.remove_all(row.id)  # first, so that a failed call can be repeated
                 service.dead_letter_table.erase(row)
                 erased.append({"id": row.id, "sink": row.sink})
         return {"erased": erased}

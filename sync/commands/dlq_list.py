@@ -1,4 +1,4 @@
-"""`dlq list`: dead letters of one status, oldest first, and how many there are of each sort."""
+"""`dlq list`: dead letters of one status, oldest first, and how many fail for the same cause."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypedDict
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from sync.service import Service
 
 MOST_LISTED: Final = 2_000  # rows of one answer, which Lambda limits to 6 MB
-_SORT: Final = ("kind", "sink", "model", "error_class")
+_GROUPED_BY: Final = ("kind", "sink", "model", "error_class")
 
 
 class Group(TypedDict):
-    """Dead letters of one sort."""
+    """How many dead letters have the same kind, sink, model and error class."""
 
     kind: str | None
     sink: str | None
@@ -30,7 +30,7 @@ class Group(TypedDict):
 
 
 class Listed(TypedDict):
-    """Rows as `Row.summary` gives them, and the groups of these very rows."""
+    """Rows as `Row.summary` returns them, and the groups of these rows alone."""
 
     groups: list[Group]
     rows: list[dict[str, Any]]
@@ -40,10 +40,10 @@ class Listed(TypedDict):
 class DlqList(Filters):
     """List dead letters, oldest first, grouped by sink, model and error.
 
-    Raises Retry where the dead-letter table does not answer.
+    Raises Retry if the dead-letter table does not answer.
     """
 
-    status: Literal["open", "replayed", "discarded"] = Field("open", description="of this status")
+    status: Literal["open", "replayed", "discarded"] = Field("open", description="with this status")
     limit: Annotated[int, AtMost(MOST_LISTED)] = Field(
         MOST_LISTED, ge=1, description="at most so many dead letters"
     )
@@ -58,13 +58,13 @@ class DlqList(Filters):
 
 
 def groups(rows: Iterable[Mapping[str, Any]]) -> list[Group]:
-    """Summaries of rows by kind, sink, model and error class, the largest group first."""
+    """Group summaries of rows by kind, sink, model and error class, the largest group first."""
     found: dict[tuple[Any, ...], Group] = {}
     for row in rows:
-        sort = tuple(row.get(part) for part in _SORT)
-        kind, sink, model, error_class = sort
+        key = tuple(row.get(part) for part in _GROUPED_BY)
+        kind, sink, model, error_class = key
         group = found.setdefault(
-            sort,
+            key,
             {
                 "kind": kind,
                 "sink": sink,

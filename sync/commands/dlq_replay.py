@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 class DlqReplay(Chosen):
-    """Bring sinks in line with the table for open dead letters, and close those that are.
+    """Bring sinks in line with the table for open dead letters, and close those that succeed.
 
-    What the table says now is written, never what the dead letter holds. A result is "replayed",
+    Writes what the table says now, never what the dead letter holds. A result is "replayed",
     "failed" (it stays open, with the new error), "no keys" (it can only be discarded), "not open",
-    "not found", or "would be replayed" in a dry run. Raises Retry where the dead-letter table does
-    not answer.
+    "not found", or "would be replayed" in a dry run. Raises Retry if the dead-letter table does not
+    answer.
     """
 
     def run(self, service: "Service", deadline: Deadline) -> Results:

@@ -1,4 +1,4 @@
-"""`dlq show`: one dead letter, whole."""
+"""`dlq show`: one dead letter, with trace and body."""
 
 import json
 from typing import TYPE_CHECKING, Annotated, Any, NotRequired, TypedDict
@@ -19,20 +19,19 @@ class Shown(TypedDict):
     """The row with its trace, and the record, item or message that could not be written."""
 
     row: dict[str, Any]
-    meanwhile: str | None  # what readers of the sink find while the row is open
-    body: Any  # a stream record or an item as JSON; of an unknown message its text
-    body_error: NotRequired[str]  # why S3 does not give the body, which then is null
+    meanwhile: str | None  # what the sink holds while the row is open
+    body: Any  # a stream record or item as JSON; an unknown message as text
+    body_error: NotRequired[str]  # why the body could not be read from S3; it is null then
 
 
 class DlqShow(Command):
     """Show one dead letter, with trace and body.
 
-    Raises ConfigError where there is no such row, Retry where the dead-letter table does not
-    answer.
+    Raises ConfigError if there is no such row, Retry if the dead-letter table does not answer.
     """
 
     id: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), Positional()] = (
-        Field(description="which one")
+        Field(description="id of the dead letter")
     )
 
     def run(self, service: "Service", deadline: Deadline) -> Shown:  # noqa: ARG002
@@ -51,7 +50,7 @@ class DlqShow(Command):
 
 
 def _meanwhile(row: Row) -> str | None:
-    """What readers find while *row* is open; None where it is not, or is about no item."""
+    """What the sink holds while *row* is open; None if it is not open, or about no item."""
     if row.status != OPEN or row.keys is None:
         return None
     holds = f"{row.sink} still holds" if row.sink else "its sinks still hold"

@@ -1,4 +1,4 @@
-"""`mappings apply`: make what sinks write to."""
+"""`mappings apply`: create the indexes, collections and aliases that sinks write to."""
 
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -10,20 +10,20 @@ if TYPE_CHECKING:
 
 
 class Applied(TypedDict):
-    """One for each target: {"sink", "target", "result"}, and why it is not made ("error",
-    "error_class").
+    """One object for each target: "sink", "target", "result"; if it failed or waits, "error" and
+    "error_class" too.
 
-    A result is "created", "extended", "unchanged", "failed", or "waiting" where only a person can
-    give what is missing, such as an API key.
+    A result is "created", "extended", "unchanged", "failed", or "waiting" for something that only a
+    person can supply, such as an API key.
     """
 
     targets: list[dict[str, Any]]
 
 
 class MappingsApply(Command):
-    """Make every index, collection and alias, or extend them by new fields.
+    """Create every index, collection and alias, or add new fields to them.
 
-    Raises ConfigError where a mapping is missing.
+    Raises ConfigError if a mapping is missing.
     """
 
     def run(self, service: "Service", deadline: Deadline) -> Applied:  # noqa: ARG002

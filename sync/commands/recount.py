@@ -1,4 +1,4 @@
-"""`recount`: count anew what counters hold, and mend what differs."""
+"""`recount`: compare counters with the links that they count, and repair what differs."""
 
 import json
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypedDict
@@ -23,19 +23,19 @@ MOST_ROWS: Final = 5_000  # of one answer, which Lambda limits to 6 MB
 
 
 class Link(TypedDict):
-    """A link that is counted otherwise than its row says; null: nothing, or no error."""
+    """A link whose contribution differs from its row. null: no counter, or no error."""
 
     family: str
     table: str
     keys: Any
-    said: str | None  # the sort key of the counter that its row says
-    counted: str | None  # that of the counter it is counted in
+    said: str | None  # sort key of the counter that its row names
+    counted: str | None  # sort key of the counter that counts it
     mended: bool
-    error: str | None  # why it is not mended
+    error: str | None  # why it was not repaired
 
 
 class CounterRow(TypedDict):
-    """A counter that holds another number than contributes to it."""
+    """A counter whose value is not the number of contributions to it."""
 
     family: str
     counter: str
@@ -52,14 +52,14 @@ class Recounted(TypedDict):
 
 
 class Recount(Command):
-    """Compare counters with the links that they count, and mend what differs.
+    """Compare counters with the links that they count, and repair what differs.
 
-    Writing may go on meanwhile; a link whose record is on its way may be told. Raises ConfigError
-    where no model feeds counters, or for a bad cursor; Retry where a table can't be read, or the
-    contributions are too many for one call.
+    Writes may go on meanwhile; then a link whose stream record is in flight may be reported. Raises
+    ConfigError if no model feeds counters, or for a bad cursor; Retry if a table can't be read, or
+    the contributions are too many for one call.
     """
 
-    repair: bool = Field(False, description="mend what differs")
+    repair: bool = Field(False, description="repair what differs")
     limit: Annotated[int, AtMost(MOST_ROWS)] = Field(
         MOST_ROWS, ge=1, description="at most so many links and contributions"
     )
@@ -111,7 +111,7 @@ def _counter(family: str, drift: CounterDrift) -> CounterRow:
 
 
 def _place(cursor: str | None, count: int) -> tuple[int, str | None]:
-    """Which family, and the cursor in it. Raises ConfigError."""
+    """The place of a family among *count*, and the cursor in it. Raises ConfigError."""
     if not count:
         raise ConfigError("no model feeds counters: there is nothing to count")
     if cursor is None:

@@ -1,4 +1,4 @@
-"""`recover`: what mends itself, looked after every 15 minutes by a schedule (serverless.yml)."""
+"""`recover`: close what needs no person; a schedule runs it every 15 minutes (serverless.yml)."""
 
 from collections import Counter
 from typing import TYPE_CHECKING, Final, TypedDict, cast
@@ -18,17 +18,17 @@ _AT_ONCE: Final = 100
 
 class Recovered(TypedDict):
     looked_at: int  # open dead letters
-    results: list[Result]  # of those that were replayed
+    results: list[Result]  # of the dead letters that were replayed
     counts: dict[str, int]  # by result
-    parked: int  # keys that a call which died left behind
+    parked: int  # keys of replays and resyncs that died half way
 
 
 class Recover(Command):
-    """Close dead letters whose items were corrected or deleted, and park what dead calls left.
+    """Close dead letters of corrected or deleted items, and park the keys of calls that died.
 
-    A dead letter is replayed if its item has changed since it failed: then it closes, or says what
-    is wrong now. So is one that failed for a reason that may have passed. The keys of a replay or
-    resync that died half way are parked. Raises Retry where the dead-letter table does not answer.
+    Replays a dead letter if its item has changed since it failed, or if the reason for its failure
+    may have passed: then it closes, or gets the new error. Parks the keys of replays and resyncs
+    that died half way. Raises Retry if the dead-letter table does not answer.
     """
 
     def run(self, service: "Service", deadline: Deadline) -> Recovered:

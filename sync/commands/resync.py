@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 
 MOST_KEYS: Final = 20_000  # of one answer
 _MOST_FAILURES: Final = 2_000  # of one answer, which Lambda limits to 6 MB
-_AT_ONCE: Final = 100  # keys of one portion: their items are read by one BatchGetItem
+_AT_ONCE: Final = 100  # keys of one portion: one BatchGetItem reads their items
 
 
 class Failure(TypedDict):
-    """An item that a sink does not hold as the table has it."""
+    """A key whose documents could not be brought in line, and why."""
 
     keys: Any
     error: str
 
 
 class Resynced(TypedDict):
-    """How many keys came to what, and those that are *parked* or *failed*.
+    """How many keys had which result, and the keys that are parked or failed.
 
-    What is "parked" is tried again by itself; what has "failed" is a dead letter now.
+    A "parked" key is retried automatically; a "failed" key is a dead letter now.
     """
 
     counts: dict[str, int]  # "written", "unmatched", "parked", "failed", "would be written"
@@ -50,14 +50,14 @@ class Resynced(TypedDict):
 class Resync(Command):
     """Bring sinks in line with a table: read items, write what they say, and verify.
 
-    A key whose item is gone has its document deleted. Without keys such a document is not found,
-    since only items are. Raises ConfigError for a table or key that no model has, Retry where the
-    table can't be scanned.
+    Deletes the documents of a key whose item is gone. Without keys it reads all items of the table,
+    so it does not find documents without an item. Raises ConfigError for a table or key that no
+    model has, Retry if the table can't be scanned.
     """
 
     table: Table
-    keys: list[Key] = Field([], description="the keys of these items; without it every item")
-    sink: str | None = Field(None, description="this sink alone")
+    keys: list[Key] = Field([], description="keys of the items; without keys every item")
+    sink: str | None = Field(None, description="write to this sink alone")
     dry_run: bool = Field(False, description="count only, and do nothing")
     limit: Annotated[int, AtMost(MOST_KEYS)] = Field(
         MOST_KEYS, ge=1, description="at most so many items"
@@ -66,7 +66,7 @@ class Resync(Command):
 
     def run(self, service: "Service", deadline: Deadline) -> Resynced:
         names = key_names(service, self.table)
-        sinks = sorted(one.name for one in service.registry.sinks)
+        sinks = sorted(sink.name for sink in service.registry.sinks)
         if self.sink is not None and self.sink not in sinks:
             known = ", ".join(sinks)
             raise ConfigError(f"no model feeds the sink {self.sink!r}; there are: {known}")
@@ -89,7 +89,7 @@ class Resync(Command):
                 return {"counts": dict(counts), "failures": failed, "cursor": cursor}
 
     def _start(self, names: Sequence[str]) -> Any:
-        """What the cursor stands for: a place in the payload's keys, or a key of the table."""
+        """Where the cursor points: a place in the payload's keys, or a key of the table."""
         if self.cursor is None:
             return None
         try:
@@ -112,7 +112,7 @@ class Resync(Command):
         counts: Counter[str],
         failed: list[Failure],
     ) -> None:
-        """Bring *sources* in line, and add what became of them to *counts* and *failed*."""
+        """Bring *sources* in line, and add their results to *counts* and *failed*."""
         if self.dry_run:
             for source in sources:
                 matched = service.registry.match(source.table, source.keys)
@@ -132,4 +132,4 @@ class Resync(Command):
                 failed.append({"keys": settled.key.source.keys, "error": error})
                 if not isinstance(verdict, Retry):
                     letters.append(settled.letter(verdict, self.sink))
-        list(service.dead_letters.publish(letters))  # logs what can't be; the answer has all
+        list(service.dead_letters.publish(letters))  # logs what fails; the answer names all keys

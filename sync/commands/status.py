@@ -1,4 +1,4 @@
-"""`status`: how everything is doing, in one answer."""
+"""`status`: the state of sinks, queues, dead letters and streams, in one answer."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MOST_COUNTED: Final = 5_000  # open dead letters; of more it is known that there are so many
+_MOST_COUNTED: Final = 5_000  # open dead letters; if there are more, no total is known
 
 
 class SinkState(TypedDict):
-    """How a sink is doing. null: that is not known, or never happened."""
+    """The state of a sink. null: unknown, or never happened."""
 
     sink: str
     last_success_at: str | None
-    lag_s: int | None  # age of the oldest change of the write that was noted last
+    lag_s: int | None  # age of the oldest change in the last write that was noted
     breaker: str  # "closed", or "open until" a moment
     broken_by: str | None
     dead: int | None  # its open dead letters
 
 
 class QueueState(Waiting):
-    """A queue that belongs to a sink, or the dead-letter queue of that."""
+    """A queue of a sink, or its dead-letter queue."""
 
     sink: str
     queue: str
@@ -45,10 +45,10 @@ class QueueState(Waiting):
 
 
 class LetterState(TypedDict, total=False):
-    """Dead letters: open ones, and those on their way to the table."""
+    """Dead letters: open ones in the table, and those still on its queue."""
 
     open: int
-    counted_all: bool  # false: there are more open ones than that
+    counted_all: bool  # false: there are more open ones
     oldest: str | None
     queued: int | None
     lasting: bool | None
@@ -59,13 +59,13 @@ class StreamState(TypedDict):
 
 
 class State(TypedDict):
-    """What can't be asked is null or missing, and a problem says why."""
+    """null or missing: could not be read, and a problem says why."""
 
     level: Level
     problems: list[Problem]
     sinks: list[SinkState]
     queues: list[QueueState]
-    parked: Waiting | dict[str, Any]  # messages, of all sinks: SQS can't be asked whose they are
+    parked: Waiting | dict[str, Any]  # messages of all sinks: SQS can't count by sink
     dead_letters: LetterState
     stream: StreamState
     at: str
@@ -74,8 +74,8 @@ class State(TypedDict):
 class Status(Command):
     """Show sinks, queues, parked keys, dead letters, and how late the streams are.
 
-    A sink that has a queue of its own is two of "sinks": "NAME queue", which the stream writes to,
-    and "NAME" behind it. Yellow: a person should look. Red: records may be lost.
+    A sink with a queue of its own has two entries in "sinks": "NAME queue", which the stream writes
+    to, and "NAME" behind it. Yellow: a person should look. Red: records may be lost.
     """
 
     def run(self, service: "Service", deadline: Deadline) -> State:
@@ -126,22 +126,22 @@ class Status(Command):
 
 
 def _asked(found: list[Problem], ask: Callable[[], T]) -> T | None:
-    """What *ask* returns; None where nobody answers, and *found* gets a problem that says so."""
+    """The result of *ask*; None if it raises Retry, which is added to *found* as a problem."""
     try:
         return ask()
     except Retry as error:
-        found.append(problems.yellow(f"not to be told: {error}"))
+        found.append(problems.yellow(f"could not be read: {error}"))
         return None
 
 
 def _names(service: "Service") -> Iterator[tuple[str, bool]]:
-    """The names under which sinks are noted, and whether dead letters have that name."""
+    """Each name of the state table, and whether dead letters can have it as their sink."""
     yield from ((name, True) for name in service.sinks)
     yield from ((lane_name(name), False) for name in service.senders)
 
 
 def _queues(service: "Service") -> Iterator[tuple[str, str, bool]]:
-    """The sink, the URL, and whether it is for dead letters, of each queue that sinks have."""
+    """Of each sink's queues: the sink, the URL, and whether it is a dead-letter queue."""
     for name, sender in service.senders.items():
         yield name, sender.queue_url, False
         yield name, sender.dead_letter_queue_url, True
@@ -154,7 +154,7 @@ def _queue(sink: str, url: str, dead_letters: bool, held: Waiting | None) -> Que
 
 def _sink(name: str, row: Mapping[str, Any], dead: int | None, now_s: float) -> SinkState:
     success, broken = row.get("last_success_at"), row.get("broken_at")
-    # A write to another target says nothing of the one whose breaker opened.
+    # A success at another target does not end the pause of one target's breaker.
     is_news = broken and (row.get("broken_target") or broken > (success or ""))
     open_until = row.get("broken_until") if is_news else None
     if open_until and open_until <= iso(now_s):
@@ -172,7 +172,7 @@ def _sink(name: str, row: Mapping[str, Any], dead: int | None, now_s: float) -> 
 def _dead_letters(
     service: "Service", deadline: Deadline
 ) -> tuple[LetterState, Counter[str | None] | None]:
-    """The open dead letters, and how many of them each sink has."""
+    """The state of the open dead letters, and their number by sink."""
     rows, more = service.dead_letter_table.page(
         Filter(), limit=_MOST_COUNTED, cursor=None, deadline=deadline
     )

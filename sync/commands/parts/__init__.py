@@ -1,1 +1,1 @@
-"""What commands are made of, or share. Nothing in this folder is a command."""
+"""What commands share. No file of this folder is a command."""

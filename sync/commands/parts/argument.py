@@ -1,7 +1,7 @@
-"""What one argument of a command is: its name, type, default and meaning, read off its field.
+"""The arguments of a command: name, type, default and meaning, read from the command's fields.
 
-A field of a command is the only place that describes an argument. Validation, error messages, the
-flags of the command line and docs/commands.md all follow from it.
+A field is the only description of an argument. Validation, error messages, the flags of the command
+line and docs/commands.md all follow from it.
 """
 
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_after_validator_function
 
 Key: TypeAlias = dict[str, Any]
-"""A key as DynamoDB writes it, `{"PK": {"S": "a"}}`; a command checks it against its table."""
+"""A key in DynamoDB's JSON, `{"PK": {"S": "a"}}`; the command checks it against its table."""
 
 
 class Kind(Enum):
-    """The types that an argument may have; the value says what its JSON has to be."""
+    """The types that an argument may have; each value names the JSON that is expected."""
 
     TEXT = "a text"
     FLAG = "true or false"
@@ -41,7 +41,7 @@ _KINDS: Final[dict[Any, Kind]] = {
 
 @dataclass(frozen=True, slots=True)
 class AtMost:
-    """Marks a number: a larger one is not refused but lowered to *most*."""
+    """Marks a number: a larger one is lowered to *most* instead of refused."""
 
     most: int
 
@@ -56,7 +56,7 @@ class AtMost:
 
 @dataclass(frozen=True, slots=True)
 class Positional:
-    """Marks what people type without a flag, such as the ids of `dlq replay`."""
+    """Marks an argument that people type without a flag, such as the ids of `dlq replay`."""
 
 
 class Argument(NamedTuple):
@@ -66,14 +66,14 @@ class Argument(NamedTuple):
     kind: Kind
     description: str
     needed: bool
-    default: Any = None  # None: there is none, or it is needed
+    default: Any = None  # None: no default, or the argument is needed
     choices: tuple[str, ...] = ()
     most: int | None = None  # a larger number is lowered to this one
     positional: bool = False
 
     @property
     def expected(self) -> str:
-        """What a value has to be, as errors and docs say it."""
+        """The value that is expected, in the words of errors and docs."""
         choices = f" {', '.join(self.choices)}" if self.kind is Kind.CHOICE else ""
         return f"{self.kind.value}{choices}"
 
@@ -81,7 +81,7 @@ class Argument(NamedTuple):
 def arguments(command: type[BaseModel]) -> Iterator[Argument]:
     """Every argument of *command*, in the order of its fields.
 
-    Raises TypeError for a field without a description, or of a type that is none of `Kind`.
+    Raises TypeError for a field without a description, or of a type that `Kind` lacks.
     """
     for name, field in command.model_fields.items():
         yield _argument(f"{command.__name__}.{name}", name, field)
@@ -110,6 +110,6 @@ def _argument(where: str, name: str, field: FieldInfo) -> Argument:
 
 
 def _without_none(annotation: Any) -> Any:
-    """*annotation*, or the other half of `… | None`: null is always as good as absent."""
+    """*annotation* without `| None`: every argument takes null for absent."""
     kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
     return kinds[0] if NoneType in get_args(annotation) and len(kinds) == 1 else annotation

@@ -1,4 +1,4 @@
-"""Numbers of CloudWatch, minute by minute."""
+"""Reads metrics from CloudWatch, minute by minute."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,18 +14,18 @@ class Metric(NamedTuple):
 
     namespace: str
     name: str
-    dimension: tuple[str, str]  # QueueName, dead-letters
+    dimension: tuple[str, str]  # name and value: QueueName, dead-letters
 
 
 class Minute(NamedTuple):
-    """The maximum of one minute."""
+    """The maximum of a metric in one minute."""
 
     at: datetime
     value: int
 
 
 def minutes(clients: Clients, metric: Metric, now_s: float, since_s: int) -> Sequence[Minute]:
-    """The minutes of the last *since_s* that have numbers, the oldest first. Raises Retry."""
+    """The minutes of the last *since_s* seconds with data, the oldest first. Raises Retry."""
     name, value = metric.dimension
     with failures(f"asking for {metric.name}"):
         answer = clients("cloudwatch").get_metric_statistics(
@@ -42,6 +42,6 @@ def minutes(clients: Clients, metric: Metric, now_s: float, since_s: int) -> Seq
 
 
 def latest(clients: Clients, metric: Metric, now_s: float) -> int | None:
-    """The newest number of the last quarter of an hour; None where there is none. Raises Retry."""
+    """The newest value of the last 15 minutes; None if there is none. Raises Retry."""
     found = minutes(clients, metric, now_s, _LOOK_BACK_S)
     return found[-1].value if found else None

@@ -1,4 +1,4 @@
-"""What a command is: its fields are the payload, `run` is the work."""
+"""The base class of commands: its fields are the payload, `run` is the work."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -26,11 +26,11 @@ class Command(BaseModel, ABC):
 
     @abstractmethod
     def run(self, service: "Service", deadline: Deadline) -> Mapping[str, Any]:
-        """Do the work, and answer with what JSON can hold."""
+        """Do the work and return the answer, which has to be valid JSON."""
 
     @classmethod
     def title(cls) -> str:
-        """The command's name, which is its file's: `dlq_list.py` is `dlq list`."""
+        """The command's name, from that of its file: `dlq_list.py` is `dlq list`."""
         return cls.__module__.rpartition(".")[2].replace("_", " ")
 
     @classmethod
@@ -39,7 +39,7 @@ class Command(BaseModel, ABC):
 
     @classmethod
     def read(cls, payload: Mapping[str, Any]) -> Self:
-        """Validate *payload*; null is as good as absent, "command" is left out.
+        """Validate *payload*. null means absent, "command" is left out.
 
         Raises ConfigError that names the command and every argument that is wrong.
         """
@@ -51,10 +51,10 @@ class Command(BaseModel, ABC):
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            raise ConfigError(cls._told(error, given)) from error
+            raise ConfigError(cls._message(error, given)) from error
 
     @classmethod
-    def _told(cls, error: ValidationError, given: Mapping[str, Any]) -> str:
+    def _message(cls, error: ValidationError, given: Mapping[str, Any]) -> str:
         takes = {argument.name: argument for argument in cls.arguments()}
         if surplus := sorted(str(name) for name in given if name not in takes):
             names = ", ".join(takes) or "nothing"

@@ -1,4 +1,4 @@
-"""Checking the table and the keys that a command names."""
+"""Checks the table and the keys that a command names."""
 
 import json
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ Table: TypeAlias = Annotated[
 
 
 def key_names(service: "Service", table: str) -> Sequence[str]:
-    """The key attributes of *table*. Raises ConfigError where no model is of it."""
+    """The key attributes of *table*. Raises ConfigError if it has no models."""
     tables = service.registry.tables
     if table not in tables:
         raise ConfigError(f"no model is of the table {table!r}; there are: {', '.join(tables)}")
@@ -28,9 +28,9 @@ def key_names(service: "Service", table: str) -> Sequence[str]:
 
 
 def checked(service: "Service", table: str, key: Any, names: Sequence[str]) -> AttributeMap:
-    """*key* as DynamoDB writes it. Raises ConfigError, which shows the key, if it is not one.
+    """*key* in canonical form. Raises ConfigError, which shows it, if it is no key of *table*.
 
-    One bad key would fail every key that is read with it.
+    A bad key would fail all other keys that are read in the same call.
     """
     shown = json.dumps(key)[:200]
     if set(key) != set(names):
@@ -42,5 +42,5 @@ def checked(service: "Service", table: str, key: Any, names: Sequence[str]) -> A
     except RecordError as error:
         raise ConfigError(f"{shown}: {error}") from error
     except RegistryError:
-        pass  # two models want this key: reading it fails, and says so
+        pass  # two models match: resyncing the key reports that
     return canonical(key)

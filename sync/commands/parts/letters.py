@@ -1,4 +1,4 @@
-"""Which dead letters a command is about: named by id, chosen by filters, or all that are open."""
+"""Selects the dead letters that a command is about: by id, by filters, or all open ones."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,11 +14,11 @@ from sync.deadletters.table import DeadLetterTable, Filter
 from sync.runtime.deadline import Deadline
 
 MOST_CHOSEN: Final = 1_000
-_AT_ONCE: Final = 100  # rows of one portion: a replay reads their items by one BatchGetItem
+_AT_ONCE: Final = 100  # rows of one portion: one BatchGetItem reads their items
 
 
 class Result(TypedDict):
-    """What became of one dead letter."""
+    """The result for one dead letter."""
 
     id: str
     result: str
@@ -26,7 +26,7 @@ class Result(TypedDict):
 
 
 class Results(TypedDict):
-    """A page of results, with how many there are of each."""
+    """A page of results, and how often each occurs."""
 
     results: list[Result]
     counts: dict[str, int]
@@ -37,7 +37,7 @@ Work: TypeAlias = Callable[[Sequence[Row]], list[Result]]
 
 
 class Filters(Command):
-    """Filters of dead letters; a row has to pass all that are given."""
+    """Filters of dead letters; a row has to match all that are given."""
 
     sink: str | None = Field(None, description="of this sink")
     model: str | None = Field(None, description="of this model")
@@ -57,13 +57,13 @@ class Filters(Command):
 
 
 class Chosen(Filters):
-    """Open dead letters: some by id, those that pass the filters, or all."""
+    """Selects open dead letters: by id, by filters, or all."""
 
     ids: Annotated[
         list[str] | None, AfterValidator(lambda ids: list(dict.fromkeys(ids))), Positional()
-    ] = Field(None, description="these dead letters")
-    all: bool = Field(False, description="every open one")
-    dry_run: bool = Field(False, description="say which, and do nothing")
+    ] = Field(None, description="ids of dead letters")
+    all: bool = Field(False, description="every open dead letter")
+    dry_run: bool = Field(False, description="say which, and change nothing")
     limit: Annotated[int, AtMost(MOST_CHOSEN)] = Field(
         MOST_CHOSEN, ge=1, description="at most so many dead letters"
     )
@@ -77,9 +77,9 @@ class Chosen(Filters):
         return self
 
     def each(self, table: DeadLetterTable, deadline: Deadline, work: Work) -> Results:
-        """What *work* makes of the chosen rows, portion by portion, oldest or first named first.
+        """Run *work* on the selected rows in portions, the oldest or first named rows first.
 
-        Ends at the limit, or with too little time for another portion.
+        Stops at the limit, or if too little time is left for another portion.
         """
         results: list[Result] = []
         cursor = self.cursor
@@ -102,7 +102,7 @@ class Chosen(Filters):
 def _named(
     table: DeadLetterTable, ids: Sequence[str], most: int, cursor: str | None
 ) -> tuple[list[Row], list[Result], str | None]:
-    """The open rows of *most* ids from *cursor* on, what the others are, and the next cursor."""
+    """The open rows of *most* ids from *cursor* on, results for the others, the next cursor."""
     if cursor is not None and cursor not in ids:
         raise no_cursor(cursor)
     left = ids[ids.index(cursor) :] if cursor is not None else ids

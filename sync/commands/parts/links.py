@@ -1,11 +1,10 @@
-"""Comparing the items that contribute to counters (links) with their contributions, both ways.
+"""Compares the items that contribute to counters (links) with their contributions.
 
-    links ↔ contributions    each link row and its contribution, both ways
-    contributions ↔ counters sync/sinks/counters/recount.py
+    links ↔ contributions      here: each link's row and its contribution row, both ways
+    contributions ↔ counters   sync/sinks/counters/recount.py
 
-A link that differs goes the way of every recovery, resync, which brings its contribution and the
-counters along. A link whose record is on its way differs for a moment, so what differs is looked at
-twice.
+A link that differs is repaired by a resync, which also corrects its contribution and the counters.
+A link whose stream record is in flight differs for a moment, so links that differ are read twice.
 """
 
 import json
@@ -17,6 +16,7 @@ from sync.aws.clients import Clients
 from sync.aws.items import Found, Items
 from sync.aws.keys import AttributeMap, Source
 from sync.aws.pages import page
+from sync.commands.parts.paging import PORTION_S, no_cursor
 from sync.errors import ConfigError, RecordError, RegistryError, Retry
 from sync.model.patterns import literal
 from sync.model.planner import Planner
@@ -32,8 +32,7 @@ from sync.sinks.counters.sink import read
 from sync.writing.op import Done
 
 LINKS, CONTRIBUTIONS, COUNTERS = STAGES = ("links", "contributions", "counters")
-PORTION_S: Final = 30.0  # the least time that another portion is begun with
-_AT_ONCE: Final = 100  # one BatchGetItem
+_AT_ONCE: Final = 100  # links of one portion: one BatchGetItem reads them
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +47,10 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class LinkDrift:
-    """A link whose contribution is not what its row says. *said*, *counted*: sort keys of counters.
+    """A link whose contribution differs from its row.
 
-    *error*: why it is not mended, or why its row can't be read.
+    *said*: the sort key of the counter that its row names; *counted*: that of the counter in its
+    contribution; None: no counter. *error*: why it was not repaired, or why its row can't be read.
     """
 
     source: Source
@@ -62,7 +62,7 @@ class LinkDrift:
 
 @dataclass(slots=True)
 class Page:
-    """What a call found. *cursor* goes to the next call; None: that was the last."""
+    """What one call found. *cursor* is for the next call; None: this was the last."""
 
     checked: int = 0  # links and contributions
     links: list[LinkDrift] = field(default_factory=list)
@@ -73,8 +73,8 @@ class Page:
 def all_links(registry: Registry) -> Iterator[Links]:
     """The links of each model that feeds the counters sink.
 
-    Raises ConfigError for one whose links have more than one hash key: these would have to be
-    scanned for.
+    Raises ConfigError for a model whose links have more than one partition key: to find them would
+    take a scan.
     """
     for model, table, target in registry.feeding(Counters):
         hash_key, pattern = next(iter(model.route.keys.items())) if model.route else ("", "")
@@ -84,7 +84,7 @@ def all_links(registry: Registry) -> Iterator[Links]:
 
 
 class Recount:
-    """The counters of one family, and their links."""
+    """Compares the counters of one family with their links."""
 
     def __init__(
         self,
@@ -106,11 +106,11 @@ class Recount:
         self._items = Items(clients)
 
     def page(self, cursor: str | None, *, repair: bool, limit: int, deadline: Deadline) -> Page:
-        """Check at most about *limit* rows, from *cursor* on; with *repair* mend what differs.
+        """Check about *limit* rows at most, from *cursor* on; *repair* repairs what differs.
 
-        The last stage reads all contributions and counters, in a call of its own, and yields at
-        most *limit* counters. Raises ConfigError for a bad cursor, Retry where a table can't be
-        read or time runs out.
+        The last stage, in a call of its own, reads all contributions and counters, and returns at
+        most *limit* counters. Raises ConfigError for a bad cursor, Retry if a table can't be read
+        or time runs out.
         """
         found = Page()
         stage, start = _place(cursor)
@@ -137,7 +137,7 @@ class Recount:
                 return found
 
     def _page_of_links(self, start: Any, most: int) -> tuple[list[Source], Any]:
-        """The items of the next *most* link rows, and where the ones after them begin."""
+        """The keys of the next *most* links, and where the page after them starts."""
         names = {f"#{n}": name for n, name in enumerate(self._names)}
         rows, start = page(
             self._clients,
@@ -156,7 +156,7 @@ class Recount:
         self, sources: Sequence[Source], repair: bool, deadline: Deadline
     ) -> list[LinkDrift]:
         drift = self._differing(sources, deadline)
-        if drift:  # perhaps in between two readings
+        if drift:  # perhaps for a moment only
             drift = self._differing([each.source for each in drift], deadline)
         if not repair:
             return drift
@@ -168,7 +168,7 @@ class Recount:
         return [_mended(each, verdicts.get(each.source)) for each in drift]
 
     def _differing(self, sources: Sequence[Source], deadline: Deadline) -> list[LinkDrift]:
-        """Those whose contribution is not what their rows say."""
+        """Those of *sources* whose contribution differs from their row."""
         items = self._items.read(sources, deadline)
         drift = []
         said: dict[Source, tuple[Source, str | None]] = {}
@@ -188,7 +188,7 @@ class Recount:
     def _said(self, source: Source, item: AttributeMap | None) -> tuple[Source, str | None]:
         """The contribution row of *source*, and the sort key of the counter that it should name.
 
-        Raises RecordError for an item that does not satisfy its model, or that has none.
+        Raises RecordError for an item that does not satisfy its model, or has no model.
         """
         pattern = self._planner.match(source)
         if pattern is not None:
@@ -227,8 +227,8 @@ def _place(cursor: str | None) -> tuple[str, Any]:
         value = json.loads(cursor)
         stage, start = value["stage"], value["start"]
     except (ValueError, TypeError, KeyError) as error:
-        raise ConfigError(f"no cursor of an earlier answer: {cursor[:80]!r}") from error
+        raise no_cursor(cursor) from error
     kind = str if stage == COUNTERS else dict
     if stage not in STAGES or not isinstance(start, kind | None):
-        raise ConfigError(f"no cursor of an earlier answer: {cursor[:80]!r}")
+        raise no_cursor(cursor)
     return stage, start

@@ -1,4 +1,4 @@
-"""Pages: how many rows an answer has, and where the next one begins."""
+"""Paging: when an answer ends, and where the next one starts."""
 
 from typing import Annotated, Final, TypeAlias
 
@@ -6,12 +6,12 @@ from pydantic import Field
 
 from sync.errors import ConfigError
 
-PORTION_S: Final = 30.0  # of a call, for one portion of its work; less time left: the next page
+PORTION_S: Final = 30.0  # for one portion of a call's work; with less time left the page ends
 Cursor: TypeAlias = Annotated[
-    str | None, Field(description="go on from here: the cursor of the answer before")
+    str | None, Field(description="start here: the cursor of the previous answer")
 ]
 
 
 def no_cursor(cursor: str) -> ConfigError:
-    """*cursor* is not one that this command has answered for this payload."""
+    """The error for a *cursor* that no answer to this payload had."""
     return ConfigError(f"no cursor of an earlier answer: {cursor[:80]!r}")

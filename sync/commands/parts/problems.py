@@ -1,4 +1,4 @@
-"""What `status` calls a problem, how bad it is, and what to run."""
+"""The problems that `status` reports: how bad each is, and what to run."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal, TypeAlias, TypedDict
@@ -6,11 +6,11 @@ from typing import Any, Final, Literal, TypeAlias, TypedDict
 Level: TypeAlias = Literal["green", "yellow", "red"]
 
 LOST_MS: Final = 24 * 3600 * 1000  # what a stream keeps (DynamoDB guide, Streams)
-OLD_S: Final = 900  # of a message that its function should have had
+OLD_S: Final = 900  # age of a message that its function should have handled
 
 
 class Problem(TypedDict):
-    """*run*: the command that helps, where one does."""
+    """*run*: the command that helps, if one does."""
 
     level: Level
     what: str
@@ -27,7 +27,7 @@ def yellow(what: str, run: str | None = None) -> Problem:
 
 
 def of_streams(age_ms: int | None, late_ms: int, tables: Sequence[str]) -> Iterator[Problem]:
-    """A stream keeps its records for 24 h: over that they are lost."""
+    """A stream keeps its records for 24 h; older ones are lost."""
     if age_ms is not None and age_ms > LOST_MS:
         for table in tables:
             yield {
@@ -46,7 +46,7 @@ def of_sinks(sinks: Sequence[Any]) -> Iterator[Problem]:
 
 
 def of_parked(parked: Any) -> Iterator[Problem]:
-    """Parked keys stay for long only where a sink is down, or where the resync function fails."""
+    """Keys stay parked only while a sink is down, or if the resync function fails."""
     if parked.get("lasting"):
         yield yellow(
             "keys have been parked for half an hour: their sink can't have them, or the "
@@ -55,8 +55,8 @@ def of_parked(parked: Any) -> Iterator[Problem]:
 
 
 def of_queues(queues: Sequence[Any]) -> Iterator[Problem]:
-    """A sink's own queue is never empty where it is busy, so its age tells; what lies among its
-    dead letters stays for long only where their consumer fails."""
+    """A sink's busy queue is never empty, so the age of its oldest message counts. Its dead-letter
+    queue holds messages for long only if their consumer fails."""
     for queue in queues:
         old, lasting = (queue["oldest_s"] or 0) > OLD_S, queue["dead_letters"] and queue["lasting"]
         if old or lasting:

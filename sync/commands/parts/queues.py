@@ -1,4 +1,4 @@
-"""What waits on a queue: how much, how long, and whether it is there all the time."""
+"""The messages of a queue: how many, how old, and whether it is never empty."""
 
 from collections import Counter
 from datetime import datetime
@@ -7,9 +7,9 @@ from typing import Final, TypedDict
 from sync.aws.clients import Clients, failures, queue_name
 from sync.commands.parts.cloudwatch import Metric, latest, minutes
 
-LASTING_MIN: Final = 30  # after so many minutes messages count as lasting, as the alarms have it
-AT_LEAST: Final = 27  # of them had some: SQS counts approximately, and may have missed a few
-_LAG_MIN: Final = 5  # until CloudWatch has a minute's numbers
+LASTING_MIN: Final = 30  # minutes of messages that count as lasting, as in the alarms
+AT_LEAST: Final = 27  # of these minutes with messages: SQS counts approximately, and may miss some
+_LAG_MIN: Final = 5  # minutes until CloudWatch has the data of a minute
 _STATES: Final = (  # of messages, as CloudWatch names them
     "ApproximateNumberOfMessagesVisible",
     "ApproximateNumberOfMessagesDelayed",
@@ -18,7 +18,7 @@ _STATES: Final = (  # of messages, as CloudWatch names them
 
 
 class Depth(TypedDict):
-    """How many messages a queue has. null: that is not known."""
+    """How many messages a queue has. null: unknown."""
 
     waiting: int | None
     delayed: int | None
@@ -26,10 +26,10 @@ class Depth(TypedDict):
 
 
 class Waiting(Depth):
-    """Messages of a queue, and for how long there have been some.
+    """The messages of a queue, and how long it has had some.
 
-    *lasting* says whether there were some, visible, delayed or in flight, at nearly every minute of
-    the last half hour. The age of the oldest leaves out what was received three times.
+    *lasting*: whether it had messages, visible, delayed or in flight, in nearly every minute of the
+    last half hour. *oldest_s* leaves out messages that were received three times or more.
     """
 
     oldest_s: int | None
@@ -46,7 +46,7 @@ UNKNOWN: Final[Waiting] = {
 
 
 def waiting(clients: Clients, url: str, now_s: float) -> Waiting:
-    """What waits on the queue at *url*. Raises Retry where SQS or CloudWatch do not answer."""
+    """The messages of the queue at *url*. Raises Retry if SQS or CloudWatch do not answer."""
     queue = queue_name(url)
     oldest_s = latest(clients, _metric("ApproximateAgeOfOldestMessage", queue), now_s)
     depth = _depth(clients, url)
@@ -54,7 +54,7 @@ def waiting(clients: Clients, url: str, now_s: float) -> Waiting:
 
 
 def total(depth: Depth) -> int | None:
-    """All messages, whatever their state; None where that is not known."""
+    """The number of messages in all states; None if unknown."""
     counts = depth["waiting"], depth["delayed"], depth["in_flight"]
     return None if None in counts else sum(count for count in counts if count is not None)
 
@@ -78,7 +78,7 @@ def _depth(clients: Clients, url: str) -> Depth:
 
 
 def _lasting(clients: Clients, queue: str, now_s: float) -> bool | None:
-    """Whether *queue* has not been empty for long; None where CloudWatch has no numbers of it."""
+    """Whether *queue* has long had messages; None if CloudWatch has no data of it."""
     held: Counter[datetime] = Counter()
     since_s = 60 * (LASTING_MIN + _LAG_MIN)
     for state in _STATES:
