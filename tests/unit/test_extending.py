@@ -1,23 +1,21 @@
-"""A new model is one file, a new sink is one file: both are added to a copy and run."""
+"""A new model, sink, counter or image type is one file, added to a copy that is else unchanged."""
 
 import json
-import shutil
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
-from tests.records import stream_record
-from tests.settings import ENV
+from tests.copies import add, copy_to, python, serve
+from tests.records import CORE, core_keys, stream_record
+from tests.settings import QUEUES
 
-ROOT = Path(__file__).parents[2]
+DONE: Final[dict[str, list[Any]]] = {"batchItemFailures": []}
 
 MODEL = '''
 """Gadgets."""
 
-from sync.model.fields import Number, Text
-from sync.model.model import Model, route
+from sync.model import Model, Number, Text, route
 from sync.sinks.folder import Folder
 from sync.sinks.opensearch import OpenSearch
 
@@ -37,8 +35,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
-from sync.runtime.environment import required
 from sync.runtime.deadline import Deadline
+from sync.runtime.environment import required
 from sync.writing.op import Done, Op, Outcome
 
 
@@ -60,78 +58,217 @@ class Folder:
             yield Outcome(op, Done.WRITTEN)
 '''
 
-RUN = """
-import json, sys
-import handler
-from sync.sinks.opensearch import OpenSearch
-from sync.writing.op import Done, Outcome
+# The same sink behind a queue, with a lane for each maker.
+QUEUED_SINK = SINK.replace(
+    "class Folder:",
+    """
+from sync.writing.lane import Lanes
 
-class Context:
-    aws_request_id = "request"
-    def get_remaining_time_in_millis(self): return 60000
 
-seen = []
-def write(self, ops, deadline):  # no server here: the contract suite has one
-    seen.extend([op.target, op.id] for op in ops)
-    return [Outcome(op, Done.WRITTEN) for op in ops]
-OpenSearch.write = write
-answer = handler.handle(json.load(sys.stdin), Context())
-print(json.dumps({"answer": answer, "seen": seen}))
-"""
+class Folder:
+    lanes = Lanes(
+        "FOLDER_QUEUE_URL",
+        "FOLDER_DEAD_LETTER_QUEUE_URL",
+        lambda op: op.source.keys["maker"]["S"],
+    )""",
+)
+
+COUNTER = '''
+"""Sold gadgets, counted by maker and shop."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sync.model import Change, Keyword, Model, Op, route
+from sync.sinks.counters import Counted, Counters
+
+
+@dataclass(frozen=True)
+class Sales(Counted, target="sales", partition="GADGETS#SALES", prefix="SHOP"):
+    """How many gadgets of a maker a shop has sold."""
+
+    maker: str
+    shop: str
+
+
+@route("stream-sync-{stage}-core", PK=r"GADGETS#SOLD", SK=r"SERIAL#.+", into={Counters: "sales"})
+class SoldGadget(Model):
+    """A gadget, once it is sold."""
+
+    maker: Keyword
+    shop: Keyword | None = None
+
+    @classmethod
+    def plan(cls, change: Change["SoldGadget"]) -> Iterator[Op]:
+        sold = change.new
+        if sold and sold.shop:
+            yield change.put(Counters, "sales", Sales(sold.maker, sold.shop).body())
+        else:
+            yield change.delete(Counters, "sales")
+'''
+
+IMAGES = '''
+"""Images of gadgets."""
+
+from sync.model import route
+from sync.models.core.entity_image import POINTERS, EntityImage
+from sync.sinks.default_image import DefaultImage
+
+
+@route(
+    "stream-sync-{stage}-core",
+    PK=r"IMAGES#ORG#[^#]+#ENTITY#GADGET#ID#.+",
+    SK=r"IMG#.*",
+    into={DefaultImage: POINTERS},
+)
+class GadgetImage(EntityImage):
+    """An image of a gadget."""
+'''
 
 
 @pytest.fixture
 def service(tmp_path: Path) -> Path:
-    """A copy of the service with a model and a sink more."""
-    for name in ("sync", "mappings"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "handler.py", tmp_path)
-    (tmp_path / "sync" / "models" / "gadget.py").write_text(MODEL)
-    (tmp_path / "sync" / "sinks" / "folder.py").write_text(SINK)
+    """A copy of the service, and a folder for documents."""
+    copy_to(tmp_path)
     (tmp_path / "documents").mkdir()
     return tmp_path
 
 
-def python(service: Path, *arguments: str, given: str = "") -> str:
-    env = {**ENV, "FOLDER": str(service / "documents"), "PATH": "/usr/bin:/bin"}
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=service,
-        env=env,
-        input=given,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+def gadget(year: str, name: str | None, *, maker: str = "Acme") -> dict[str, Any]:
+    """The stream record of a gadget; without a *name* it is gone."""
+    keys = {"year": {"N": year}, "maker": {"S": maker}}
+    image = None if name is None else {"name": {"S": name}, "price": {"N": "12.50"}}
+    return stream_record(keys, image, table="gadgets-test")
 
 
-def test_a_model_and_a_sink_in_a_file_each_are_all_it_takes(service: Path) -> None:
+def documents(service: Path) -> dict[str, str]:
+    """The names of the documents in the folder."""
+    return {
+        path.name: json.loads(path.read_text())["name"]
+        for path in (service / "documents").iterdir()
+    }
+
+
+def test_a_model_and_a_sink(service: Path) -> None:
     """Mappings are generated, and a record reaches both of the model's sinks."""
+    add(service, "sync/sinks/folder.py", SINK)
+    add(service, "sync/models/gadget.py", MODEL)
+    env = {"FOLDER": "documents"}
     assert python(service, "-m", "sync", "mappings", "write") == "wrote opensearch/gadgets.json\n"
     mapping = json.loads((service / "mappings" / "opensearch" / "gadgets.json").read_text())
     assert mapping["mappings"]["properties"]["price"] == {"type": "double"}
 
-    keys = {"year": {"N": "2026"}, "maker": {"S": "Acme Ltd"}}
-    image = {"name": {"S": "Lamp"}, "price": {"N": "12.50"}}
-    put = stream_record(keys, image, table="gadgets-test")
-    answer = json.loads(
-        python(service, "-c", RUN, given=json.dumps({"Records": [put]})).splitlines()[-1]
-    )
-    assert answer == {
-        "answer": {"batchItemFailures": []},
-        "seen": [["gadgets", "Acme%20Ltd|2026"]],
-    }
-    document = service / "documents" / "all.Acme%20Ltd|2026"
-    assert json.loads(document.read_text()) == {"name": "Lamp", "price": 12.5}
+    (put,) = serve(service, [gadget("2026", "Lamp", maker="Acme Ltd")], env=env)
+    ((target, document_id, body),) = put["documents"]
+    assert put["answer"] == DONE
+    assert (target, document_id) == ("gadgets", "Acme%20Ltd|2026")
+    assert json.loads(body) == {"name": "Lamp", "price": 12.5}
+    assert documents(service) == {"all.Acme%20Ltd|2026": "Lamp"}
 
-    gone = stream_record(keys, table="gadgets-test")
-    python(service, "-c", RUN, given=json.dumps({"Records": [gone]}))
-    assert not document.exists()
+    (gone,) = serve(service, [gadget("2026", None, maker="Acme Ltd")], env=env)
+    assert gone["answer"] == DONE
+    assert documents(service) == {}
 
 
 def test_an_out_of_date_mapping_is_told(service: Path) -> None:
     """The check that CI runs."""
-    with pytest.raises(subprocess.CalledProcessError) as caught:
-        python(service, "-m", "sync", "mappings", "check")
-    assert caught.value.returncode == 1
-    assert "out of date: opensearch/gadgets.json" in caught.value.stdout
+    add(service, "sync/sinks/folder.py", SINK)
+    add(service, "sync/models/gadget.py", MODEL)
+    said = python(service, "-m", "sync", "mappings", "check", code=1)
+    assert "out of date: opensearch/gadgets.json" in said
+
+
+def test_a_sink_behind_a_queue(service: Path) -> None:
+    """The stream only sends; the messages, in lanes, are written by the sink in their order."""
+    add(service, "sync/sinks/folder.py", QUEUED_SINK)
+    add(service, "sync/models/gadget.py", MODEL)
+    env = {
+        "FOLDER": "documents",
+        "FOLDER_QUEUE_URL": f"{QUEUES}/folder.fifo",
+        "FOLDER_DEAD_LETTER_QUEUE_URL": f"{QUEUES}/folder-dead-letters.fifo",
+    }
+    first = [gadget("2026", "Lamp"), gadget("2027", "Desk"), gadget("2026", "Vase", maker="Bolt")]
+    second = [gadget("2026", "Lamp II"), gadget("2027", None)]
+    (sent,) = serve(service, [*first, *second], env=env)
+    assert sent["answer"] == DONE
+    assert documents(service) == {}
+
+    sent, again, written = serve(service, first, second, "FOLDER_QUEUE_URL", env=env)
+    assert [sent["answer"], again["answer"], written["answer"]] == [DONE, DONE, DONE]
+    assert sorted(written["lanes"]) == ["Acme", "Acme", "Bolt"]
+    assert documents(service) == {"all.Acme|2026": "Lamp II", "all.Bolt|2026": "Vase"}
+
+    serve(service, [gadget("2026", None)], "FOLDER_QUEUE_URL", env=env)
+    assert documents(service) == {"all.Bolt|2026": "Vase"}
+
+
+def sold(serial: int, shop: str | None, **more: Any) -> dict[str, Any]:
+    image = {"maker": {"S": "Acme"}, **({"shop": {"S": shop}} if shop else {})}
+    return stream_record(core_keys("GADGETS#SOLD", f"SERIAL#{serial}"), image, **more)
+
+
+def counters(step: dict[str, Any]) -> dict[str, tuple[str, str, str]]:
+    """What each counter holds: the parts that it counts, and its count."""
+    return {
+        row["SK"]["S"]: (row["maker"]["S"], row["shop"]["S"], row["count"]["N"])
+        for row in step["rows"][CORE]
+        if row["PK"]["S"] == "GADGETS#SALES"
+    }
+
+
+def test_a_model_with_counters(service: Path) -> None:
+    """Each change counts once, and `recount` knows the new family."""
+    add(service, "sync/models/core/sold_gadget.py", COUNTER)
+    three = [sold(1, "Oslo"), sold(2, "Oslo"), sold(3, None)]
+    gone = stream_record(core_keys("GADGETS#SOLD", "SERIAL#2"))
+    recount = {"command": "recount", "cursor": "[1,null]"}
+    steps = serve(service, three, three, [sold(1, "Rio, 2")], recount, [gone])
+    put, redelivered, moved, checked, removed = steps
+    assert [step["letters"] for step in steps] == [[], [], [], [], []]
+    assert counters(put) == {"SHOP#Acme#Oslo": ("Acme", "Oslo", "2")}
+    assert counters(redelivered) == counters(put)
+    assert counters(moved) == {
+        "SHOP#Acme#Oslo": ("Acme", "Oslo", "1"),
+        "SHOP#Acme#Rio%2C%202": ("Acme", "Rio, 2", "1"),
+    }
+    assert (checked["answer"]["checked"], checked["answer"]["links"]) == (5, [])
+    assert counters(removed) == {"SHOP#Acme#Rio%2C%202": ("Acme", "Rio, 2", "1")}
+
+
+def image(number: int, *, entity_type: str = "GADGET", is_gone: bool = False) -> dict[str, Any]:
+    keys = core_keys(f"IMAGES#ORG#SYSTEM#ENTITY#{entity_type}#ID#lamp", f"IMG#{number}")
+    names = {"org_id": "SYSTEM", "entity_type": entity_type, "entity_id": "lamp"}
+    values = {name: {"S": value} for name, value in names.items()}
+    return stream_record(keys, None if is_gone else values)
+
+
+def default_images(step: dict[str, Any]) -> dict[str, str]:
+    """The image that each row names, by the row's keys."""
+    return {
+        f"{row['PK']['S']} {row['SK']['S']}": row["image"]["S"]
+        for row in step["rows"][CORE]
+        if "image" in row
+    }
+
+
+def test_images_of_a_new_entity_type(service: Path) -> None:
+    """They were dead letters before; each entity has a default image now."""
+    images = [image(1), image(2), image(1, entity_type="GIZMO")]
+    (before,) = serve(service, images)
+    assert [letter["error"]["message"] for letter in before["letters"]] == [
+        f"no model is for images of the entity type '{name}'"
+        for name in ("GADGET", "GADGET", "GIZMO")
+    ]
+    assert default_images(before) == {}
+
+    add(service, "sync/models/core/gadget_image.py", IMAGES)
+    put, gone = serve(service, images, [image(2, is_gone=True)])
+    assert [letter["error"]["message"] for letter in put["letters"]] == [
+        "no model is for images of the entity type 'GIZMO'"
+    ]
+    rows = (
+        "IMAGES#ORG#SYSTEM#ENTITY#GADGET#ID#lamp DEFAULT",
+        ("DEFAULT_IMAGES#ORG#SYSTEM#ENTITY#GADGET ID#lamp"),
+    )
+    assert default_images(put) == dict.fromkeys(rows, "IMG#2")
+    assert default_images(gone) == dict.fromkeys(rows, "IMG#1")
