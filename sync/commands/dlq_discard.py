@@ -1,4 +1,4 @@
-"""`dlq discard`: close dead letters that nobody needs."""
+"""`dlq discard`: close dead letters that are no longer needed."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Self

@@ -220,7 +220,7 @@ def _cursor(stage: str, start: Any) -> str:
 
 
 def _place(cursor: str | None) -> tuple[str, Any]:
-    """The stage and the start in it that *cursor* stands for. Raises ConfigError."""
+    """The stage that *cursor* names, and the start in it. Raises ConfigError."""
     if cursor is None:
         return LINKS, None
     try:

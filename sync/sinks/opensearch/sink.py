@@ -178,7 +178,7 @@ class OpenSearch:
             return self._bulk(group, {line.op.target for line in group}, deadline)
         except Rejected as rejected:
             # 413 is always about the lines. 403 may come from a firewall that rejects one document,
-            # or mean that we lack access: then all of up to a thousand halves would fail as well.
+            # or mean that we lack access: then up to a thousand halves would all fail as well.
             if rejected.status == 403 or (rejected.status != 413 and len(group) == 1):
                 self._check_harmless({line.op.target for line in group}, deadline)
             if len(group) > 1:

@@ -102,7 +102,7 @@ def read_delete(answer: Any, op: Op) -> Result:
 
 
 def is_missing_document(status: Any, error: Any) -> bool:
-    """Whether a delete failed since the document is missing: old servers answer so."""
+    """Whether a delete failed only because the document is missing: older servers answer so."""
     return status == 404 and str(error).startswith(_NO_DOCUMENT)
 
 
