@@ -1,5 +1,9 @@
 """How what each function may do is said; tests/integ/test_roles.py has what."""
 
+from sync import models
+from sync.model.registry import Registry
+from sync.sinks.counters import Counters
+from sync.sinks.counters.families import family
 from tests.integ.template.reading import (
     Planted,
     Template,
@@ -49,11 +53,10 @@ def roles_name_actions_and_resources(template: Template) -> None:
 def no_function_writes_other_rows_of_the_application_than_derived_ones(
     template: Template,
 ) -> None:
-    only = {
-        "ForAllValues:StringLike": {
-            "dynamodb:LeadingKeys": ["IMAGES#*", "DEFAULT_IMAGES#*", "ICAO#MATCHER"]
-        }
-    }
+    registry = Registry(models.load(), "test")
+    counters = {family(target).partition for _, _, target in registry.feeding(Counters)}
+    keys = ["IMAGES#*", "DEFAULT_IMAGES#*", *sorted(counters)]
+    only = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys}}
     for name, role in of_type(template, "IAM::Role").items():
         for statement in statements(role):
             actions = [action.partition(":")[2] for action in listed(statement["Action"])]
