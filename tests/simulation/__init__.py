@@ -14,5 +14,8 @@ table, stream, queues, topic, opensearch, typesense, plain    the services
 aws, dynamodb, expressions, transactions    their clients, as boto3 has them
 models      what is in the tables, and what is expected of it in the sinks
 invariants  what has to hold in the end; derived: … of counters and default images
+letters     … of dead letters, and which of them explains a difference
+effort      what it may cost at most: calls, tries, time to come to rest; each bound with its reason
+isolation   while one sink or index is down, the others are in time
 planted     bugs, each of which the simulation has to catch; planted_sinks: those of single sinks
 """

@@ -81,6 +81,8 @@ class Calls:
         self.world = world
         self.trouble = trouble
         self.fired: Counter[tuple[str, str]] = Counter()  # with a 0 for what never did
+        self.answered: dict[str, Counter[str]] = {}  # without a fault, by invocation
+        self.while_down: dict[tuple[Any, Outage], Counter[str]] = {}  # by container
         self._sites: set[str] = set()
         self.late = 0  # effects under way whose callers have gone
 
@@ -104,6 +106,8 @@ class Calls:
             self.fired.update({(site, fault.value): 0 for fault in possible})
         fault = self._draw(site, possible)
         if fault is None:
+            if (caller := _caller()) is not None:
+                self.answered.setdefault(caller.aws_request_id, Counter())[site] += 1
             self._travel(timeout_s)
             value = effect(False)
             self._travel(timeout_s)
@@ -156,23 +160,22 @@ class Calls:
             return None
         for outage in trouble.outages:
             if site.startswith(outage.site) and outage.begins <= self.world.now < outage.ends:
+                if (caller := _caller()) is not None:
+                    self.while_down.setdefault((caller.container, outage), Counter())[site] += 1
                 return outage.how
         if random.random() >= trouble.rates.get(site, 0.0):
             return None
         kinds = trouble.kinds.get(site) or tuple(Fault)
         kinds = tuple([kind for kind in kinds if kind in possible])
-        task = getcurrent()
-        if not isinstance(task, Task) or task.owner is None:  # no machine that could crash
+        if _caller() is None:  # no machine that could crash
             kinds = tuple([kind for kind in kinds if not kind.value.startswith("crash")])
         return random.choice(kinds) if kinds else None
 
     def _travel(self, timeout_s: float) -> None:
         """One way of a request or of its answer."""
         random, hangs = self.world.random.random, self.trouble.hangs
-        if hangs and not self.trouble.over and random() < hangs:
-            task = getcurrent()
-            if isinstance(task, Task) and task.owner is not None:
-                self.world.sleep(HANGS_S)
+        if hangs and not self.trouble.over and random() < hangs and _caller() is not None:
+            self.world.sleep(HANGS_S)
         slow = not self.trouble.over and random() < self.trouble.slow
         self.world.sleep(random() * (timeout_s * 0.45 if slow else LATENCY_S))
 
@@ -184,6 +187,12 @@ class Calls:
 
         self.late += 1
         self.world.after(self.world.random.random() * within_s, land)
+
+
+def _caller() -> Any:
+    """The invocation that makes the call; None: nobody's, such as a test's."""
+    task = getcurrent()
+    return task.owner if isinstance(task, Task) else None
 
 
 def _effect(effect: Callable[[bool], Any]) -> None:

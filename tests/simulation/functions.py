@@ -65,6 +65,7 @@ class Function:
         self._clocks_s = clocks_s
         self._expected = expected
         self._idle: list[Container] = []
+        self.watch: Callable[[Function, Invocation, Any], object] | None = None  # told of events
 
     def invoke(
         self, event: Callable[[], Any], done: Callable[[Result], object]
@@ -84,7 +85,10 @@ class Function:
             if container.handle is None:
                 world.sleep(COLD_START_S * world.random.random())
                 container.handle = self._start(container.clock)
-            return json.dumps(container.handle(event(), invocation)).encode()
+            given = event()
+            if self.watch is not None:
+                self.watch(self, invocation, given)
+            return json.dumps(container.handle(given, invocation)).encode()
 
         timeout = world.after(self._timeout_s, lambda: self.kill(invocation, "timed out"))
 

@@ -22,6 +22,7 @@ from sync.sinks.opensearch import answers, sink
 from sync.stream import dispatch
 from sync.stream import record as records
 from sync.writing.op import Done, Op, Outcome
+from tests.simulation.planted_effort import EFFORT_BUGS
 from tests.simulation.planted_letters import LETTER_BUGS
 from tests.simulation.planted_sinks import SINK_BUGS
 from tests.simulation.run import Report, simulate
@@ -270,6 +271,7 @@ BUGS: Final[Mapping[Callable[[], Planted], str]] = {
     eventually_consistent: "race",
     **SINK_BUGS,
     **LETTER_BUGS,
+    **EFFORT_BUGS,
 }
 """Each with the kind of scenario that it shows in soonest."""
 

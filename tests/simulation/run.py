@@ -2,7 +2,7 @@
 
 import random as global_random
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,12 +17,14 @@ from sync.runtime.log import logger
 from sync.sinks.typesense import Typesense
 from sync.writing.lane import by_document
 from tests.asked import Ask
-from tests.simulation import derived, invariants
-from tests.simulation.models import Article, is_valid, kind_of
+from tests.simulation import derived, invariants, letters
+from tests.simulation.effort import Effort
+from tests.simulation.isolation import Isolation
+from tests.simulation.models import Article, expected, is_valid, kind_of
 from tests.simulation.scenario import Scenario, draw
 from tests.simulation.stack import ALIASES, COLLECTIONS, Stack
 from tests.simulation.table import key_of
-from tests.simulation.world import Stuck, World
+from tests.simulation.world import SECOND, START_NS, Stuck, World
 from tests.simulation.writes import Write
 
 WRITE_S: Final = 0.01  # how long a write is under way
@@ -45,6 +47,9 @@ class Report:
     writes: int  # of the application, that changed something
     keys: int
     steps: int
+    places: int  # that the sinks have to hold
+    excused: int  # … which they don't, and a dead letter tells so
+    used: Mapping[str, float]  # of each bound on effort, the share that was used at most
     trace: list[str] | None
     asked: frozenset[Ask]  # of AWS, by the functions
 
@@ -68,6 +73,9 @@ def simulate(seed: int, *, trace: bool = False) -> Report:
         run.written,
         len({str(write.keys) for write in run.scenario.writes}),
         world.steps,
+        run.places,
+        run.excused,
+        run.effort.used,
         world.trace,
         frozenset(run.stack.asked.asks),
     )
@@ -106,29 +114,42 @@ class Simulation:
         self.world = world
         self.scenario = scenario
         self.stack = Stack(world, scenario)
+        self.effort = Effort(self.stack, scenario)
         self.written = 0
+        self.places = 0  # that the sinks have to hold
+        self.excused = 0  # differences of which a dead letter tells
 
     def run(self) -> None:
         """Raises Violated or Stuck."""
-        scenario, world = self.scenario, self.world
+        scenario, world, stack = self.scenario, self.world, self.stack
         for write in scenario.writes:
             world.after(write.at, partial(self._write, write))
         for at, incident in scenario.incidents:
             world.after(at, partial(self._befall, incident))
         world.after(scenario.ends, self._calm)
+        if scenario.missing:
+            stack.opensearch.aliases.discard(scenario.missing)
+            stack.typesense.aliases.discard(scenario.missing)
+        if scenario.kind == "one down":
+            Isolation(stack, scenario, self.effort)
         if scenario.old_message:
             self._park_long_ago()
         self._rest()
+        self.effort.rested()
         self._recover()
         lost = self._lost()
-        items = {
-            invariants.owner(table.name, {name: item[name] for name in table.names}): item
-            for table in self.stack.tables
-            for item in table
-        }
-        invariants.explained(self._differences(), self.stack.rows(), items, set(lost))
-        invariants.letters_are_few(self.stack.rows())
-        invariants.whole(self.stack.tables, self.stack.rows(), set(lost))
+        history = letters.History(self.stack.tables)
+        rows = list(self.stack.rows())
+        for row in rows:
+            self.world.note("letter", row["id"], row["status"], row["error"], row["version"])
+        self.places = sum(len(expected(item)) for item in history.items.values())
+        told = list(letters.explained(self._differences(), rows, history, set(lost)))
+        self.excused = len(told)
+        letters.hold_older(told, self.stack.sinks, history)
+        letters.are_few(rows)
+        letters.are_true(rows, history)
+        letters.have_reasons(rows, history, self._may_expire)
+        letters.whole(self.stack.tables, rows, set(lost))
         self._mend()
         self._rest()
         self._resync(lost.values())
@@ -140,6 +161,7 @@ class Simulation:
         """Let the world run until nothing is left to happen."""
         stack = self.stack
         self.world.run(most_steps=MOST_STEPS)
+        self.effort.verify()
         for function in stack.functions:
             for error in function.unexpected:
                 raise invariants.Violated(f"{function.name} raised {error!r}") from error
@@ -229,6 +251,7 @@ class Simulation:
 
     def _calm(self) -> None:
         self.world.note("all trouble is over")
+        self._put_right()
         self.stack.calls.trouble.over = True
 
     def _park_long_ago(self) -> None:
@@ -238,6 +261,13 @@ class Simulation:
         sink = "opensearch" if "documents" in self.scenario.cast else "typesense"
         message = ParkedMessage(sink, (Parked(Source(write.table, write.keys)),), 1300, since)
         self.stack.resync_queue.send(message.body())
+
+    def _may_expire(self, one: invariants.Owner) -> bool:
+        """Whether a key of *one* may have been parked for 14 days."""
+        first = self.scenario.writes[0]
+        if self.scenario.old_message and one == invariants.owner(first.table, first.keys):
+            return True
+        return self.world.now - START_NS / SECOND > letters.LIFETIME_S
 
     def _mend(self) -> None:
         """Every cause of a dead letter is seen to, by those whose it is."""
@@ -258,7 +288,8 @@ class Simulation:
 
         Raises Violated if there always is.
         """
-        for _ in range(RECOVERIES):
+        for number in range(1, RECOVERIES + 1):
+            self.effort.check("rounds of recovery", number, RECOVERIES, "each after 15 minutes")
             self.world.after(SCHEDULE_S, lambda: None)
             self._rest()
             answers: list[Any] = []
@@ -287,7 +318,8 @@ class Simulation:
     def _replay_all(self) -> None:
         """Replay until no row is open, as a person would. Raises Violated if that never is."""
         stack = self.stack
-        for _ in range(ROUNDS):
+        for number in range(ROUNDS):
+            self.effort.check("rounds of replaying", number, ROUNDS, "of everything")
             if not any(row["status"] == "open" for row in stack.rows()):
                 return
             answers: list[Any] = []

@@ -1,6 +1,6 @@
 """What a seed decides: what is written, how it is delivered, and what goes wrong meanwhile."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final
 
@@ -39,7 +39,8 @@ DERIVED: Final = (  # called for derived rows
 )
 SELDOM: Final = tuple(site for site in SITES if site.startswith("dynamodb") and site not in DERIVED)
 KINDS: Final = {
-    "mixed": 36,
+    "mixed": 33,
+    "one down": 3,  # a sink or an index, and nothing else goes wrong
     "calm": 3,
     "race": 10,  # resyncs meet writes of the stream
     "late": 8,  # effects come late
@@ -81,6 +82,7 @@ LATE_KINDS: Final[
 }
 LATEST: Final = (Fault.TIMEOUT_LATE, Fault.CRASH_LATE)
 ADMIN: Final = ("dynamodb.get_item", "dynamodb.query")  # called by commands alone
+ONE_DOWN_S: Final = 900.0
 DOWN: Final = (Fault.THROTTLED, Fault.SERVER_ERROR, Fault.CUT_BEFORE, Fault.TIMEOUT)
 MIXED: Final = {  # who takes part in a seed of the mixed kind
     ("documents",): 30,
@@ -98,6 +100,7 @@ PARTLY: Final = {  # … and in those of other kinds, if not documents alone
     "by hand": (("registry",),),
     "contended": (("links",), ("images", "links")),
     "pointers": (("few images",),),
+    "one down": (("documents",), ("documents", "registry", "images")),
 }
 
 
@@ -121,6 +124,7 @@ class Scenario:
     concurrency: int  # of each queue's worker
     state: bool  # sinks note how they do
     old_message: bool  # a key was parked almost 14 days ago
+    missing: str | None = None  # an index without its alias, until all trouble is over
 
 
 def draw(seed: int) -> Scenario:
@@ -176,7 +180,7 @@ def draw(seed: int) -> Scenario:
         late = random.choice(((Fault.TIMEOUT_LATE, Fault.CRASH_LATE), (Fault.CRASH_LATE,)))
         trouble.kinds = {"opensearch.bulk": late}
         trouble.rates = {"opensearch.bulk": random.choice((0.2, 0.5)), "plain.write": 0.1}
-    return Scenario(
+    drawn = Scenario(
         kind=kind,
         cast=cast,
         writes=tuple(_writes(random, span, kind, cast, bugs=retries > 0)),
@@ -205,6 +209,26 @@ def draw(seed: int) -> Scenario:
         concurrency=random.choice((2, 3, 8)),
         state=random.random() < 0.3,
         old_message=not kind.startswith("late ") and random.random() < 0.05,
+    )
+    return _one_down(random, drawn) if kind == "one down" else drawn
+
+
+def _one_down(random: Random, drawn: Scenario) -> Scenario:
+    """*drawn*, in which one thing is down from the beginning until long after the last write."""
+    ends = drawn.writes[-1].at + ONE_DOWN_S
+    down = random.choice(("opensearch", "plain", "typesense", "articles", "registry"))
+    is_sink = down in ("opensearch", "plain", "typesense")
+    outage = Outage(down, START_NS / SECOND, START_NS / SECOND + ends, random.choice(DOWN))
+    return replace(
+        drawn,
+        trouble=Trouble(outages=(outage,) if is_sink else ()),
+        missing=None if is_sink else down,
+        mapping={**drawn.mapping, "parallelization_factor": random.choice((1, 2))},
+        ends=ends,
+        stamp_skew_s=0.0,
+        clocks_s=(0.0,),
+        duplicates=0.0,
+        old_message=False,
     )
 
 
