@@ -36,9 +36,13 @@ test: setup ## every test, against real servers
 	@$(RUN) -m pytest tests --ignore tests/simulation/test_simulation.py -n 4 --no-loadscope-reorder -q
 	@$(RUN) -m pytest tests/simulation/test_simulation.py -q -s
 
-soak: setup ## the tests that gain by it, at length: some ten minutes
+soak: setup ## the tests that gain by it, at length: some ten minutes; SEEDS=10000 runs so many new histories
+ifdef SEEDS
+	@$(RUN) -m tests.simulation --fresh $(SEEDS)
+else
 	@SOAK=1 $(RUN) -m pytest tests --ignore tests/simulation/test_simulation.py -m soak -n 3 --no-loadscope-reorder -q
 	@SOAK=1 $(RUN) -m pytest tests/simulation/test_simulation.py -m soak -q -s
+endif
 
 unit: setup ## the fast tests alone
 	@$(RUN) -m pytest tests/unit -q -n 2

@@ -2,6 +2,8 @@
 
 import argparse
 import gc
+import os
+import secrets
 import sys
 import time
 from collections import Counter
@@ -27,11 +29,17 @@ class Total:
     fewest_writes: int = 10**9
     fewest_keys: int = 10**9
     asked: set[Ask] = field(default_factory=set)
+    places: int = 0  # that sinks had to hold
+    excused: int = 0  # … and did not, as dead letters told
+    excused_seeds: int = 0
+    used: dict[str, tuple[float, int]] = field(default_factory=dict)
+    """Of each bound on effort the largest share that was used, and the seed of that."""
 
     def __str__(self) -> str:
         return (
             f"{self.seeds:,} seeds, {self.writes:,} writes (at least {self.fewest_writes} on "
-            f"{self.fewest_keys} keys), {len(self.failures)} failed"
+            f"{self.fewest_keys} keys), {self.excused:,} of {self.places:,} documents held back by "
+            f"dead letters in {self.excused_seeds:,} seeds, {len(self.failures)} failed"
         )
 
     def add(self, report: Report) -> None:
@@ -41,6 +49,11 @@ class Total:
         self.fewest_writes = min(self.fewest_writes, report.writes)
         self.fewest_keys = min(self.fewest_keys, report.keys)
         self.asked |= report.asked
+        self.places += report.places
+        self.excused += report.excused
+        self.excused_seeds += report.excused > 0
+        for bound, share in report.used.items():
+            self.used[bound] = max((share, report.seed), self.used.get(bound, (0.0, 0)))
         if report.failure:
             self.failures.append(report)
 
@@ -87,6 +100,25 @@ def table(fired: Counter[tuple[str, str]]) -> str:
     return "\n".join(lines)
 
 
+def efforts(total: Total) -> str:
+    """How much of each bound on effort was used at most, and by which seed, as text."""
+    return "\n".join(
+        f"{bound:42} {share:6.1%} of what is allowed, by seed {seed}"
+        for bound, (share, seed) in sorted(total.used.items())
+    )
+
+
+def fresh(count: int) -> range:
+    """So many seeds that hardly anybody has run."""
+    first = secrets.randbelow(10**9) + 10**6
+    return range(first, first + count)
+
+
+def again(seeds: range) -> str:
+    """The command that runs *seeds* again."""
+    return f"python -m tests.simulation --seeds {seeds.start}-{seeds.stop - 1}"
+
+
 def tell(report: Report) -> str:
     """A failing seed, and how to see it again."""
     return (
@@ -98,7 +130,8 @@ def tell(report: Report) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seeds", default="1-1000", help="such as 1-5000")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--fresh", type=int, help="run so many seeds that are new, instead")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="all cores, if not")
     parser.add_argument("--seed", type=int, help="run this one alone")
     parser.add_argument("--trace", action="store_true", help="print the history of --seed")
     parser.add_argument(
@@ -113,9 +146,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"seed {given.seed}: {report.failure or 'right'} ({report.fingerprint})")
         return int(report.failure is not None)
     first, _, last = given.seeds.partition("-")
+    seeds = fresh(given.fresh) if given.fresh else range(int(first), int(last or first) + 1)
+    print(
+        f"{len(seeds):,} seeds in {given.jobs} processes; these again: {again(seeds)}", flush=True
+    )
     began = time.perf_counter()
-    total = run_many(range(int(first), int(last or first) + 1), given.jobs, progress())
+    total = run_many(seeds, given.jobs, progress(len(seeds)))
     print(table(total.fired))
+    print(efforts(total))
     for report in total.failures:
         print(tell(report))
     print(f"{total}, {time.perf_counter() - began:.0f} s")
@@ -133,14 +171,24 @@ def find_planted() -> int:
     return int(missed > 0)
 
 
-def progress() -> Callable[[Total], object]:
-    """Says how far it is, every few seconds, where somebody watches."""
-    told = [time.perf_counter()]
+def progress(of: int) -> Callable[[Total], object]:
+    """Says every few seconds how many seeds *of* all are done, and at once which one failed."""
+    began = time.perf_counter()
+    told_at, failures = began, 0
 
     def tell_now(total: Total) -> None:
-        if time.perf_counter() > told[0] + 5:
-            told[0] = time.perf_counter()
-            text = f"{total.seeds:,} seeds, {len(total.failures)} failed"
+        nonlocal told_at, failures
+        now = time.perf_counter()
+        for report in total.failures[failures:]:
+            print(tell(report), file=sys.stderr, flush=True)
+        failures = len(total.failures)
+        if now > told_at + 5:
+            told_at = now
+            rate = total.seeds / (now - began)
+            text = (
+                f"{total.seeds:,} of {of:,} seeds, {failures} failed, {rate:.1f} a second, "
+                f"{(of - total.seeds) / rate / 60:.0f} min left"
+            )
             print(text, file=sys.stderr, flush=True)
 
     return tell_now

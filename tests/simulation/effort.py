@@ -141,7 +141,7 @@ class Effort:
             if comes_again:  # then its keys may be parked once more
                 self._again[parked] += 1
                 self._copies += 1
-            age_s = int(record["attributes"]["SentTimestamp"]) / 1000 - since_s
+            age_s = self._world.now - since_s
             allowed = most_tries(age_s, _apart_s(self._scenario)) * (1 + self._again[parked])
             tries = self._tries[parked]
             if tries > allowed:

@@ -108,12 +108,6 @@ def test_a_document_that_never_was_is_not_an_older_one() -> None:
         letters.hold_older(DIFFERS, {"opensearch": {PLACE[1:]: {"title": "b"}}}, past)
 
 
-def test_what_nobody_can_read_is_a_row() -> None:
-    letters.unreadable_kept(["?"], [{"body": "?"}])
-    with pytest.raises(Violated, match="nowhere kept"):
-        letters.unreadable_kept(["?", "!"], [{"body": "?"}])
-
-
 def test_two_letters_of_a_key_and_sink_are_too_many() -> None:
     letters.are_few([row({}), row({}, sink="plain"), row({}, keys=None), row({}, keys=None)])
     with pytest.raises(Violated, match="two dead letters"):

@@ -1,11 +1,9 @@
 """Many seeds, each a history of its own with faults at every call: all end well."""
 
-import secrets
-
 import pytest
 
 from tests.lengths import SOAKING, cases
-from tests.simulation.cli import progress, run_many, table, tell
+from tests.simulation.cli import again, efforts, fresh, progress, run_many, table, tell
 
 FIXED = cases(200, 3000)
 SELDOM = ("dynamodb.scan core", "s3.delete_object")  # calls of one seed in dozens
@@ -18,13 +16,12 @@ def test_every_sink_equals_the_table_whatever_fails(capsys: pytest.CaptureFixtur
 
     Some seeds are always the same, as many are new in each run.
     """
-    first = secrets.randbelow(10**9) + 10**6
-    seeds = [*range(1, FIXED + 1), *range(first, first + FRESH)]
+    new = fresh(FRESH)
+    seeds = [*range(1, FIXED + 1), *new]
     with capsys.disabled():
-        again = f"python -m tests.simulation --seeds {first}-{first + FRESH - 1}"
-        print(f"\nseeds 1-{FIXED}, and fresh ones; these again: {again}", flush=True)
-        total = run_many(seeds, 2, progress())
-        print(f"{table(total.fired)}\n{total}")
+        print(f"\nseeds 1-{FIXED}, and fresh ones; these again: {again(new)}", flush=True)
+        total = run_many(seeds, 2, progress(len(seeds)))
+        print(f"{table(total.fired)}\n{efforts(total)}\n{total}")
     assert [tell(report) for report in total.failures] == []
     assert total.fewest_writes >= 40
     assert total.fewest_keys >= 5
