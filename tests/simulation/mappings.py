@@ -167,16 +167,25 @@ class StreamMapping:
 class QueueMapping:
     """Delivers a queue to a function: *concurrency* batches at once, partial failures reported.
 
-    What failed is seen again when its visibility timeout is over; the rest is deleted.
+    What failed is seen again when its visibility timeout is over; the rest is deleted. Messages are
+    gathered for up to *window_s*.
     """
 
     def __init__(
-        self, calls: Calls, queue: Queue, function: Function, *, batch_size: int, concurrency: int
+        self,
+        calls: Calls,
+        queue: Queue,
+        function: Function,
+        *,
+        batch_size: int,
+        window_s: float,
+        concurrency: int,
     ) -> None:
         self._world = calls.world
         self._queue = queue
         self._function = function
         self._batch_size = batch_size
+        self._gather_s = max(0.01, window_s)
         self._concurrency = concurrency
         self._running = 0
         self._look_at: Event | None = None
@@ -193,7 +202,8 @@ class QueueMapping:
             if event.at_ns <= at_ns:
                 return
             event.cancel()
-        self._look_at = self._world.after(after_s + 0.01 * self._world.random.random(), self._look)
+        gather_s = self._gather_s * self._world.random.random()
+        self._look_at = self._world.after(after_s + gather_s, self._look)
 
     def _look(self) -> None:
         random = self._world.random

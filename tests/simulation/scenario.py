@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from tests.simulation import aws, typesense
 from tests.simulation.calls import Fault, Outage, Trouble
+from tests.simulation.template import DEPLOYED
 from tests.simulation.world import SECOND, START_NS
 from tests.simulation.writes import CASTS, DELETES, Write, action, values_of
 
@@ -118,7 +119,7 @@ class Scenario:
     view: str
     duplicates: float  # share of queue and topic deliveries
     incidents: tuple[tuple[float, str], ...]  # (at, what)
-    concurrency: int  # of each queue's worker
+    concurrency: int  # of each queue's worker; 0: as deployed
     state: bool  # sinks note how they do
     old_message: bool  # a key was parked almost 14 days ago
 
@@ -132,7 +133,8 @@ def draw(seed: int) -> Scenario:
     elif kind == "pointers":
         span = random.choice((60.0, 300.0))
     cast = _cast(random, kind)
-    retries = 3 if kind == "replays" else random.choice((3, 3, 3, -1))
+    deployed = int(DEPLOYED.stream["maximum_retry_attempts"])
+    retries = deployed if kind == "replays" else random.choice((*[deployed] * 3, -1))
     skew = random.choice((0.0, 2.0, 2.0, 60.0, 150.0))
     clocks = tuple(random.uniform(-skew, skew) for _ in range(6))
     clocks = CLOCKS.get(kind, clocks)
@@ -183,7 +185,9 @@ def draw(seed: int) -> Scenario:
         trouble=trouble,
         mapping={
             "batch_size": random.choice(
-                (1, 1, 5) if kind in ("late", "pointers") else (1, 5, 20, 100)
+                (1, 1, 5)
+                if kind in ("late", "pointers")
+                else (1, 5, 20, DEPLOYED.stream["batch_size"])
             ),
             "window_s": random.choice((0,) if kind == "pointers" else (0, 0, 1, 5)),
             "parallelization_factor": random.choice(
@@ -202,7 +206,7 @@ def draw(seed: int) -> Scenario:
         view=random.choice(("NEW_AND_OLD_IMAGES", "NEW_AND_OLD_IMAGES", "NEW_IMAGE")),
         duplicates=duplicates,
         incidents=tuple(_incidents(random, kind, ends)),
-        concurrency=random.choice((2, 3, 8)),
+        concurrency=random.choice((0, 3, 8)),
         state=random.random() < 0.3,
         old_message=not kind.startswith("late ") and random.random() < 0.05,
     )

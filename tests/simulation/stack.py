@@ -30,19 +30,12 @@ from tests.simulation.queues import FifoQueue, Queue
 from tests.simulation.scenario import Scenario
 from tests.simulation.stream import Stream
 from tests.simulation.table import Streamed, Table
+from tests.simulation.template import DEPLOYED
 from tests.simulation.topic import Bucket, Topic
 from tests.simulation.world import MachineClock, World
 
-TIMEOUTS_S: Final = {  # of the functions
-    "stream": 60.0,
-    "resync": 60.0,
-    "typesense": 120.0,
-    "dead-letters": 60.0,
-    "admin": 300.0,
-}
 ALIASES: Final = ("articles", "parts")
 COLLECTIONS: Final = ("registry", "aircraft_images")
-MOST_RECEIVES: Final = 5
 BY_STATUS: Final = ("status", "first_at")
 
 
@@ -79,25 +72,25 @@ class Stack:
         self.state = Table(world, "stream-sync-sim-state", ("sink",))
         self.topic = Topic(world, "dead-letters", duplicates=scenario.duplicates)
         self.bucket = Bucket(world, "payloads", duplicates=scenario.duplicates)
-        self.letter_queue, self.resync_queue = self._queues(scenario)
-        self.typesense_letter_queue, self.typesense_queue = self._fifo_queues()
+        queues = self._queues(scenario)
+        self.letter_queue, self.resync_queue = queues["DeadLetterQueue"], queues["ResyncQueue"]
+        self.typesense_queue = queues["TypesenseQueue"]
+        self.typesense_letter_queue = queues["TypesenseDeadLetterQueue"]
+        self.topic.subscribers.append(self.letter_queue.send)
+        self.bucket.created.append(self.letter_queue.send)
         self.aws = self._aws(scenario)
-        self.named = {name: self._function(name, scenario) for name in TIMEOUTS_S}
+        self.named = {name: self._function(name, scenario) for name in DEPLOYED.timeouts_s}
         self.streams = [self._stream_mapping(table.stream, scenario) for table in self.tables]
         self.queues = [
             QueueMapping(
                 self.calls,
-                queue,
-                self.named[function],
-                batch_size=10,
-                concurrency=scenario.concurrency,
+                queues[polled.queue],
+                self.named[polled.function],
+                batch_size=polled.batch_size,
+                window_s=polled.window_s,
+                concurrency=scenario.concurrency or polled.concurrency,
             )
-            for queue, function in (
-                (self.resync_queue, "resync"),
-                (self.letter_queue, "dead-letters"),
-                (self.typesense_queue, "typesense"),
-                (self.typesense_letter_queue, "dead-letters"),
-            )
+            for polled in DEPLOYED.polled
         ]
 
     @property
@@ -160,41 +153,22 @@ class Stack:
     def _stream(self, name: str, scenario: Scenario) -> Stream:
         return Stream(self.world, name, skew_s=scenario.stamp_skew_s, view=scenario.view)
 
-    def _queues(self, scenario: Scenario) -> tuple[Queue, Queue]:
-        letters = Queue(
-            self.world,
-            "dead-letters",
-            visibility_s=6 * TIMEOUTS_S["dead-letters"],
-            duplicates=scenario.duplicates,
-        )
-        self.topic.subscribers.append(letters.send)
-        self.bucket.created.append(letters.send)
-        resync = Queue(
-            self.world,
-            "resync",
-            visibility_s=6 * TIMEOUTS_S["resync"],
-            duplicates=scenario.duplicates,
-            most_receives=MOST_RECEIVES,
-            redrive=lambda message: self.topic.publish(message.body),
-        )
-        return letters, resync
-
-    def _fifo_queues(self) -> tuple[FifoQueue, FifoQueue]:
-        letters = FifoQueue(
-            self.world,
-            "typesense-dead-letters.fifo",
-            visibility_s=6 * TIMEOUTS_S["dead-letters"],
-        )
-        actions = FifoQueue(
-            self.world,
-            "typesense.fifo",
-            visibility_s=6 * TIMEOUTS_S["typesense"],
-            most_receives=MOST_RECEIVES,
-            redrive=lambda message: letters.send(
-                message.body, group=str(message.group), once=message.id
-            ),
-        )
-        return letters, actions
+    def _queues(self, scenario: Scenario) -> dict[str, Queue]:
+        """The queues of the template, by its names for them; those of dead letters come first."""
+        made: dict[str, Queue] = {}
+        for queue in sorted(DEPLOYED.queues.values(), key=lambda one: bool(one.dead_letters)):
+            kind, suffix = (FifoQueue, ".fifo") if queue.fifo else (Queue, "")
+            made[queue.id] = kind(
+                self.world,
+                f"{queue.id}{suffix}",
+                visibility_s=queue.visibility_s,
+                retention_s=queue.retention_s,
+                delay_s=queue.delay_s,
+                most_receives=queue.most_receives,
+                redrive=made[queue.dead_letters].take if queue.dead_letters else None,
+                duplicates=0.0 if queue.fifo else scenario.duplicates,
+            )
+        return made
 
     def _aws(self, scenario: Scenario) -> Aws:
         aws = Aws(self.calls, late_fifo=scenario.late_lanes)
@@ -216,9 +190,8 @@ class Stack:
         settings = MappingSettings(
             stream_arn=stream.arn,
             function_arn=self.named["stream"].arn,
-            partial_responses=True,
             on_failure_arn=f"arn:aws:s3:::{self.bucket.name}",
-            **scenario.mapping,
+            **{**DEPLOYED.stream, **scenario.mapping},
         )
         return StreamMapping(self.calls, stream, self.named["stream"], settings, self.bucket)
 
@@ -236,9 +209,8 @@ class Stack:
             "TYPESENSE_DEAD_LETTER_QUEUE_URL": self.typesense_letter_queue.url,
         }
 
-        function = name.replace("-", "")  # as serverless.yml calls it
-        clients = self.asked.clients(self.aws.client, lambda: function)
-        search = self.asked.opensearch(self.opensearch, lambda: function)
+        clients = self.asked.clients(self.aws.client, lambda: name)
+        search = self.asked.opensearch(self.opensearch, lambda: name)
 
         def start(clock: MachineClock) -> Callable[[Any, Any], Any]:
             sinks: Mapping[type[Sink], Sink] = {
@@ -257,7 +229,7 @@ class Stack:
             name,
             self.calls,
             start,
-            timeout_s=TIMEOUTS_S[name],
+            timeout_s=DEPLOYED.timeouts_s[name],
             clocks_s=scenario.clocks_s,
             expected=(PlanBug, Retry) if name == "admin" else (PlanBug,),  # as commands say
         )
