@@ -18,6 +18,7 @@ from tests.simulation.topic import Bucket, Topic
 
 FIFO_SITE: Final = "sqs.send_message_batch fifo"
 FIFO_LATEST_S: Final = EFFECT_S - CALL_S - 0.5  # after its caller has given up
+EXPIRED: Final = "parked for 14 days"  # what a letter of a key that waited so long says
 BATCH: Final = WHOLE | {Fault.PARTIAL}
 
 Effect = Callable[[bool], Any]
@@ -169,6 +170,8 @@ class Sns:
                 if fails:
                     answer["Failed"].append(_failed(entry))
                 else:
+                    if EXPIRED in entry["Message"]:
+                        self._aws.calls.fired["world", "parked key expired"] += 1
                     topic.publish(entry["Message"])
                     answer["Successful"].append({"Id": entry["Id"], "MessageId": entry["Id"]})
             return answer

@@ -220,6 +220,10 @@ class Simulation:
             rows = sorted(stack.rows(), key=lambda row: (row["payload"] is None, row["id"]))
             for _ in rows[:3]:
                 stack.command({"command": "dlq show", "id": rows[0]["id"]}, lambda _answer: None)
+        elif incident.startswith(("pause ", "resume ")):
+            what, which = incident.split()
+            for paused in stack.streams if which == "streams" else stack.queues:
+                paused.resume() if what == "resume" else paused.pause()
 
     def _put_right(self) -> None:
         opensearch, typesense = self.stack.opensearch, self.stack.typesense

@@ -4,9 +4,12 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
+from local.delivery.rules import Backoff
+from sync.sinks.opensearch.mapping import GC_DELETES_S
 from tests.simulation import aws, typesense
 from tests.simulation.calls import Fault, Outage, Trouble
 from tests.simulation.template import DEPLOYED
+from tests.simulation.weeks import LONG, Long
 from tests.simulation.world import SECOND, START_NS
 from tests.simulation.writes import CASTS, DELETES, Write, action, values_of
 
@@ -53,6 +56,10 @@ KINDS: Final = {
     "by hand": 5,  # a person resyncs over and over, beside a healthy stream, and calls die
     "replays": 4,  # … or replays, while effects on the sink without versions come late
     "pointers": 8,  # images come and go, and what is done about them comes late
+    "weeks": 3,  # what is kept for a time is gone when items come again
+    "down for weeks": 0.7,  # a sink, until parked keys expire
+    "trimmed": 2,  # streams lose records that nobody read
+    "stuck for a day": 2,  # nothing can be parked until records expire
 }
 AT_FIRST: Final = {  # what befalls the first writes
     "race": Fault.CUT_AFTER,
@@ -80,6 +87,7 @@ LATE_KINDS: Final[
         typesense.DELETE: (Fault.TIMEOUT_LATE, Fault.CUT_LATE),
     },
 }
+TRIED_FOR_DAYS: Final = ("down for weeks", "stuck for a day")  # so that each call is made often
 LATEST: Final = (Fault.TIMEOUT_LATE, Fault.CRASH_LATE)
 ADMIN: Final = ("dynamodb.get_item", "dynamodb.query")  # called by commands alone
 DOWN: Final = (Fault.THROTTLED, Fault.SERVER_ERROR, Fault.CUT_BEFORE, Fault.TIMEOUT)
@@ -99,6 +107,8 @@ PARTLY: Final = {  # … and in those of other kinds, if not documents alone
     "by hand": (("registry",),),
     "contended": (("links",), ("images", "links")),
     "pointers": (("few images",),),
+    **dict.fromkeys(LONG, tuple(MIXED)),
+    "down for weeks": (("documents",), ("registry",), ("documents", "images"), ("images",)),
 }
 
 
@@ -122,6 +132,8 @@ class Scenario:
     concurrency: int  # of each queue's worker; 0: as deployed
     state: bool  # sinks note how they do
     old_message: bool  # a key was parked almost 14 days ago
+    ttl: bool  # what has expired is deleted, some time later
+    backoff: Backoff  # of Lambda, between tries of a batch
 
 
 def draw(seed: int) -> Scenario:
@@ -133,6 +145,7 @@ def draw(seed: int) -> Scenario:
     elif kind == "pointers":
         span = random.choice((60.0, 300.0))
     cast = _cast(random, kind)
+    long = LONG[kind](random, cast) if kind in LONG else None
     deployed = int(DEPLOYED.stream["maximum_retry_attempts"])
     retries = deployed if kind == "replays" else random.choice((*[deployed] * 3, -1))
     skew = random.choice((0.0, 2.0, 2.0, 60.0, 150.0))
@@ -142,6 +155,9 @@ def draw(seed: int) -> Scenario:
     very_late = kind in ("late", "slow clocks") or random.random() < 0.3
     late_plain = kind in ("late plain", "replays")
     outages = _outages(random, span) if kind == "mixed" else ()
+    if long:
+        retries = deployed if long.retries is None else long.retries
+        span, ends, outages = long.ends, long.ends, long.outages
     ends = max([ends, *(outage.ends - START_NS / SECOND for outage in outages)])
     trouble = Trouble(
         rates=_rates(random, kind),
@@ -152,7 +168,8 @@ def draw(seed: int) -> Scenario:
         hangs=0.001 if kind == "mixed" else 0.0,
     )
     duplicates = random.choice((0.0, 0.02, 0.2))
-    if ends - span > 900:  # of what is tried for hours, each copy is tried for hours
+    if ends - span > 900 or kind in TRIED_FOR_DAYS:
+        # Of what is tried for hours, each copy is tried for hours.
         duplicates = min(duplicates, 0.001)
         for site in ("sqs.send_message_batch", "dynamodb.batch_get_item", "lambda.invoke"):
             trouble.rates = {**trouble.rates, site: min(trouble.rates.get(site, 0.0), 0.002)}
@@ -181,7 +198,7 @@ def draw(seed: int) -> Scenario:
     return Scenario(
         kind=kind,
         cast=cast,
-        writes=tuple(_writes(random, span, kind, cast, bugs=retries > 0)),
+        writes=tuple(_writes(random, span, kind, cast, long, bugs=retries > 0)),
         trouble=trouble,
         mapping={
             "batch_size": random.choice(
@@ -199,16 +216,18 @@ def draw(seed: int) -> Scenario:
         ends=ends,
         stamp_skew_s=random.choice((0.0, 0.0, 3.0) if kind == "late" else (0.0, 1.0, 3.0)),
         clocks_s=clocks,
-        gc_deletes_s=1e9 if very_late else 60.0,
+        gc_deletes_s=GC_DELETES_S if very_late else 60.0,
         late_plain=late_plain,
         late_lanes=kind == "late lanes",
         lanes=random.choice((1, 2, 32)),
         view=random.choice(("NEW_AND_OLD_IMAGES", "NEW_AND_OLD_IMAGES", "NEW_IMAGE")),
         duplicates=duplicates,
-        incidents=tuple(_incidents(random, kind, ends)),
+        incidents=long.incidents if long else tuple(_incidents(random, kind, ends)),
         concurrency=random.choice((0, 3, 8)),
         state=random.random() < 0.3,
         old_message=not kind.startswith("late ") and random.random() < 0.05,
+        ttl=long is not None,
+        backoff=long.backoff if long else Backoff(),
     )
 
 
@@ -223,6 +242,10 @@ def _rates(random: Random, kind: str) -> dict[str, float]:
         return {}
     if kind in LATE_KINDS:
         return dict.fromkeys(LATE_KINDS[kind], 0.4)
+    if kind in TRIED_FOR_DAYS:
+        return dict.fromkeys(SITES, 0.002)
+    if kind in LONG:  # what fails nine times of ten does not for weeks
+        return dict.fromkeys(SITES, random.choice((0.02, 0.1, 0.3)))
     base = random.choice((0.02, 0.05, 0.12))
     rates = dict.fromkeys(SITES, base)
     for site in random.sample(SITES, 2):
@@ -280,7 +303,7 @@ def _incidents(random: Random, kind: str, ends: float) -> list[tuple[float, str]
 
 
 def _writes(
-    random: Random, span: float, kind: str, cast: tuple[str, ...], *, bugs: bool
+    random: Random, span: float, kind: str, cast: tuple[str, ...], long: Long | None, *, bugs: bool
 ) -> list[Write]:
     count = random.randint(58, 66)
     spots = [spot for name in cast for spot in CASTS[name](random)]
@@ -291,10 +314,13 @@ def _writes(
         again = {"race": (40, 65), "fast clock": (66, 90)}.get(kind, (0, 30))
         bursts = [0.0, 0.0, 5.0, *(random.uniform(*again) for _ in range(AGAIN[kind]))]
         spots = random.sample(spots[:-3], 3) + spots[-3:]
+    if long:
+        bursts = list(long.bursts)
     poisoned = {
         "mixed": random.choice((0.0, 0.05, 0.12)),
         "lanes": random.choice((0.03, 0.2)),
         "replays": 0.1,
+        "weeks": random.choice((0.0, 0.1)),
     }
     huge = random.choice((0.0, 0.0, 0.02)) if kind in ("mixed", "lanes") else 0.0
     few = random.random() < 0.3  # values that come again, so that states do too

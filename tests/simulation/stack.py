@@ -61,7 +61,14 @@ class Stack:
             Streamed(world, name, names, self._stream(name, scenario))
             for name, names in KEYS.items()
         ]
-        self.contributions = Table(world, CONTRIBUTIONS, ("id",))
+        expires = "expires_at" if scenario.ttl else None
+        self.contributions = Table(
+            world,
+            CONTRIBUTIONS,
+            ("id",),
+            ttl=expires,
+            expired=lambda: self.calls.fired.update([("world", "tombstone expired")]),
+        )
         self.dead_letters = Table(
             world,
             "stream-sync-sim-dead-letters",
@@ -193,7 +200,9 @@ class Stack:
             on_failure_arn=f"arn:aws:s3:::{self.bucket.name}",
             **{**DEPLOYED.stream, **scenario.mapping},
         )
-        return StreamMapping(self.calls, stream, self.named["stream"], settings, self.bucket)
+        return StreamMapping(
+            self.calls, stream, self.named["stream"], settings, self.bucket, scenario.backoff
+        )
 
     def _function(self, name: str, scenario: Scenario) -> Function:
         env = {
