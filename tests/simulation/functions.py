@@ -116,6 +116,13 @@ class Function:
             self._calls.world.note("kill", invocation.aws_request_id, why)
             invocation.die()
 
+    def set_clock(self) -> None:
+        """The clock of one of its machines jumps, ahead or back."""
+        containers = [*self._idle, *(invocation.container for invocation in self.running)]
+        if containers:
+            random = self._calls.world.random
+            random.choice(containers).clock.step(random.choice(self._clocks_s))
+
     def recycle(self) -> None:
         """Let the idle containers go, as Lambda does whenever it likes."""
         self._idle.clear()

@@ -57,14 +57,16 @@ class StreamMapping:
             self._reader.position.get(shard, 0) == count for shard, count in read.items()
         )
 
-    def replace_poller(self, *, back: int) -> None:
+    def replace_poller(self, *, back: int, kill: bool = True) -> None:
         """Another poller begins, up to *back* records before each shard's checkpoint.
+
+        Unless *kill*, the invocations of the one before it go on, and nobody hears how they end.
 
         Where a shard is delivered again, so are all of its children, or order would be lost.
         """
         world = self._world
         world.note("a new poller")
-        for invocation in self._running:
+        for invocation in self._running if kill else ():
             self._function.kill(invocation, "lost with its poller")
         begin: dict[str, int] = {}
         for shard in self._delivery.shards:

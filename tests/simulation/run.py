@@ -17,7 +17,7 @@ from sync.runtime.log import logger
 from sync.sinks.typesense import Typesense
 from sync.writing.lane import by_document
 from tests.asked import Ask
-from tests.simulation import derived, invariants
+from tests.simulation import derived, hands, invariants
 from tests.simulation.models import Article, is_valid, kind_of
 from tests.simulation.scenario import Scenario, draw
 from tests.simulation.stack import ALIASES, COLLECTIONS, Stack
@@ -128,7 +128,8 @@ class Simulation:
         }
         invariants.explained(self._differences(), self.stack.rows(), items, set(lost))
         invariants.letters_are_few(self.stack.rows())
-        invariants.whole(self.stack.tables, self.stack.rows(), set(lost))
+        erased = set(hands.erased(self.stack.rows()))
+        invariants.whole(self.stack.tables, self.stack.rows(), {*lost, *erased})
         self._mend()
         self._rest()
         self._resync(lost.values())
@@ -220,10 +221,8 @@ class Simulation:
             rows = sorted(stack.rows(), key=lambda row: (row["payload"] is None, row["id"]))
             for _ in rows[:3]:
                 stack.command({"command": "dlq show", "id": rows[0]["id"]}, lambda _answer: None)
-        elif incident.startswith(("pause ", "resume ")):
-            what, which = incident.split()
-            for paused in stack.streams if which == "streams" else stack.queues:
-                paused.resume() if what == "resume" else paused.pause()
+        else:
+            hands.befall(stack, incident)
 
     def _put_right(self) -> None:
         opensearch, typesense = self.stack.opensearch, self.stack.typesense
@@ -274,9 +273,9 @@ class Simulation:
         raise invariants.Violated(f"recovering without end: {answer}")
 
     def _lost(self) -> dict[invariants.Owner, dict[str, Any]]:
-        """The items of records that Lambda could tell nobody of, as a person learns from an alarm:
-        what a resync command takes."""
-        found = {}
+        """The items of records that Lambda could tell nobody of, as a person learns from an alarm,
+        and of letters that a person discarded: what a resync command takes."""
+        found = dict(hands.discarded(self.stack.rows()))
         for table, mapping in zip(self.stack.tables, self.stack.streams, strict=True):
             for event in mapping.lost:
                 keys = event["dynamodb"]["Keys"]
@@ -291,6 +290,10 @@ class Simulation:
     def _replay_all(self) -> None:
         """Replay until no row is open, as a person would. Raises Violated if that never is."""
         stack = self.stack
+        if strange := hands.strangers(stack):
+            discard = {"command": "dlq discard", "ids": strange, "reason": hands.REASON}
+            stack.command(discard, lambda _answer: None)
+            self._rest()
         for _ in range(ROUNDS):
             if not any(row["status"] == "open" for row in stack.rows()):
                 return

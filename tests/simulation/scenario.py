@@ -24,6 +24,7 @@ SITES: Final = (
     "s3.put_object",
     "s3.get_object",
     "s3.delete_object",
+    "s3.list_objects_v2",
     "dynamodb.batch_get_item",
     "dynamodb.update_item",
     "dynamodb.get_item",
@@ -33,6 +34,8 @@ SITES: Final = (
     "dynamodb.get_item core",
     "dynamodb.query core",
     "dynamodb.transact_write_items",
+    "dynamodb.scan",
+    "dynamodb.scan core",
     "lambda.invoke",
     "lambda.on_failure",
 )
@@ -41,6 +44,15 @@ DERIVED: Final = (  # called for derived rows
     "dynamodb.query core",
     "dynamodb.transact_write_items",
 )
+CLASSES: Final = (  # of faults, which a swarm has or has not
+    (Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.CRASH_LATE),
+    (Fault.TIMEOUT, Fault.TIMEOUT_DONE),
+    (Fault.TIMEOUT_LATE, Fault.CUT_LATE),
+    (Fault.THROTTLED, Fault.SERVER_ERROR),
+    (Fault.CUT_BEFORE, Fault.CUT_AFTER),
+    (Fault.PARTIAL,),
+)
+RANGES: Final = "dynamodb.update_item"  # a range of 50 records needs 50 of them, in one go
 SELDOM: Final = tuple(site for site in SITES if site.startswith("dynamodb") and site not in DERIVED)
 KINDS: Final = {
     "mixed": 36,
@@ -56,6 +68,7 @@ KINDS: Final = {
     "by hand": 5,  # a person resyncs over and over, beside a healthy stream, and calls die
     "replays": 4,  # … or replays, while effects on the sink without versions come late
     "pointers": 8,  # images come and go, and what is done about them comes late
+    "overlap": 3,  # invocations go on whose poller is replaced
     "weeks": 3,  # what is kept for a time is gone when items come again
     "down for weeks": 0.7,  # a sink, until parked keys expire
     "trimmed": 2,  # streams lose records that nobody read
@@ -73,9 +86,16 @@ CLOCKS: Final = {  # by how much machines' clocks are off, where a kind depends 
     "fast clock": (150.0, 0.0, 0.0),
 }
 BEFALLEN: Final = ("mixed", "late", "lanes", "contended", "pointers")
+INCIDENTS: Final = {  # and how often, compared with others
+    "kill": 6, "recycle": 3, "split": 2, "replace poller": 2, "rewind": 2, "restart": 2,
+    "alias": 2, "block": 2, "key": 2, "replay": 3, "replay twice": 2, "show": 24, "recover": 3,
+    "resync": 5, "recount": 3, "discard": 2, "erase": 2, "clock": 4, "strange": 3,
+}  # fmt: skip
+MIXED_ALONE: Final = ("discard", "erase", "strange")  # where what they leave is looked at
 BY_HAND: Final = {"by hand": (1.0, "resync typesense"), "replays": (7.0, "replay")}
 """How often a person does what, where that is all that befalls."""
 SINKS: Final = ("opensearch.bulk", "plain.write")
+SINK_NAMES: Final = ("opensearch", "plain", "typesense", "counters", "default_image")
 LATE_KINDS: Final[
     dict[str, dict[str, tuple[Fault, ...]]]
 ] = {  # what comes late where nothing else goes wrong
@@ -107,6 +127,7 @@ PARTLY: Final = {  # … and in those of other kinds, if not documents alone
     "by hand": (("registry",),),
     "contended": (("links",), ("images", "links")),
     "pointers": (("few images",),),
+    "overlap": (("links",), ("other images",), ("links", "other images")),
     **dict.fromkeys(LONG, tuple(MIXED)),
     "down for weeks": (("documents",), ("registry",), ("documents", "images"), ("images",)),
 }
@@ -133,6 +154,7 @@ class Scenario:
     state: bool  # sinks note how they do
     old_message: bool  # a key was parked almost 14 days ago
     ttl: bool  # what has expired is deleted, some time later
+    strict: str  # the sink of which Lambda retries what fails
     backoff: Backoff  # of Lambda, between tries of a batch
 
 
@@ -167,6 +189,8 @@ def draw(seed: int) -> Scenario:
         slow=random.choice((0.0, 0.02, 0.3, 0.3, 0.4)),
         hangs=0.001 if kind == "mixed" else 0.0,
     )
+    if kind == "mixed" and random.random() < 0.5:
+        trouble.rates, trouble.kinds = _swarm(random)
     duplicates = random.choice((0.0, 0.02, 0.2))
     if ends - span > 900 or kind in TRIED_FOR_DAYS:
         # Of what is tried for hours, each copy is tried for hours.
@@ -227,8 +251,20 @@ def draw(seed: int) -> Scenario:
         state=random.random() < 0.3,
         old_message=not kind.startswith("late ") and random.random() < 0.05,
         ttl=long is not None,
+        strict=random.choice(SINK_NAMES)
+        if kind == "mixed" and retries > 0 and random.random() < 0.15
+        else "",
         backoff=long.backoff if long else Backoff(),
     )
+
+
+def _swarm(random: Random) -> tuple[dict[str, float], dict[str, tuple[Fault, ...]]]:
+    """Rates and kinds of faults by site: some sites and some classes of faults, and those often."""
+    on = [site for site in SITES if random.random() < 0.5]
+    rates = {site: random.choice((0.02, 0.1, 0.3, 0.6)) for site in on}
+    rates[RANGES] = min(0.05, rates.get(RANGES, 0.0))
+    classes = [kinds for kinds in CLASSES if random.random() < 0.5] or [random.choice(CLASSES)]
+    return rates, dict.fromkeys(SITES, sum(classes, ()))
 
 
 def _cast(random: Random, kind: str) -> tuple[str, ...]:
@@ -251,10 +287,10 @@ def _rates(random: Random, kind: str) -> dict[str, float]:
     for site in random.sample(SITES, 2):
         rates[site] = random.choice((0.0, 0.3, 0.6))
     rates["sns.publish_batch"] = max(0.25, rates["sns.publish_batch"])  # called seldom
-    rates["s3.put_object"], rates["s3.get_object"] = 0.6, 0.9
+    rates["s3.put_object"], rates["s3.get_object"], rates["s3.delete_object"] = 0.6, 0.9, 0.6
     for site in SELDOM:
         rates[site] = 0.65 if site in ADMIN else 0.4
-    rates["dynamodb.update_item"] = 0.05  # a range of 50 records needs 50 of them, in one go
+    rates[RANGES] = 0.05
     rates["dynamodb.get_item core"] = 0.3
     rates["typesense.delete"] = 0.5
     rates["typesense.import"] = max(0.25, rates["typesense.import"])
@@ -289,14 +325,18 @@ def _incidents(random: Random, kind: str, ends: float) -> list[tuple[float, str]
     if kind in BY_HAND:
         every, what = BY_HAND[kind]
         return [(every * n + random.random(), what) for n in range(int(ends / every))]
+    if kind == "overlap":
+        return [(random.uniform(0, ends), "overlap") for _ in range(random.choice((10, 30)))]
     if kind not in BEFALLEN:
         return []
     kinds = {
-        "kill": 6, "recycle": 3, "split": 2, "replace poller": 2, "rewind": 2, "restart": 2,
-        "alias": 2, "block": 2, "key": 2, "replay": 3, "replay twice": 2, "show": 24,
-        "recover": 3, "resync": 3,
-    }  # fmt: skip
+        what: often
+        for what, often in INCIDENTS.items()
+        if kind == "mixed" or what not in MIXED_ALONE
+    }
     count = random.choice((0, 4, 8, 16) if kind == "mixed" else (0, 0, 4))
+    if random.random() < 0.5:  # a swarm has few kinds, and those often
+        kinds = dict(random.sample(sorted(kinds.items()), random.randint(2, 6)))
     chosen = random.choices(tuple(kinds), tuple(kinds.values()), k=count)
     most = min(ends, 2000.0)
     return [(random.uniform(0, most), kind) for kind in chosen]

@@ -54,6 +54,7 @@ class Stack:
         self.world = world
         self.calls = Calls(world, scenario.trouble)
         self.asked = Asked()
+        self.strange: set[str] = set()  # messages of strangers, which no worker can read
         self.opensearch = opensearch.Server(self.calls, ALIASES, gc_deletes_s=scenario.gc_deletes_s)
         self.typesense = typesense.Server(self.calls, COLLECTIONS)
         self.store = Store(self.calls, late=scenario.late_plain)
@@ -153,7 +154,8 @@ class Stack:
                 row[name] = json.loads(row[name]) if name in row else None
             body = row.get("body")
             if body is None and row["payload"]:
-                body = self.bucket.objects[row["payload"]["key"]].decode()
+                held = self.bucket.objects.get(row["payload"]["key"])  # absent while it is erased
+                body = held.decode() if held is not None else None
             row["body"] = body
             yield row
 
@@ -164,10 +166,9 @@ class Stack:
         """The queues of the template, by its names for them; those of dead letters come first."""
         made: dict[str, Queue] = {}
         for queue in sorted(DEPLOYED.queues.values(), key=lambda one: bool(one.dead_letters)):
-            kind, suffix = (FifoQueue, ".fifo") if queue.fifo else (Queue, "")
-            made[queue.id] = kind(
+            made[queue.id] = (FifoQueue if queue.fifo else Queue)(
                 self.world,
-                f"{queue.id}{suffix}",
+                queue.name,
                 visibility_s=queue.visibility_s,
                 retention_s=queue.retention_s,
                 delay_s=queue.delay_s,
@@ -216,6 +217,7 @@ class Stack:
             "STATE_TABLE": self.state.name if scenario.state else "",
             "TYPESENSE_QUEUE_URL": self.typesense_queue.url,
             "TYPESENSE_DEAD_LETTER_QUEUE_URL": self.typesense_letter_queue.url,
+            "STRICT_SINKS": scenario.strict,
         }
 
         clients = self.asked.clients(self.aws.client, lambda: name)

@@ -18,6 +18,7 @@ class QueueSettings:
     """A queue, by its logical id. *dead_letters*: the queue that its redrive policy names."""
 
     id: str
+    name: str  # without the stage
     fifo: bool
     visibility_s: float
     retention_s: float
@@ -74,6 +75,7 @@ class Template:
             redrive = properties.get("RedrivePolicy")
             yield QueueSettings(
                 name,
+                properties["QueueName"].removeprefix("${self:custom.name}-"),
                 fifo=properties.get("FifoQueue", False),
                 visibility_s=float(properties.get("VisibilityTimeout", VISIBILITY_S)),
                 retention_s=float(properties.get("MessageRetentionPeriod", RETENTION_S)),
