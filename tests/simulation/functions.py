@@ -17,8 +17,9 @@ COLD_START_S: Final = 0.5
 class Container:
     """A machine that handles one event at a time, until it is killed."""
 
-    def __init__(self, clock: MachineClock) -> None:
+    def __init__(self, clock: MachineClock, release: int) -> None:
         self.clock = clock
+        self.release = release
         self.handle: Callable[[Any, Any], Any] | None = None  # made by its first event
 
 
@@ -65,6 +66,7 @@ class Function:
         self._clocks_s = clocks_s
         self._expected = expected
         self._idle: list[Container] = []
+        self._release = 0
 
     def invoke(
         self, event: Callable[[], Any], done: Callable[[Result], object]
@@ -100,7 +102,7 @@ class Function:
             elif error is not None and not isinstance(_root(error), self._expected):
                 self.unexpected.append(error)
                 world.broken = True
-            if not isinstance(error, Killed):
+            if not isinstance(error, Killed) and container.release == self._release:
                 self._idle.append(container)
             answer = Answered(value or b"", "Unhandled" if error else None)
             world.after(0.01, lambda: done(answer))
@@ -123,6 +125,11 @@ class Function:
             random = self._calls.world.random
             random.choice(containers).clock.step(random.choice(self._clocks_s))
 
+    def replace(self) -> None:
+        """New code is deployed: what runs ends with the old one, and handles nothing more."""
+        self._release += 1
+        self._idle.clear()
+
     def recycle(self) -> None:
         """Let the idle containers go, as Lambda does whenever it likes."""
         self._idle.clear()
@@ -131,7 +138,8 @@ class Function:
         random = self._calls.world.random
         if self._idle:
             return self._idle.pop(random.randrange(len(self._idle)))
-        return Container(MachineClock(self._calls.world, random.choice(self._clocks_s)))
+        clock = MachineClock(self._calls.world, random.choice(self._clocks_s))
+        return Container(clock, self._release)
 
 
 def at_once(world: World) -> Callable[..., Any]:

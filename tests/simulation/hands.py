@@ -36,6 +36,8 @@ def befall(stack: Stack, incident: str) -> None:
         )
     elif incident == "clock":
         random.choice(stack.functions).set_clock()
+    elif incident == "deploy":
+        stack.deploy()
     elif incident == "strange":
         _send_strange(stack)
     elif incident == "overlap":
@@ -86,12 +88,15 @@ def erased(rows: Iterable[Mapping[str, Any]]) -> Iterator[Owner]:
             yield owner(row["table"], row["keys"])
 
 
-def strangers(stack: Stack) -> list[str]:
-    """The ids of the open rows of what strangers sent, which can only be discarded.
+def needless(stack: Stack) -> list[str]:
+    """The ids of open rows that can only be discarded: of what strangers sent, and of scheduled
+    calls that failed, of which the next one does the same.
 
     Raises Violated unless each of their messages is kept as it came.
     """
     rows = {row["body"]: row for row in stack.rows() if row["kind"] == "unknown"}
     if missing := stack.strange - rows.keys():
         raise Violated(f"nobody could read {sorted(missing)[0]!r}, and nobody kept it")
-    return [rows[body]["id"] for body in sorted(stack.strange) if rows[body]["status"] == "open"]
+    failed = [row for row in stack.rows() if row["kind"] == "invocation"]
+    found = [*(rows[body] for body in sorted(stack.strange)), *failed]
+    return [row["id"] for row in found if row["status"] == "open"]

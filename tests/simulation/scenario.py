@@ -154,6 +154,7 @@ class Scenario:
     state: bool  # sinks note how they do
     old_message: bool  # a key was parked almost 14 days ago
     ttl: bool  # what has expired is deleted, some time later
+    deploys: bool  # the release before begins
     strict: str  # the sink of which Lambda retries what fails
     backoff: Backoff  # of Lambda, between tries of a batch
 
@@ -191,6 +192,10 @@ def draw(seed: int) -> Scenario:
     )
     if kind == "mixed" and random.random() < 0.5:
         trouble.rates, trouble.kinds = _swarm(random)
+    incidents = list(long.incidents) if long else _incidents(random, kind, ends)
+    deploys = kind in ("mixed", "weeks") and "documents" in cast and random.random() < 0.2
+    if deploys:
+        incidents.append((random.uniform(0.0, span), "deploy"))
     duplicates = random.choice((0.0, 0.02, 0.2))
     if ends - span > 900 or kind in TRIED_FOR_DAYS:
         # Of what is tried for hours, each copy is tried for hours.
@@ -246,11 +251,12 @@ def draw(seed: int) -> Scenario:
         lanes=random.choice((1, 2, 32)),
         view=random.choice(("NEW_AND_OLD_IMAGES", "NEW_AND_OLD_IMAGES", "NEW_IMAGE")),
         duplicates=duplicates,
-        incidents=long.incidents if long else tuple(_incidents(random, kind, ends)),
+        incidents=tuple(incidents),
         concurrency=random.choice((0, 3, 8)),
         state=random.random() < 0.3,
         old_message=not kind.startswith("late ") and random.random() < 0.05,
         ttl=long is not None,
+        deploys=deploys,
         strict=random.choice(SINK_NAMES)
         if kind == "mixed" and retries > 0 and random.random() < 0.15
         else "",

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final
 
 from handler import run
-from local.delivery.ports import Answered, Result
+from local.delivery.ports import Answered, NotInvoked, Result
 from local.delivery.settings import MappingSettings
 from sync.errors import Retry
 from sync.model.registry import Registry
@@ -24,7 +25,15 @@ from tests.simulation.calls import Calls
 from tests.simulation.dynamodb import DynamoDB
 from tests.simulation.functions import Function, at_once
 from tests.simulation.mappings import QueueMapping, StreamMapping
-from tests.simulation.models import CONTRIBUTIONS, CORE, KEYS, REGISTRY, PlanBug, parsed
+from tests.simulation.models import (
+    CONTRIBUTIONS,
+    CORE,
+    KEYS,
+    REGISTRY,
+    REGISTRY_BEFORE,
+    PlanBug,
+    parsed,
+)
 from tests.simulation.plain import Plain, Store
 from tests.simulation.queues import FifoQueue, Queue
 from tests.simulation.scenario import Scenario
@@ -47,6 +56,14 @@ class SimulatedService(Service):
         return REGISTRY
 
 
+class ServiceBefore(SimulatedService):
+    """The release before."""
+
+    @cached_property
+    def registry(self) -> Registry:
+        return REGISTRY_BEFORE
+
+
 class Stack:
     """Tables, queues, functions and sinks, and what connects them."""
 
@@ -54,6 +71,9 @@ class Stack:
         self.world = world
         self.calls = Calls(world, scenario.trouble)
         self.asked = Asked()
+        self.release: type[SimulatedService] = (
+            ServiceBefore if scenario.deploys else SimulatedService
+        )
         self.strange: set[str] = set()  # messages of strangers, which no worker can read
         self.opensearch = opensearch.Server(self.calls, ALIASES, gc_deletes_s=scenario.gc_deletes_s)
         self.typesense = typesense.Server(self.calls, COLLECTIONS)
@@ -139,6 +159,42 @@ class Stack:
             done(json.loads(result.body) if good and isinstance(result, Answered) else None)
 
         self.named["admin"].invoke(lambda: payload, answered)
+
+    def schedule(self, payload: dict[str, Any], tries: int = 3) -> None:
+        """Invoke the admin function asynchronously, as EventBridge does: what fails is tried again
+        after a minute, and after two, and then reported (Lambda guide, invocation-async)."""
+        admin = self.named["admin"]
+
+        def answered(result: Result) -> None:
+            if isinstance(result, NotInvoked):
+                self.world.after(60.0, lambda: self.schedule(payload, tries))
+            elif result.error and tries > 1:
+                self.world.after(60.0 * (4 - tries), lambda: self.schedule(payload, tries - 1))
+            elif result.error:
+                self.calls.fired["world", "schedule failed"] += 1
+                context = {
+                    "requestId": f"{self.world.random.getrandbits(64):016x}",
+                    "functionArn": admin.arn,
+                    "condition": "RetriesExhausted",
+                    "approximateInvokeCount": 3,
+                }
+                document = {
+                    "version": "1.0",
+                    "timestamp": datetime.fromtimestamp(self.world.now, UTC).isoformat(),
+                    "requestContext": context,
+                    "requestPayload": payload,
+                    "responseContext": {"statusCode": 200, "functionError": result.error},
+                    "responsePayload": {"errorType": "Retry", "errorMessage": "simulated"},
+                }
+                self.topic.publish(json.dumps(document))
+
+        admin.invoke(lambda: payload, answered)
+
+    def deploy(self) -> None:
+        """The current release takes the place of the one before; what runs goes on to its end."""
+        self.release = SimulatedService
+        for function in self.functions:
+            function.replace()
 
     def noted(self) -> bool:
         """Whether the keys of a call of a person are noted still."""
@@ -231,7 +287,7 @@ class Stack:
                 Counters: Counters(clients, contributions=self.contributions.name, counters=CORE),
                 DefaultImage: DefaultImage(clients, CORE),
             }
-            service = SimulatedService(
+            service = self.release(
                 env, clients, clock, sinks=sinks, at_once=at_once(self.world), emit=len
             )
             return lambda event, context: run(event, context, service)

@@ -27,7 +27,7 @@ def send(stack: Stack, count: int) -> None:
 def test_what_strangers_send_is_kept_as_it_came(stack: Stack) -> None:
     """On whatever queue, after as many tries as that has."""
     send(stack, 12)
-    assert len(hands.strangers(stack)) == len(stack.strange) == 12
+    assert len(hands.needless(stack)) == len(stack.strange) == 12
 
 
 def test_a_message_that_is_nowhere_kept_is_noticed(stack: Stack) -> None:
@@ -35,7 +35,7 @@ def test_a_message_that_is_nowhere_kept_is_noticed(stack: Stack) -> None:
     send(stack, 1)
     stack.dead_letters.items.clear()
     with pytest.raises(Violated, match="nobody kept it"):
-        hands.strangers(stack)
+        hands.needless(stack)
 
 
 def test_what_nobody_knows_is_refused(stack: Stack) -> None:
