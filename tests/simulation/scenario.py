@@ -195,7 +195,7 @@ def draw(seed: int) -> Scenario:
     incidents = list(long.incidents) if long else _incidents(random, kind, ends)
     deploys = kind in ("mixed", "weeks") and "documents" in cast and random.random() < 0.2
     if deploys:
-        incidents.append((random.uniform(0.0, span), "deploy"))
+        incidents.append((random.uniform(0.6 * span, min(ends - 0.5, 1.1 * span)), "deploy"))
     duplicates = random.choice((0.0, 0.02, 0.2))
     if ends - span > 900 or kind in TRIED_FOR_DAYS:
         # Of what is tried for hours, each copy is tried for hours.
