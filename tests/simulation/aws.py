@@ -4,7 +4,7 @@ Limits and shapes follow the API references; a request that breaks one fails as 
 Requests keep the parameter names of AWS, so clients take them as they come: `**given`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -18,6 +18,8 @@ from tests.simulation.topic import Bucket, Topic
 
 FIFO_SITE: Final = "sqs.send_message_batch fifo"
 FIFO_LATEST_S: Final = EFFECT_S - CALL_S - 0.5  # after its caller has given up
+EXPIRED: Final = "parked for 14 days"  # what a letter of a key that waited so long says
+LISTED: Final = 2  # objects in a page of S3
 BATCH: Final = WHOLE | {Fault.PARTIAL}
 
 Effect = Callable[[bool], Any]
@@ -169,6 +171,8 @@ class Sns:
                 if fails:
                     answer["Failed"].append(_failed(entry))
                 else:
+                    if EXPIRED in entry["Message"]:
+                        self._aws.calls.fired["world", "parked key expired"] += 1
                     topic.publish(entry["Message"])
                     answer["Successful"].append({"Id": entry["Id"], "MessageId": entry["Id"]})
             return answer
@@ -203,6 +207,25 @@ class S3:
 
         answer: dict[str, Any] = self._aws.call("s3.get_object", effect)
         return answer
+
+    def get_paginator(self, operation: str) -> Any:
+        """Of objects by prefix, in pages of a few."""
+        if operation != "list_objects_v2":
+            raise NotImplementedError(operation)
+        return SimpleNamespace(paginate=self._pages)
+
+    def _pages(self, **given: Any) -> Iterator[dict[str, Any]]:
+        def effect(_partial: bool) -> list[str]:
+            objects = self._bucket(given["Bucket"]).objects
+            return sorted(key for key in objects if key.startswith(given["Prefix"]))
+
+        keys = self._aws.call("s3.list_objects_v2", effect)
+        yield from (
+            {"Contents": [{"Key": key} for key in keys[at : at + LISTED]]}
+            for at in range(0, len(keys), LISTED)
+        )
+        if not keys:
+            yield {}
 
     def delete_object(self, **given: Any) -> dict[str, Any]:
         def effect(_partial: bool) -> dict[str, Any]:

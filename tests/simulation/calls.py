@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 LATENCY_S: Final = 0.02
 HANGS_S: Final = 1000.0  # longer than any function may run
+IN_PART: Final = 0.3  # share of batches without an answer that take effect in part
 ORPHAN_S: Final = 30.0  # how long a request outlives a machine that crashed
 
 
@@ -114,17 +115,19 @@ class Calls:
             return value
         self.fired[site, fault.value] += 1
         self.world.note("fault", site, fault.value)
-        return self._befall(fault, effect, errors, timeout_s, latest_s)
+        return self._befall(fault, effect, errors, possible, timeout_s, latest_s)
 
     def _befall(
         self,
         fault: Fault,
         effect: Callable[[bool], T],
         errors: Errors,
+        possible: frozenset[Fault],
         timeout_s: float,
         latest_s: float,
     ) -> T:
         sleep, random = self.world.sleep, self.world.random.random
+        in_part = Fault.PARTIAL in possible and random() < IN_PART
         if fault in (Fault.TIMEOUT, Fault.TIMEOUT_LATE):
             sleep(timeout_s)
             if fault is Fault.TIMEOUT_LATE:
@@ -133,7 +136,7 @@ class Calls:
         if fault is Fault.TIMEOUT_DONE:
             before = random() * timeout_s
             sleep(before)
-            _effect(effect)
+            _effect(effect, partial=in_part)
             sleep(timeout_s - before)
             raise errors.timeout()
         self._travel(timeout_s)
@@ -142,7 +145,7 @@ class Calls:
             self._travel(timeout_s)
             return value
         if fault in (Fault.CRASH_AFTER, Fault.CUT_AFTER):
-            _effect(effect)
+            _effect(effect, partial=in_part)
         elif fault is Fault.CUT_LATE:
             self._later(effect, min(latest_s, self.trouble.latest_s))
         elif fault is Fault.CRASH_LATE:
@@ -195,7 +198,7 @@ def _caller() -> Any:
     return task.owner if isinstance(task, Task) else None
 
 
-def _effect(effect: Callable[[bool], Any]) -> None:
-    """Do it, for a caller that will never hear of it."""
+def _effect(effect: Callable[[bool], Any], *, partial: bool = False) -> None:
+    """Do it, or parts of it, for a caller that will never hear of it."""
     with suppress(ClientError, SyncError, Rejected):  # the service's answer; nobody reads it
-        effect(False)
+        effect(partial)

@@ -17,8 +17,9 @@ COLD_START_S: Final = 0.5
 class Container:
     """A machine that handles one event at a time, until it is killed."""
 
-    def __init__(self, clock: MachineClock) -> None:
+    def __init__(self, clock: MachineClock, release: int) -> None:
         self.clock = clock
+        self.release = release
         self.handle: Callable[[Any, Any], Any] | None = None  # made by its first event
 
 
@@ -66,6 +67,7 @@ class Function:
         self._expected = expected
         self._idle: list[Container] = []
         self.watch: Callable[[Function, Invocation, Any], object] | None = None  # told of events
+        self._release = 0
 
     def invoke(
         self, event: Callable[[], Any], done: Callable[[Result], object]
@@ -104,7 +106,7 @@ class Function:
             elif error is not None and not isinstance(_root(error), self._expected):
                 self.unexpected.append(error)
                 world.broken = True
-            if not isinstance(error, Killed):
+            if not isinstance(error, Killed) and container.release == self._release:
                 self._idle.append(container)
             answer = Answered(value or b"", "Unhandled" if error else None)
             world.after(0.01, lambda: done(answer))
@@ -120,6 +122,18 @@ class Function:
             self._calls.world.note("kill", invocation.aws_request_id, why)
             invocation.die()
 
+    def set_clock(self) -> None:
+        """The clock of one of its machines jumps, ahead or back."""
+        containers = [*self._idle, *(invocation.container for invocation in self.running)]
+        if containers:
+            random = self._calls.world.random
+            random.choice(containers).clock.step(random.choice(self._clocks_s))
+
+    def replace(self) -> None:
+        """New code is deployed: what runs ends with the old one, and handles nothing more."""
+        self._release += 1
+        self._idle.clear()
+
     def recycle(self) -> None:
         """Let the idle containers go, as Lambda does whenever it likes."""
         self._idle.clear()
@@ -128,7 +142,8 @@ class Function:
         random = self._calls.world.random
         if self._idle:
             return self._idle.pop(random.randrange(len(self._idle)))
-        return Container(MachineClock(self._calls.world, random.choice(self._clocks_s)))
+        clock = MachineClock(self._calls.world, random.choice(self._clocks_s))
+        return Container(clock, self._release)
 
 
 def at_once(world: World) -> Callable[..., Any]:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from local.delivery.lane import Lane
 from local.delivery.ports import Answered, Result
-from local.delivery.rules import failed_items, payload
+from local.delivery.rules import Backoff, failed_items, payload
 from local.delivery.settings import MappingSettings
 from local.delivery.shards import Delivery
 from local.delivery.steps import Discard, Invoke, Wait
@@ -30,6 +30,7 @@ class StreamMapping:
         function: Function,
         settings: MappingSettings,
         bucket: Bucket,
+        backoff: Backoff,
     ) -> None:
         self._calls = calls
         self._world = calls.world
@@ -38,7 +39,10 @@ class StreamMapping:
         self._settings = settings
         self._bucket = bucket
         self.lost: list[dict[str, Any]] = []  # events of which nobody was told; an alarm rings
-        self._delivery = Delivery(settings)
+        self._backoff = backoff
+        self._paused = False
+        self._delivery = Delivery(settings, backoff=backoff)
+        self._begun: dict[str, int] = {}  # records before where this poller began
         self._reader = Reader(stream)
         self._running: list[Invocation] = []
         self._pump: Event | None = None
@@ -53,26 +57,44 @@ class StreamMapping:
             self._reader.position.get(shard, 0) == count for shard, count in read.items()
         )
 
-    def replace_poller(self, *, back: int) -> None:
+    def replace_poller(self, *, back: int, kill: bool = True) -> None:
         """Another poller begins, up to *back* records before each shard's checkpoint.
+
+        Unless *kill*, the invocations of the one before it go on, and nobody hears how they end.
 
         Where a shard is delivered again, so are all of its children, or order would be lost.
         """
         world = self._world
         world.note("a new poller")
-        for invocation in self._running:
+        for invocation in self._running if kill else ():
             self._function.kill(invocation, "lost with its poller")
         begin: dict[str, int] = {}
         for shard in self._delivery.shards:
             numbers = [r.sequence_number for r in self._stream.shard(shard.info.id).records]
-            done = numbers.index(shard.checkpoint) + 1 if shard.checkpoint else 0
+            # The checkpoint of a poller that has finished nothing is the one that it began at.
+            done = self._begun.get(shard.info.id, 0)
+            if shard.checkpoint:
+                done = numbers.index(shard.checkpoint) + 1
             parent = shard.info.parent
             again = parent is not None and begin[parent] < len(self._stream.shard(parent).records)
-            begin[shard.info.id] = 0 if again else max(0, done - back)
-        self._delivery = Delivery(self._settings)
+            first = 0 if again else max(0, done - back)
+            # What was delivered and is trimmed since is not missed.
+            trimmed = self._stream.trimmed(self._stream.shard(shard.info.id))
+            begin[shard.info.id] = max(first, min(done, trimmed))
+        self._delivery = Delivery(self._settings, backoff=self._backoff)
+        self._begun = begin
         self._reader = Reader(self._stream, begin)
         self._running = []
         self._soon(POLL_S)
+
+    def pause(self) -> None:
+        """Nobody reads the stream, as while the mapping is disabled."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """It goes on at its checkpoint, or at what the stream still has."""
+        self._paused = False
+        self.replace_poller(back=0)
 
     def look(self) -> None:
         """There is something new: a shard, for one."""
@@ -89,10 +111,17 @@ class StreamMapping:
         self._pump = self._world.after(after_s, self._look)
 
     def _look(self) -> None:
+        if self._paused:
+            return
         delivery, now = self._delivery, self._world.now
         delivery.discover(self._reader.shards())
         for shard in delivery.readable():
             page = self._reader.read(shard.info.id)
+            if missed := self._reader.missed:
+                self._calls.fired["world", "records trimmed"] += len(missed)
+                self._world.note("trimmed", len(missed))
+                self.lost += [record.event() for record in missed]
+                missed.clear()
             shard.offer(page.records, now)
             shard.closed = page.closed
             if page.records or page.closed:
@@ -117,6 +146,8 @@ class StreamMapping:
                         self._soon(0.0)
                     continue
                 self._world.note("given up", len(step.discarded.records))
+                condition = step.discarded.document["requestContext"]["condition"]
+                self._calls.fired["world", f"given up: {condition}"] += 1
                 lane.sent()
                 self._soon(0.0)  # children of the shard may now begin
             else:
@@ -167,24 +198,42 @@ class StreamMapping:
 class QueueMapping:
     """Delivers a queue to a function: *concurrency* batches at once, partial failures reported.
 
-    What failed is seen again when its visibility timeout is over; the rest is deleted.
+    What failed is seen again when its visibility timeout is over; the rest is deleted. Messages are
+    gathered for up to *window_s*.
     """
 
     def __init__(
-        self, calls: Calls, queue: Queue, function: Function, *, batch_size: int, concurrency: int
+        self,
+        calls: Calls,
+        queue: Queue,
+        function: Function,
+        *,
+        batch_size: int,
+        window_s: float,
+        concurrency: int,
     ) -> None:
         self._world = calls.world
         self._queue = queue
         self._function = function
         self._batch_size = batch_size
+        self._gather_s = max(0.01, window_s)
         self._concurrency = concurrency
         self._running = 0
+        self._paused = False
         self._look_at: Event | None = None
         queue.arrived.append(self._soon)
 
     @property
     def idle(self) -> bool:
         return not self._running and not self._queue.messages
+
+    def pause(self) -> None:
+        """Nobody receives its messages, as while the mapping is disabled."""
+        self._paused = True
+
+    def resume(self) -> None:
+        self._paused = False
+        self._soon(0.0)
 
     def _soon(self, after_s: float) -> None:
         event = self._look_at
@@ -193,17 +242,18 @@ class QueueMapping:
             if event.at_ns <= at_ns:
                 return
             event.cancel()
-        self._look_at = self._world.after(after_s + 0.01 * self._world.random.random(), self._look)
+        gather_s = self._gather_s * self._world.random.random()
+        self._look_at = self._world.after(after_s + gather_s, self._look)
 
     def _look(self) -> None:
         random = self._world.random
-        while self._running < self._concurrency:
+        while self._running < self._concurrency and not self._paused:
             messages = self._queue.receive(random.randint(1, self._batch_size))
             if not messages:
                 break
             self._invoke(messages)
         visible_at = self._queue.next_visible()
-        if visible_at is not None and self._running < self._concurrency:
+        if visible_at is not None and self._running < self._concurrency and not self._paused:
             self._soon(max(0.001, visible_at - self._world.now))
 
     def _invoke(self, messages: list[Message]) -> None:

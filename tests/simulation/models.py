@@ -62,6 +62,25 @@ class Article(Model):
         yield from super().plan(change)
 
 
+@route(
+    "stream-sync-{stage}-core",
+    PK="ARTICLE",
+    SK=r"A#.+",
+    into={OpenSearch: "articles", Plain: "articles"},
+)
+class ArticleBefore(Model):
+    """What Article was in the release before, which knew no labels."""
+
+    title: Text
+    rank: Number | None = None
+
+    @classmethod
+    def plan(cls, change: Change[Any]) -> Iterator[Op]:
+        if change.new is not None and BUG in change.new.title and not Article.mended:
+            raise PlanBug(change.id)
+        yield from super().plan(change)
+
+
 @route("stream-sync-{stage}-core", PK="SHELF", SK=r"S#.+", into={Plain: "shelves"})
 class Shelf(Model):
     """Goes to the sink without versions alone."""
@@ -99,6 +118,7 @@ MODELS: Final[tuple[type[Model], ...]] = (
     IcaoMatcher,
 )
 REGISTRY: Final = Registry(MODELS, STAGE)
+REGISTRY_BEFORE: Final = Registry((ArticleBefore, *MODELS[1:]), STAGE)
 
 # A second reading of the rules, which shares nothing with the models.
 

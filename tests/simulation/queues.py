@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from tests.simulation.world import World
 
-RETENTION_S: Final = 14 * 24 * 3600.0
+RETENTION_S: Final = 14 * 24 * 3600.0  # the most that SQS allows
 DEDUPLICATION_S: Final = 300.0
 
 
@@ -36,6 +36,8 @@ class Queue:
         name: str,
         *,
         visibility_s: float,
+        retention_s: float = RETENTION_S,
+        delay_s: float = 0.0,
         most_receives: int | None = None,
         redrive: Callable[[Message], object] | None = None,
         duplicates: float = 0.0,
@@ -49,15 +51,25 @@ class Queue:
         self.dropped = 0  # past retention
         self._world = world
         self._visibility_s = visibility_s
+        self._retention_s = retention_s
+        self._delay_s = delay_s
         self._most_receives = most_receives
         self._redrive = redrive
 
-    def send(self, body: str, delay_s: float = 0.0) -> str:
-        """Take a message; returns its id."""
+    def send(self, body: str, delay_s: float | None = None) -> str:
+        """Take a message, to be delivered after *delay_s* or the queue's own; returns its id."""
         now = self._world.now
-        message = Message(self._id(), body, now, now + delay_s, expires_at=now + RETENTION_S)
+        visible_at = now + (self._delay_s if delay_s is None else delay_s)
+        message = Message(self._id(), body, now, visible_at, expires_at=now + self._retention_s)
         self._add(message)
         return message.id
+
+    def take(self, message: Message) -> None:
+        """Take a message that another queue's redrive policy sends here. It keeps its age: what it
+        waited there counts here too (SQS guide, "dead-letter queues and message retention")."""
+        expires_at = message.sent_at + self._retention_s
+        now = self._world.now
+        self._add(Message(message.id, message.body, message.sent_at, now, expires_at=expires_at))
 
     def receive(self, most: int) -> list[Message]:
         """Up to *most* visible messages, hidden from now on for the visibility timeout."""
@@ -131,7 +143,9 @@ class FifoQueue(Queue):
         super().__init__(world, name, **settings)
         self._seen: dict[str, tuple[float, str]] = {}
 
-    def send(self, body: str, delay_s: float = 0.0, *, group: str = "", once: str = "") -> str:
+    def send(
+        self, body: str, delay_s: float | None = None, *, group: str = "", once: str = ""
+    ) -> str:
         """*once*: the deduplication id. Raises ValueError for a delay or a missing id."""
         if delay_s or not group or not once:
             raise ValueError("a FIFO message has a group, a deduplication id, and no delay")
@@ -139,10 +153,15 @@ class FifoQueue(Queue):
         sent_at, message_id = self._seen.get(once, (float("-inf"), ""))
         if now < sent_at + DEDUPLICATION_S:
             return message_id
-        message = Message(self._id(), body, now, now, group=group, expires_at=now + RETENTION_S)
+        visible_at, expires_at = now + self._delay_s, now + self._retention_s
+        message = Message(self._id(), body, now, visible_at, group=group, expires_at=expires_at)
         self._seen[once] = now, message.id
         self._add(message)
         return message.id
+
+    def take(self, message: Message) -> None:
+        """As a queue does; a FIFO queue counts its age from now on."""
+        self.send(message.body, group=str(message.group), once=message.id)
 
     def next_visible(self) -> float | None:
         """What waits behind messages in flight can be received when these are seen again."""

@@ -17,7 +17,7 @@ from sync.runtime.log import logger
 from sync.sinks.typesense import Typesense
 from sync.writing.lane import by_document
 from tests.asked import Ask
-from tests.simulation import derived, invariants, letters
+from tests.simulation import derived, hands, invariants, letters
 from tests.simulation.effort import Effort
 from tests.simulation.isolation import Isolation
 from tests.simulation.models import Article, expected, is_valid, kind_of
@@ -136,6 +136,8 @@ class Simulation:
             self._park_long_ago()
         self._rest()
         self.effort.rested()
+        if scenario.deploys:  # to models with other fields: then the table is resynced
+            self._resync({"table": table.name} for table in self.stack.tables)
         self._recover()
         lost = self._lost()
         history = letters.History(self.stack.tables)
@@ -149,7 +151,7 @@ class Simulation:
         letters.are_few(rows)
         letters.are_true(rows, history)
         letters.have_reasons(rows, history, self._may_expire)
-        letters.whole(self.stack.tables, rows, set(lost))
+        letters.whole(self.stack.tables, rows, {*lost, *hands.erased(rows)})
         self._mend()
         self._rest()
         self._resync(lost.values())
@@ -231,7 +233,7 @@ class Simulation:
             for _ in range(1 if incident == "replay" else 2):
                 stack.command({"command": "dlq replay", "all": True}, lambda _answer: None)
         elif incident == "recover":
-            stack.command({"command": "recover"}, lambda _answer: None)
+            stack.schedule({"command": "recover"})
         elif incident.startswith("resync"):
             table = random.choice(stack.tables).name
             sink = random.choice((None, *CAST_SINKS))
@@ -242,6 +244,8 @@ class Simulation:
             rows = sorted(stack.rows(), key=lambda row: (row["payload"] is None, row["id"]))
             for _ in rows[:3]:
                 stack.command({"command": "dlq show", "id": rows[0]["id"]}, lambda _answer: None)
+        else:
+            hands.befall(stack, incident)
 
     def _put_right(self) -> None:
         opensearch, typesense = self.stack.opensearch, self.stack.typesense
@@ -301,9 +305,9 @@ class Simulation:
         raise invariants.Violated(f"recovering without end: {answer}")
 
     def _lost(self) -> dict[invariants.Owner, dict[str, Any]]:
-        """The items of records that Lambda could tell nobody of, as a person learns from an alarm:
-        what a resync command takes."""
-        found = {}
+        """The items of records that Lambda could tell nobody of, as a person learns from an alarm,
+        and of letters that a person discarded: what a resync command takes."""
+        found = dict(hands.discarded(self.stack.rows()))
         for table, mapping in zip(self.stack.tables, self.stack.streams, strict=True):
             for event in mapping.lost:
                 keys = event["dynamodb"]["Keys"]
@@ -318,6 +322,10 @@ class Simulation:
     def _replay_all(self) -> None:
         """Replay until no row is open, as a person would. Raises Violated if that never is."""
         stack = self.stack
+        if needless := hands.needless(stack):
+            discard = {"command": "dlq discard", "ids": needless, "reason": hands.REASON}
+            stack.command(discard, lambda _answer: None)
+            self._rest()
         for number in range(ROUNDS):
             self.effort.check("rounds of replaying", number, ROUNDS, "of everything")
             if not any(row["status"] == "open" for row in stack.rows()):

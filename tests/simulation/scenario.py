@@ -4,8 +4,12 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final
 
+from local.delivery.rules import Backoff
+from sync.sinks.opensearch.mapping import GC_DELETES_S
 from tests.simulation import aws, typesense
 from tests.simulation.calls import Fault, Outage, Trouble
+from tests.simulation.template import DEPLOYED
+from tests.simulation.weeks import LONG, Long
 from tests.simulation.world import SECOND, START_NS
 from tests.simulation.writes import CASTS, DELETES, Write, action, values_of
 
@@ -20,6 +24,7 @@ SITES: Final = (
     "s3.put_object",
     "s3.get_object",
     "s3.delete_object",
+    "s3.list_objects_v2",
     "dynamodb.batch_get_item",
     "dynamodb.update_item",
     "dynamodb.get_item",
@@ -29,6 +34,8 @@ SITES: Final = (
     "dynamodb.get_item core",
     "dynamodb.query core",
     "dynamodb.transact_write_items",
+    "dynamodb.scan",
+    "dynamodb.scan core",
     "lambda.invoke",
     "lambda.on_failure",
 )
@@ -37,6 +44,15 @@ DERIVED: Final = (  # called for derived rows
     "dynamodb.query core",
     "dynamodb.transact_write_items",
 )
+CLASSES: Final = (  # of faults, which a swarm has or has not
+    (Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.CRASH_LATE),
+    (Fault.TIMEOUT, Fault.TIMEOUT_DONE),
+    (Fault.TIMEOUT_LATE, Fault.CUT_LATE),
+    (Fault.THROTTLED, Fault.SERVER_ERROR),
+    (Fault.CUT_BEFORE, Fault.CUT_AFTER),
+    (Fault.PARTIAL,),
+)
+RANGES: Final = "dynamodb.update_item"  # a range of 50 records needs 50 of them, in one go
 SELDOM: Final = tuple(site for site in SITES if site.startswith("dynamodb") and site not in DERIVED)
 KINDS: Final = {
     "mixed": 33,
@@ -53,6 +69,11 @@ KINDS: Final = {
     "by hand": 5,  # a person resyncs over and over, beside a healthy stream, and calls die
     "replays": 4,  # … or replays, while effects on the sink without versions come late
     "pointers": 8,  # images come and go, and what is done about them comes late
+    "overlap": 3,  # invocations go on whose poller is replaced
+    "weeks": 3,  # what is kept for a time is gone when items come again
+    "down for weeks": 0.7,  # a sink, until parked keys expire
+    "trimmed": 2,  # streams lose records that nobody read
+    "stuck for a day": 2,  # nothing can be parked until records expire
 }
 AT_FIRST: Final = {  # what befalls the first writes
     "race": Fault.CUT_AFTER,
@@ -66,9 +87,16 @@ CLOCKS: Final = {  # by how much machines' clocks are off, where a kind depends 
     "fast clock": (150.0, 0.0, 0.0),
 }
 BEFALLEN: Final = ("mixed", "late", "lanes", "contended", "pointers")
+INCIDENTS: Final = {  # and how often, compared with others
+    "kill": 6, "recycle": 3, "split": 2, "replace poller": 2, "rewind": 2, "restart": 2,
+    "alias": 2, "block": 2, "key": 2, "replay": 3, "replay twice": 2, "show": 24, "recover": 3,
+    "resync": 5, "recount": 3, "discard": 2, "erase": 2, "clock": 4, "strange": 3,
+}  # fmt: skip
+MIXED_ALONE: Final = ("discard", "erase", "strange")  # where what they leave is looked at
 BY_HAND: Final = {"by hand": (1.0, "resync typesense"), "replays": (7.0, "replay")}
 """How often a person does what, where that is all that befalls."""
 SINKS: Final = ("opensearch.bulk", "plain.write")
+SINK_NAMES: Final = ("opensearch", "plain", "typesense", "counters", "default_image")
 LATE_KINDS: Final[
     dict[str, dict[str, tuple[Fault, ...]]]
 ] = {  # what comes late where nothing else goes wrong
@@ -80,6 +108,7 @@ LATE_KINDS: Final[
         typesense.DELETE: (Fault.TIMEOUT_LATE, Fault.CUT_LATE),
     },
 }
+TRIED_FOR_DAYS: Final = ("down for weeks", "stuck for a day")  # so that each call is made often
 LATEST: Final = (Fault.TIMEOUT_LATE, Fault.CRASH_LATE)
 ADMIN: Final = ("dynamodb.get_item", "dynamodb.query")  # called by commands alone
 ONE_DOWN_S: Final = 900.0
@@ -101,6 +130,9 @@ PARTLY: Final = {  # … and in those of other kinds, if not documents alone
     "contended": (("links",), ("images", "links")),
     "pointers": (("few images",),),
     "one down": (("documents",), ("documents", "registry", "images")),
+    "overlap": (("links",), ("other images",), ("links", "other images")),
+    **dict.fromkeys(LONG, tuple(MIXED)),
+    "down for weeks": (("documents",), ("registry",), ("documents", "images"), ("images",)),
 }
 
 
@@ -121,9 +153,13 @@ class Scenario:
     view: str
     duplicates: float  # share of queue and topic deliveries
     incidents: tuple[tuple[float, str], ...]  # (at, what)
-    concurrency: int  # of each queue's worker
+    concurrency: int  # of each queue's worker; 0: as deployed
     state: bool  # sinks note how they do
     old_message: bool  # a key was parked almost 14 days ago
+    ttl: bool  # what has expired is deleted, some time later
+    deploys: bool  # the release before begins
+    strict: str  # the sink of which Lambda retries what fails
+    backoff: Backoff  # of Lambda, between tries of a batch
     missing: str | None = None  # an index without its alias, until all trouble is over
 
 
@@ -136,7 +172,9 @@ def draw(seed: int) -> Scenario:
     elif kind == "pointers":
         span = random.choice((60.0, 300.0))
     cast = _cast(random, kind)
-    retries = 3 if kind == "replays" else random.choice((3, 3, 3, -1))
+    long = LONG[kind](random, cast) if kind in LONG else None
+    deployed = int(DEPLOYED.stream["maximum_retry_attempts"])
+    retries = deployed if kind == "replays" else random.choice((*[deployed] * 3, -1))
     skew = random.choice((0.0, 2.0, 2.0, 60.0, 150.0))
     clocks = tuple(random.uniform(-skew, skew) for _ in range(6))
     clocks = CLOCKS.get(kind, clocks)
@@ -144,6 +182,9 @@ def draw(seed: int) -> Scenario:
     very_late = kind in ("late", "slow clocks") or random.random() < 0.3
     late_plain = kind in ("late plain", "replays")
     outages = _outages(random, span) if kind == "mixed" else ()
+    if long:
+        retries = deployed if long.retries is None else long.retries
+        span, ends, outages = long.ends, long.ends, long.outages
     ends = max([ends, *(outage.ends - START_NS / SECOND for outage in outages)])
     trouble = Trouble(
         rates=_rates(random, kind),
@@ -153,8 +194,15 @@ def draw(seed: int) -> Scenario:
         slow=random.choice((0.0, 0.02, 0.3, 0.3, 0.4)),
         hangs=0.001 if kind == "mixed" else 0.0,
     )
+    if kind == "mixed" and random.random() < 0.5:
+        trouble.rates, trouble.kinds = _swarm(random)
+    incidents = list(long.incidents) if long else _incidents(random, kind, ends)
+    deploys = kind in ("mixed", "weeks") and "documents" in cast and random.random() < 0.2
+    if deploys:
+        incidents.append((random.uniform(0.6 * span, min(ends - 0.5, 1.1 * span)), "deploy"))
     duplicates = random.choice((0.0, 0.02, 0.2))
-    if ends - span > 900:  # of what is tried for hours, each copy is tried for hours
+    if ends - span > 900 or kind in TRIED_FOR_DAYS:
+        # Of what is tried for hours, each copy is tried for hours.
         duplicates = min(duplicates, 0.001)
         for site in ("sqs.send_message_batch", "dynamodb.batch_get_item", "lambda.invoke"):
             trouble.rates = {**trouble.rates, site: min(trouble.rates.get(site, 0.0), 0.002)}
@@ -183,11 +231,13 @@ def draw(seed: int) -> Scenario:
     drawn = Scenario(
         kind=kind,
         cast=cast,
-        writes=tuple(_writes(random, span, kind, cast, bugs=retries > 0)),
+        writes=tuple(_writes(random, span, kind, cast, long, bugs=retries > 0)),
         trouble=trouble,
         mapping={
             "batch_size": random.choice(
-                (1, 1, 5) if kind in ("late", "pointers") else (1, 5, 20, 100)
+                (1, 1, 5)
+                if kind in ("late", "pointers")
+                else (1, 5, 20, DEPLOYED.stream["batch_size"])
             ),
             "window_s": random.choice((0,) if kind == "pointers" else (0, 0, 1, 5)),
             "parallelization_factor": random.choice(
@@ -199,16 +249,22 @@ def draw(seed: int) -> Scenario:
         ends=ends,
         stamp_skew_s=random.choice((0.0, 0.0, 3.0) if kind == "late" else (0.0, 1.0, 3.0)),
         clocks_s=clocks,
-        gc_deletes_s=1e9 if very_late else 60.0,
+        gc_deletes_s=GC_DELETES_S if very_late else 60.0,
         late_plain=late_plain,
         late_lanes=kind == "late lanes",
         lanes=random.choice((1, 2, 32)),
         view=random.choice(("NEW_AND_OLD_IMAGES", "NEW_AND_OLD_IMAGES", "NEW_IMAGE")),
         duplicates=duplicates,
-        incidents=tuple(_incidents(random, kind, ends)),
-        concurrency=random.choice((2, 3, 8)),
+        incidents=tuple(incidents),
+        concurrency=random.choice((0, 3, 8)),
         state=random.random() < 0.3,
         old_message=not kind.startswith("late ") and random.random() < 0.05,
+        ttl=long is not None,
+        deploys=deploys,
+        strict=random.choice(SINK_NAMES)
+        if kind == "mixed" and retries > 0 and random.random() < 0.15
+        else "",
+        backoff=long.backoff if long else Backoff(),
     )
     return _one_down(random, drawn) if kind == "one down" else drawn
 
@@ -232,6 +288,15 @@ def _one_down(random: Random, drawn: Scenario) -> Scenario:
     )
 
 
+def _swarm(random: Random) -> tuple[dict[str, float], dict[str, tuple[Fault, ...]]]:
+    """Rates and kinds of faults by site: some sites and some classes of faults, and those often."""
+    on = [site for site in SITES if random.random() < 0.5]
+    rates = {site: random.choice((0.02, 0.1, 0.3, 0.6)) for site in on}
+    rates[RANGES] = min(0.05, rates.get(RANGES, 0.0))
+    classes = [kinds for kinds in CLASSES if random.random() < 0.5] or [random.choice(CLASSES)]
+    return rates, dict.fromkeys(SITES, sum(classes, ()))
+
+
 def _cast(random: Random, kind: str) -> tuple[str, ...]:
     if kind == "mixed":
         return random.choices(tuple(MIXED), tuple(MIXED.values()))[0]
@@ -243,15 +308,19 @@ def _rates(random: Random, kind: str) -> dict[str, float]:
         return {}
     if kind in LATE_KINDS:
         return dict.fromkeys(LATE_KINDS[kind], 0.4)
+    if kind in TRIED_FOR_DAYS:
+        return dict.fromkeys(SITES, 0.002)
+    if kind in LONG:  # what fails nine times of ten does not for weeks
+        return dict.fromkeys(SITES, random.choice((0.02, 0.1, 0.3)))
     base = random.choice((0.02, 0.05, 0.12))
     rates = dict.fromkeys(SITES, base)
     for site in random.sample(SITES, 2):
         rates[site] = random.choice((0.0, 0.3, 0.6))
     rates["sns.publish_batch"] = max(0.25, rates["sns.publish_batch"])  # called seldom
-    rates["s3.put_object"], rates["s3.get_object"] = 0.6, 0.9
+    rates["s3.put_object"], rates["s3.get_object"], rates["s3.delete_object"] = 0.6, 0.9, 0.6
     for site in SELDOM:
         rates[site] = 0.65 if site in ADMIN else 0.4
-    rates["dynamodb.update_item"] = 0.05  # a range of 50 records needs 50 of them, in one go
+    rates[RANGES] = 0.05
     rates["dynamodb.get_item core"] = 0.3
     rates["typesense.delete"] = 0.5
     rates["typesense.import"] = max(0.25, rates["typesense.import"])
@@ -286,21 +355,25 @@ def _incidents(random: Random, kind: str, ends: float) -> list[tuple[float, str]
     if kind in BY_HAND:
         every, what = BY_HAND[kind]
         return [(every * n + random.random(), what) for n in range(int(ends / every))]
+    if kind == "overlap":
+        return [(random.uniform(0, ends), "overlap") for _ in range(random.choice((10, 30)))]
     if kind not in BEFALLEN:
         return []
     kinds = {
-        "kill": 6, "recycle": 3, "split": 2, "replace poller": 2, "rewind": 2, "restart": 2,
-        "alias": 2, "block": 2, "key": 2, "replay": 3, "replay twice": 2, "show": 24,
-        "recover": 3, "resync": 3,
-    }  # fmt: skip
+        what: often
+        for what, often in INCIDENTS.items()
+        if kind == "mixed" or what not in MIXED_ALONE
+    }
     count = random.choice((0, 4, 8, 16) if kind == "mixed" else (0, 0, 4))
+    if random.random() < 0.5:  # a swarm has few kinds, and those often
+        kinds = dict(random.sample(sorted(kinds.items()), random.randint(2, 6)))
     chosen = random.choices(tuple(kinds), tuple(kinds.values()), k=count)
     most = min(ends, 2000.0)
     return [(random.uniform(0, most), kind) for kind in chosen]
 
 
 def _writes(
-    random: Random, span: float, kind: str, cast: tuple[str, ...], *, bugs: bool
+    random: Random, span: float, kind: str, cast: tuple[str, ...], long: Long | None, *, bugs: bool
 ) -> list[Write]:
     count = random.randint(58, 66)
     spots = [spot for name in cast for spot in CASTS[name](random)]
@@ -311,10 +384,13 @@ def _writes(
         again = {"race": (40, 65), "fast clock": (66, 90)}.get(kind, (0, 30))
         bursts = [0.0, 0.0, 5.0, *(random.uniform(*again) for _ in range(AGAIN[kind]))]
         spots = random.sample(spots[:-3], 3) + spots[-3:]
+    if long:
+        bursts = list(long.bursts)
     poisoned = {
         "mixed": random.choice((0.0, 0.05, 0.12)),
         "lanes": random.choice((0.03, 0.2)),
         "replays": 0.1,
+        "weeks": random.choice((0.0, 0.1)),
     }
     huge = random.choice((0.0, 0.0, 0.02)) if kind in ("mixed", "lanes") else 0.0
     few = random.random() < 0.3  # values that come again, so that states do too

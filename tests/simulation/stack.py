@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final
 
 from handler import run
-from local.delivery.ports import Answered, Result
+from local.delivery.ports import Answered, NotInvoked, Result
 from local.delivery.settings import MappingSettings
 from sync.errors import Retry
 from sync.model.registry import Registry
@@ -24,25 +25,26 @@ from tests.simulation.calls import Calls
 from tests.simulation.dynamodb import DynamoDB
 from tests.simulation.functions import Function, at_once
 from tests.simulation.mappings import QueueMapping, StreamMapping
-from tests.simulation.models import CONTRIBUTIONS, CORE, KEYS, REGISTRY, PlanBug, parsed
+from tests.simulation.models import (
+    CONTRIBUTIONS,
+    CORE,
+    KEYS,
+    REGISTRY,
+    REGISTRY_BEFORE,
+    PlanBug,
+    parsed,
+)
 from tests.simulation.plain import Plain, Store
 from tests.simulation.queues import FifoQueue, Queue
 from tests.simulation.scenario import Scenario
 from tests.simulation.stream import Stream
 from tests.simulation.table import Streamed, Table
+from tests.simulation.template import DEPLOYED
 from tests.simulation.topic import Bucket, Topic
 from tests.simulation.world import MachineClock, World
 
-TIMEOUTS_S: Final = {  # of the functions
-    "stream": 60.0,
-    "resync": 60.0,
-    "typesense": 120.0,
-    "dead-letters": 60.0,
-    "admin": 300.0,
-}
 ALIASES: Final = ("articles", "parts")
 COLLECTIONS: Final = ("registry", "aircraft_images")
-MOST_RECEIVES: Final = 5
 BY_STATUS: Final = ("status", "first_at")
 
 
@@ -54,6 +56,14 @@ class SimulatedService(Service):
         return REGISTRY
 
 
+class ServiceBefore(SimulatedService):
+    """The release before."""
+
+    @cached_property
+    def registry(self) -> Registry:
+        return REGISTRY_BEFORE
+
+
 class Stack:
     """Tables, queues, functions and sinks, and what connects them."""
 
@@ -61,6 +71,10 @@ class Stack:
         self.world = world
         self.calls = Calls(world, scenario.trouble)
         self.asked = Asked()
+        self.release: type[SimulatedService] = (
+            ServiceBefore if scenario.deploys else SimulatedService
+        )
+        self.strange: set[str] = set()  # messages of strangers, which no worker can read
         self.opensearch = opensearch.Server(self.calls, ALIASES, gc_deletes_s=scenario.gc_deletes_s)
         self.typesense = typesense.Server(self.calls, COLLECTIONS)
         self.store = Store(self.calls, late=scenario.late_plain)
@@ -68,7 +82,14 @@ class Stack:
             Streamed(world, name, names, self._stream(name, scenario))
             for name, names in KEYS.items()
         ]
-        self.contributions = Table(world, CONTRIBUTIONS, ("id",))
+        expires = "expires_at" if scenario.ttl else None
+        self.contributions = Table(
+            world,
+            CONTRIBUTIONS,
+            ("id",),
+            ttl=expires,
+            expired=lambda: self.calls.fired.update([("world", "tombstone expired")]),
+        )
         self.dead_letters = Table(
             world,
             "stream-sync-sim-dead-letters",
@@ -79,25 +100,25 @@ class Stack:
         self.state = Table(world, "stream-sync-sim-state", ("sink",))
         self.topic = Topic(world, "dead-letters", duplicates=scenario.duplicates)
         self.bucket = Bucket(world, "payloads", duplicates=scenario.duplicates)
-        self.letter_queue, self.resync_queue = self._queues(scenario)
-        self.typesense_letter_queue, self.typesense_queue = self._fifo_queues()
+        queues = self._queues(scenario)
+        self.letter_queue, self.resync_queue = queues["DeadLetterQueue"], queues["ResyncQueue"]
+        self.typesense_queue = queues["TypesenseQueue"]
+        self.typesense_letter_queue = queues["TypesenseDeadLetterQueue"]
+        self.topic.subscribers.append(self.letter_queue.send)
+        self.bucket.created.append(self.letter_queue.send)
         self.aws = self._aws(scenario)
-        self.named = {name: self._function(name, scenario) for name in TIMEOUTS_S}
+        self.named = {name: self._function(name, scenario) for name in DEPLOYED.timeouts_s}
         self.streams = [self._stream_mapping(table.stream, scenario) for table in self.tables]
         self.queues = [
             QueueMapping(
                 self.calls,
-                queue,
-                self.named[function],
-                batch_size=10,
-                concurrency=scenario.concurrency,
+                queues[polled.queue],
+                self.named[polled.function],
+                batch_size=polled.batch_size,
+                window_s=polled.window_s,
+                concurrency=scenario.concurrency or polled.concurrency,
             )
-            for queue, function in (
-                (self.resync_queue, "resync"),
-                (self.letter_queue, "dead-letters"),
-                (self.typesense_queue, "typesense"),
-                (self.typesense_letter_queue, "dead-letters"),
-            )
+            for polled in DEPLOYED.polled
         ]
 
     @property
@@ -139,6 +160,42 @@ class Stack:
 
         self.named["admin"].invoke(lambda: payload, answered)
 
+    def schedule(self, payload: dict[str, Any], tries: int = 3) -> None:
+        """Invoke the admin function asynchronously, as EventBridge does: what fails is tried again
+        after a minute, and after two, and then reported (Lambda guide, invocation-async)."""
+        admin = self.named["admin"]
+
+        def answered(result: Result) -> None:
+            if isinstance(result, NotInvoked):
+                self.world.after(60.0, lambda: self.schedule(payload, tries))
+            elif result.error and tries > 1:
+                self.world.after(60.0 * (4 - tries), lambda: self.schedule(payload, tries - 1))
+            elif result.error:
+                self.calls.fired["world", "schedule failed"] += 1
+                context = {
+                    "requestId": f"{self.world.random.getrandbits(64):016x}",
+                    "functionArn": admin.arn,
+                    "condition": "RetriesExhausted",
+                    "approximateInvokeCount": 3,
+                }
+                document = {
+                    "version": "1.0",
+                    "timestamp": datetime.fromtimestamp(self.world.now, UTC).isoformat(),
+                    "requestContext": context,
+                    "requestPayload": payload,
+                    "responseContext": {"statusCode": 200, "functionError": result.error},
+                    "responsePayload": {"errorType": "Retry", "errorMessage": "simulated"},
+                }
+                self.topic.publish(json.dumps(document))
+
+        admin.invoke(lambda: payload, answered)
+
+    def deploy(self) -> None:
+        """The current release takes the place of the one before; what runs goes on to its end."""
+        self.release = SimulatedService
+        for function in self.functions:
+            function.replace()
+
     def noted(self) -> bool:
         """Whether the keys of a call of a person are noted still."""
         return any(item["status"]["S"] == "running" for item in self.dead_letters)
@@ -153,48 +210,29 @@ class Stack:
                 row[name] = json.loads(row[name]) if name in row else None
             body = row.get("body")
             if body is None and row["payload"]:
-                body = self.bucket.objects[row["payload"]["key"]].decode()
+                held = self.bucket.objects.get(row["payload"]["key"])  # absent while it is erased
+                body = held.decode() if held is not None else None
             row["body"] = body
             yield row
 
     def _stream(self, name: str, scenario: Scenario) -> Stream:
         return Stream(self.world, name, skew_s=scenario.stamp_skew_s, view=scenario.view)
 
-    def _queues(self, scenario: Scenario) -> tuple[Queue, Queue]:
-        letters = Queue(
-            self.world,
-            "dead-letters",
-            visibility_s=6 * TIMEOUTS_S["dead-letters"],
-            duplicates=scenario.duplicates,
-        )
-        self.topic.subscribers.append(letters.send)
-        self.bucket.created.append(letters.send)
-        resync = Queue(
-            self.world,
-            "resync",
-            visibility_s=6 * TIMEOUTS_S["resync"],
-            duplicates=scenario.duplicates,
-            most_receives=MOST_RECEIVES,
-            redrive=lambda message: self.topic.publish(message.body),
-        )
-        return letters, resync
-
-    def _fifo_queues(self) -> tuple[FifoQueue, FifoQueue]:
-        letters = FifoQueue(
-            self.world,
-            "typesense-dead-letters.fifo",
-            visibility_s=6 * TIMEOUTS_S["dead-letters"],
-        )
-        actions = FifoQueue(
-            self.world,
-            "typesense.fifo",
-            visibility_s=6 * TIMEOUTS_S["typesense"],
-            most_receives=MOST_RECEIVES,
-            redrive=lambda message: letters.send(
-                message.body, group=str(message.group), once=message.id
-            ),
-        )
-        return letters, actions
+    def _queues(self, scenario: Scenario) -> dict[str, Queue]:
+        """The queues of the template, by its names for them; those of dead letters come first."""
+        made: dict[str, Queue] = {}
+        for queue in sorted(DEPLOYED.queues.values(), key=lambda one: bool(one.dead_letters)):
+            made[queue.id] = (FifoQueue if queue.fifo else Queue)(
+                self.world,
+                queue.name,
+                visibility_s=queue.visibility_s,
+                retention_s=queue.retention_s,
+                delay_s=queue.delay_s,
+                most_receives=queue.most_receives,
+                redrive=made[queue.dead_letters].take if queue.dead_letters else None,
+                duplicates=0.0 if queue.fifo else scenario.duplicates,
+            )
+        return made
 
     def _aws(self, scenario: Scenario) -> Aws:
         aws = Aws(self.calls, late_fifo=scenario.late_lanes)
@@ -216,11 +254,12 @@ class Stack:
         settings = MappingSettings(
             stream_arn=stream.arn,
             function_arn=self.named["stream"].arn,
-            partial_responses=True,
             on_failure_arn=f"arn:aws:s3:::{self.bucket.name}",
-            **scenario.mapping,
+            **{**DEPLOYED.stream, **scenario.mapping},
         )
-        return StreamMapping(self.calls, stream, self.named["stream"], settings, self.bucket)
+        return StreamMapping(
+            self.calls, stream, self.named["stream"], settings, self.bucket, scenario.backoff
+        )
 
     def _function(self, name: str, scenario: Scenario) -> Function:
         env = {
@@ -234,11 +273,11 @@ class Stack:
             "STATE_TABLE": self.state.name if scenario.state else "",
             "TYPESENSE_QUEUE_URL": self.typesense_queue.url,
             "TYPESENSE_DEAD_LETTER_QUEUE_URL": self.typesense_letter_queue.url,
+            "STRICT_SINKS": scenario.strict,
         }
 
-        function = name.replace("-", "")  # as serverless.yml calls it
-        clients = self.asked.clients(self.aws.client, lambda: function)
-        search = self.asked.opensearch(self.opensearch, lambda: function)
+        clients = self.asked.clients(self.aws.client, lambda: name)
+        search = self.asked.opensearch(self.opensearch, lambda: name)
 
         def start(clock: MachineClock) -> Callable[[Any, Any], Any]:
             sinks: Mapping[type[Sink], Sink] = {
@@ -248,7 +287,7 @@ class Stack:
                 Counters: Counters(clients, contributions=self.contributions.name, counters=CORE),
                 DefaultImage: DefaultImage(clients, CORE),
             }
-            service = SimulatedService(
+            service = self.release(
                 env, clients, clock, sinks=sinks, at_once=at_once(self.world), emit=len
             )
             return lambda event, context: run(event, context, service)
@@ -257,7 +296,7 @@ class Stack:
             name,
             self.calls,
             start,
-            timeout_s=TIMEOUTS_S[name],
+            timeout_s=DEPLOYED.timeouts_s[name],
             clocks_s=scenario.clocks_s,
             expected=(PlanBug, Retry) if name == "admin" else (PlanBug,),  # as commands say
         )

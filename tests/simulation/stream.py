@@ -129,13 +129,16 @@ class Reader:
         """*begin*: how many records of each shard are done with."""
         self._stream = stream
         self.position = dict(begin or {})
+        self.missed: list[Record] = []  # trimmed before they were read
 
     def shards(self) -> Sequence[ShardInfo]:
         return [shard.info for shard in self._stream.shards]
 
     def read(self, shard_id: str) -> Page:
         shard = self._stream.shard(shard_id)
-        begin = max(self.position.get(shard_id, 0), self._stream.trimmed(shard))
+        done = self.position.get(shard_id, 0)
+        begin = max(done, self._stream.trimmed(shard))
+        self.missed += shard.records[done:begin]
         records = shard.records[begin : begin + PAGE]
         self.position[shard_id] = begin + len(records)
         return Page(records, shard.closed and self.position[shard_id] == len(shard.records))

@@ -1,7 +1,8 @@
 """DynamoDB tables, and what becomes of their items."""
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 from sync.aws.keys import AttributeMap
@@ -11,6 +12,7 @@ from tests.simulation.world import World
 Item = dict[str, dict[str, Any]]
 Key = tuple[tuple[str, str, str], ...]
 
+EXPIRED_S: Final = 2 * 86_400.0  # "within a few days" of its expiry an item is deleted
 STALE_S: Final = 5.0  # how long an eventually consistent read may see what was before
 
 
@@ -23,7 +25,8 @@ class Table:
     """Items by key, as stream records have them: binary values are base64 text.
 
     *index* names the hash and range key of a global secondary index, and *listed* what else it has
-    of an item. *types* has the types of the key attributes, if only one will do.
+    of an item. *types* has the types of the key attributes, if only one will do. *ttl* names the
+    attribute that says when an item expires; it is deleted within days of that, and *expired* told.
     """
 
     def __init__(
@@ -35,6 +38,8 @@ class Table:
         index: tuple[str, str] | None = None,
         listed: frozenset[str] = frozenset(),
         types: Mapping[str, str] | None = None,
+        ttl: str | None = None,
+        expired: Callable[[], object] = lambda: None,
     ) -> None:
         self.name = name
         self.names = names
@@ -44,6 +49,8 @@ class Table:
         self.items: dict[Key, Item] = {}
         self.gone = False  # deleted: every call answers ResourceNotFoundException
         self._world = world
+        self._ttl = ttl
+        self._expired = expired
         self._before: dict[Key, tuple[float, Item | None]] = {}  # and when that ended
         self._busy: dict[Key, float] = {}
 
@@ -70,7 +77,22 @@ class Table:
             del self.items[key]
         else:
             self.items[key] = new
+            if self._ttl in new:
+                wait_s = max(0.0, self._expires_at(new) - self._world.now)
+                late_s = self._world.random.random() * EXPIRED_S
+                self._world.after(wait_s + late_s, partial(self._sweep, key))
         self._changed(key, old, new, expired=expired)
+
+    def _sweep(self, key: Key) -> None:
+        """Delete the item if it has expired, as TTL does (DynamoDB guide, TTL)."""
+        item = self.items.get(key)
+        if item is not None and self._ttl in item and self._expires_at(item) <= self._world.now:
+            self._world.note("expired", self.name, key)
+            self._expired()
+            self.set(key, None, expired=True)
+
+    def _expires_at(self, item: Item) -> float:
+        return float(item[self._ttl or ""]["N"])
 
     def read(self, keys: Mapping[str, Mapping[str, Any]], *, consistent: bool) -> Item | None:
         """The item of *keys*, as it is or, if that will do, perhaps as it was a moment ago."""

@@ -193,6 +193,19 @@ class TestQueue:
             pass_time(world, 2.0)
         assert (deliveries, redriven, queue.messages) == (2, ["body"], [])
 
+    def test_what_is_redriven_keeps_its_age(self, world: World) -> None:
+        """The queue of dead letters drops it 14 days after it was first sent."""
+        letters = Queue(world, "letters", visibility_s=1.0)
+        queue = Queue(world, "q", visibility_s=1.0, most_receives=1, redrive=letters.take)
+        queue.send("body")
+        pass_time(world, 13 * 86_400.0)
+        assert len(queue.receive(1)) == 1
+        pass_time(world, 2.0)
+        assert queue.receive(1) == []
+        assert [message.body for message in letters.messages] == ["body"]
+        pass_time(world, 86_400.0)
+        assert (letters.receive(1), letters.dropped) == ([], 1)
+
 
 class TestFifoQueue:
     @pytest.fixture
@@ -245,7 +258,7 @@ class TestFifoQueue:
             "q.fifo",
             visibility_s=1.0,
             most_receives=1,
-            redrive=lambda m: letters.send(m.body, group=str(m.group), once=m.id),
+            redrive=letters.take,
         )
         queue.send("a0", group="a", once="0")
         assert [message.body for message in queue.receive(1)] == ["a0"]

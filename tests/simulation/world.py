@@ -184,6 +184,10 @@ class MachineClock:
         self._skew_ns = int(skew_s * SECOND)
         self._booted_ns = world.now_ns
 
+    def step(self, skew_s: float) -> None:
+        """From now on it is off by *skew_s*: it may go back. `monotonic` does not."""
+        self._skew_ns = int(skew_s * SECOND)
+
     def monotonic(self) -> float:
         return (self._world.now_ns - self._booted_ns) / SECOND
 

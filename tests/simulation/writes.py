@@ -1,6 +1,6 @@
 """What the application writes: items of several kinds, over and over, some of them wrong."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
@@ -96,11 +96,16 @@ def few_images(random: Random) -> list[Spot]:
     return [*spots, *spots[: 2 * each] * 4]
 
 
-def _images(random: Random, counts: tuple[int, ...]) -> Iterator[Spot]:
+def other_images(random: Random) -> list[Spot]:
+    """For default images alone."""
+    return list(_images(random, (2, 4), among=ENTITIES[1:]))
+
+
+def _images(
+    random: Random, counts: tuple[int, ...], among: Sequence[tuple[str, str, str]] = ENTITIES
+) -> Iterator[Spot]:
     """So many of one entity each."""
-    for (org, kind, entity), count in zip(
-        random.sample(ENTITIES, len(counts)), counts, strict=True
-    ):
+    for (org, kind, entity), count in zip(random.sample(among, len(counts)), counts, strict=True):
         hash_ = f"IMAGES#ORG#{org}#ENTITY#{kind}#ID#{entity}"
         values = _image_of(org, kind, entity)
         for n in range(count):
@@ -121,6 +126,7 @@ CASTS: Final[dict[str, Callable[[Random], list[Spot]]]] = {
     "registry": registry,
     "images": images,
     "few images": few_images,
+    "other images": other_images,
     "links": links,
 }
 
