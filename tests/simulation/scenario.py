@@ -5,55 +5,17 @@ from random import Random
 from typing import Any, Final
 
 from local.delivery.rules import Backoff
+from sync.sinks.counters.rows import TOMBSTONE_S
 from sync.sinks.opensearch.mapping import GC_DELETES_S
 from tests.simulation import aws, typesense
 from tests.simulation.calls import Fault, Outage, Trouble
+from tests.simulation.sites import RANGES, SELDOM, SITES, swarm
+from tests.simulation.table import EXPIRED_S
 from tests.simulation.template import DEPLOYED
-from tests.simulation.weeks import LONG, Long
+from tests.simulation.weeks import DAY_S, LONG, Long
 from tests.simulation.world import SECOND, START_NS
 from tests.simulation.writes import CASTS, DELETES, Write, action, values_of
 
-SITES: Final = (
-    "opensearch.bulk",
-    "plain.write",
-    "typesense.import",
-    "typesense.delete",
-    "sqs.send_message_batch",
-    "sqs.send_message_batch fifo",
-    "sns.publish_batch",
-    "s3.put_object",
-    "s3.get_object",
-    "s3.delete_object",
-    "s3.list_objects_v2",
-    "dynamodb.batch_get_item",
-    "dynamodb.update_item",
-    "dynamodb.get_item",
-    "dynamodb.put_item",
-    "dynamodb.delete_item",
-    "dynamodb.query",
-    "dynamodb.get_item core",
-    "dynamodb.query core",
-    "dynamodb.transact_write_items",
-    "dynamodb.scan",
-    "dynamodb.scan core",
-    "lambda.invoke",
-    "lambda.on_failure",
-)
-DERIVED: Final = (  # called for derived rows
-    "dynamodb.get_item core",
-    "dynamodb.query core",
-    "dynamodb.transact_write_items",
-)
-CLASSES: Final = (  # of faults, which a swarm has or has not
-    (Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.CRASH_LATE),
-    (Fault.TIMEOUT, Fault.TIMEOUT_DONE),
-    (Fault.TIMEOUT_LATE, Fault.CUT_LATE),
-    (Fault.THROTTLED, Fault.SERVER_ERROR),
-    (Fault.CUT_BEFORE, Fault.CUT_AFTER),
-    (Fault.PARTIAL,),
-)
-RANGES: Final = "dynamodb.update_item"  # a range of 50 records needs 50 of them, in one go
-SELDOM: Final = tuple(site for site in SITES if site.startswith("dynamodb") and site not in DERIVED)
 KINDS: Final = {
     "mixed": 33,
     "one down": 3,  # a sink or an index, and nothing else goes wrong
@@ -156,7 +118,7 @@ class Scenario:
     concurrency: int  # of each queue's worker; 0: as deployed
     state: bool  # sinks note how they do
     old_message: bool  # a key was parked almost 14 days ago
-    ttl: bool  # what has expired is deleted, some time later
+    ttl: bool  # what has expired is deleted, some time later, until all trouble is over
     deploys: bool  # the release before begins
     strict: str  # the sink of which Lambda retries what fails
     backoff: Backoff  # of Lambda, between tries of a batch
@@ -185,6 +147,8 @@ def draw(seed: int) -> Scenario:
     if long:
         retries = deployed if long.retries is None else long.retries
         span, ends, outages = long.ends, long.ends, long.outages
+        if "links" in cast:  # whose tombstones go, at the latest, that much later
+            span = ends = ends + TOMBSTONE_S + EXPIRED_S + DAY_S
     ends = max([ends, *(outage.ends - START_NS / SECOND for outage in outages)])
     trouble = Trouble(
         rates=_rates(random, kind),
@@ -195,7 +159,7 @@ def draw(seed: int) -> Scenario:
         hangs=0.001 if kind == "mixed" else 0.0,
     )
     if kind == "mixed" and random.random() < 0.5:
-        trouble.rates, trouble.kinds = _swarm(random)
+        trouble.rates, trouble.kinds = swarm(random)
     incidents = list(long.incidents) if long else _incidents(random, kind, ends)
     deploys = kind in ("mixed", "weeks") and "documents" in cast and random.random() < 0.2
     if deploys:
@@ -286,15 +250,6 @@ def _one_down(random: Random, drawn: Scenario) -> Scenario:
         duplicates=0.0,
         old_message=False,
     )
-
-
-def _swarm(random: Random) -> tuple[dict[str, float], dict[str, tuple[Fault, ...]]]:
-    """Rates and kinds of faults by site: some sites and some classes of faults, and those often."""
-    on = [site for site in SITES if random.random() < 0.5]
-    rates = {site: random.choice((0.02, 0.1, 0.3, 0.6)) for site in on}
-    rates[RANGES] = min(0.05, rates.get(RANGES, 0.0))
-    classes = [kinds for kinds in CLASSES if random.random() < 0.5] or [random.choice(CLASSES)]
-    return rates, dict.fromkeys(SITES, sum(classes, ()))
 
 
 def _cast(random: Random, kind: str) -> tuple[str, ...]:

@@ -88,6 +88,7 @@ class Stack:
             CONTRIBUTIONS,
             ("id",),
             ttl=expires,
+            ttl_until=world.now + scenario.ends,
             expired=lambda: self.calls.fired.update([("world", "tombstone expired")]),
         )
         self.dead_letters = Table(

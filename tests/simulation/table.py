@@ -26,7 +26,8 @@ class Table:
 
     *index* names the hash and range key of a global secondary index, and *listed* what else it has
     of an item. *types* has the types of the key attributes, if only one will do. *ttl* names the
-    attribute that says when an item expires; it is deleted within days of that, and *expired* told.
+    attribute that says when an item expires; it is deleted within days of that, and *expired* told,
+    if that is before *ttl_until*: AWS promises no time.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Table:
         listed: frozenset[str] = frozenset(),
         types: Mapping[str, str] | None = None,
         ttl: str | None = None,
+        ttl_until: float = float("inf"),
         expired: Callable[[], object] = lambda: None,
     ) -> None:
         self.name = name
@@ -50,6 +52,7 @@ class Table:
         self.gone = False  # deleted: every call answers ResourceNotFoundException
         self._world = world
         self._ttl = ttl
+        self._ttl_until = ttl_until
         self._expired = expired
         self._before: dict[Key, tuple[float, Item | None]] = {}  # and when that ended
         self._busy: dict[Key, float] = {}
@@ -79,8 +82,9 @@ class Table:
             self.items[key] = new
             if self._ttl in new:
                 wait_s = max(0.0, self._expires_at(new) - self._world.now)
-                late_s = self._world.random.random() * EXPIRED_S
-                self._world.after(wait_s + late_s, partial(self._sweep, key))
+                wait_s += self._world.random.random() * EXPIRED_S
+                if self._world.now + wait_s < self._ttl_until:
+                    self._world.after(wait_s, partial(self._sweep, key))
         self._changed(key, old, new, expired=expired)
 
     def _sweep(self, key: Key) -> None:

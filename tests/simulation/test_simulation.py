@@ -6,7 +6,12 @@ from tests.lengths import SOAKING, cases
 from tests.simulation.cli import again, efforts, fresh, progress, run_many, table, tell
 
 FIXED = cases(200, 3000)
-SELDOM = ("dynamodb.scan core", "s3.delete_object")  # calls of one seed in dozens
+SELDOM = (  # calls of one seed in dozens
+    "dynamodb.scan",
+    "dynamodb.scan core",
+    "s3.delete_object",
+    "s3.list_objects_v2",
+)
 FRESH = cases(200, 3000)
 
 
