@@ -273,6 +273,7 @@ def _rates(random: Random, kind: str) -> dict[str, float]:
         rates[site] = random.choice((0.0, 0.3, 0.6))
     rates["sns.publish_batch"] = max(0.25, rates["sns.publish_batch"])  # called seldom
     rates["s3.put_object"], rates["s3.get_object"], rates["s3.delete_object"] = 0.6, 0.9, 0.6
+    rates["s3.list_objects_v2"] = 0.6
     for site in SELDOM:
         rates[site] = 0.65 if site in ADMIN else 0.4
     rates[RANGES] = 0.05
