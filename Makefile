@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 STAGE ?= dev
 REGION ?= $(or $(AWS_REGION),us-east-1)
 
-.PHONY: help setup demo test soak unit lint fix bench up down logs package mappings requirements deploy remove clean
+.PHONY: help setup demo test soak mutation unit lint fix bench up down logs package mappings requirements deploy remove clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ test: setup ## every test, against real servers
 soak: setup ## the tests that gain by it, at length: some ten minutes
 	@SOAK=1 $(RUN) -m pytest tests --ignore tests/simulation/test_simulation.py -m soak -n 3 --no-loadscope-reorder -q
 	@SOAK=1 $(RUN) -m pytest tests/simulation/test_simulation.py -m soak -q -s
+
+mutation: setup ## small bugs, each of which a test has to notice: in FILES, or in all for hours
+	@$(RUN) -m tests.mutation $(FILES)
 
 unit: setup ## the fast tests alone
 	@$(RUN) -m pytest tests/unit -q -n 2
