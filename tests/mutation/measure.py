@@ -27,7 +27,6 @@ TESTS: Final = (
     "tests/properties/test_core_stream.py",
     "tests/properties/test_counters.py",
     "tests/properties/test_default_image.py",
-    "tests/properties/test_hostile.py",
     "tests/unit/aws/test_clients.py",
     "tests/unit/aws/test_items.py",
     "tests/unit/commands",
