@@ -136,19 +136,23 @@ def test_no_keys_need_no_note() -> None:
     assert call.run() == []
 
 
-def test_a_note_stays_while_its_keys_are_not_parked(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_note_stays_while_its_keys_are_not_parked(
+    count: int, caplog: pytest.LogCaptureFixture
+) -> None:
     """And a line says which, for which sink, how many and why."""
     call = Call(DOWN)
-    for n in (1, 2):
+    keys = [key(n) for n in range(count)]
+    for n in range(count):
         call.world.table.put(n, "x")
     why = Unavailable("the queue is down")
     call.parking.error = why
-    assert call.run(key(1), key(2), only="memory") == [DOWN, DOWN]
+    assert call.run(*keys, only="memory") == [DOWN] * count
     assert list(call.notes.open) == ["note 0"]
     (line,) = [r for r in caplog.records if r.levelno == logging.ERROR]
     assert line.message == "keys could not be parked yet; they will be, from the note of their call"
     said = vars(line)
-    assert (said["sink"], said["count"], said["note"]) == ("memory", 2, "note 0")
+    assert (said["sink"], said["count"], said["note"]) == ("memory", count, "note 0")
     assert line.exc_info is not None
     assert line.exc_info[1] is why
 

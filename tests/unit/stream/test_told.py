@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from sync.aws.keys import Source
 from sync.errors import Refused, Unavailable
+from sync.recovery.brake import LEAST
+from sync.recovery.parking import Parked
 from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
 from sync.stream.dispatch import WRITE_S
@@ -195,3 +198,16 @@ def test_a_record_whose_letter_can_t_be_published_comes_again_as_itself() -> Non
     wrong = stream_record(core_keys("THING", "ID#1"), {"name": {"N": "5"}})
     bench = Bench(letters=KeptLetters(error=Unavailable("down")))
     assert bench.run(thing(2), wrong, thing(3)) == [number(wrong)]
+
+
+def test_what_the_brake_holds_is_parked_with_its_key_and_version() -> None:
+    """So that a resync writes the item once its model is mended, above the record's version."""
+    bench = Bench()
+    for n in range(LEAST):
+        keys = core_keys("THING", f"ID#{n}")
+        bench.run(stream_record(keys, {"name": {"N": "5"}}, created_s=7, number=n))
+    ((sink, key),) = bench.parking.keys
+    assert sink is None
+    assert key == Parked(
+        Source(CORE, core_keys("THING", f"ID#{LEAST - 1}")), stream_version(7, LEAST - 1)
+    )
