@@ -8,6 +8,8 @@ import pytest
 
 from sync.aws.keys import Source
 from sync.errors import Refused, Unavailable
+from sync.model.fields import Text
+from sync.model.model import Model, Route
 from sync.recovery.brake import LEAST
 from sync.recovery.parking import Parked
 from sync.runtime.deadline import Deadline
@@ -15,7 +17,7 @@ from sync.sinks.memory import Memory
 from sync.stream.dispatch import WRITE_S
 from sync.writing.op import Done, Op, Outcome, Result
 from sync.writing.versions import stream_version
-from tests.doubles.dispatching import Bench, number, thing
+from tests.doubles.dispatching import Bench, Second, number, thing
 from tests.doubles.kept import KeptLetters, KeptParking
 from tests.doubles.sinks import Answering
 from tests.records import CORE, core_keys, stream_record
@@ -211,3 +213,37 @@ def test_what_the_brake_holds_is_parked_with_its_key_and_version() -> None:
     assert key == Parked(
         Source(CORE, core_keys("THING", f"ID#{LEAST - 1}")), stream_version(7, LEAST - 1)
     )
+
+
+class Sparing(Second):
+    """A sink that is spared what did not change."""
+
+    skips_equal = True
+
+
+class Spared(Model):
+    name: Text
+
+
+Spared.route = Route(CORE, {"PK": "SPARED", "SK": ".+"}, {Sparing: "spared"})
+
+
+def test_the_line_of_a_batch_counts_what_was_left_as_it_was(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Told from the old images; each document once."""
+    caplog.set_level(logging.INFO, "sync")
+    bench = Bench(models=(Spared,))
+    x, y = {"name": {"S": "x"}}, {"name": {"S": "y"}}
+    changes = [(x, x), (y, y), (x, y), (None, x)]
+    assert (
+        bench.run(
+            *(
+                stream_record(core_keys("SPARED", str(n)), new, old=old)
+                for n, (old, new) in enumerate(changes)
+            )
+        )
+        == []
+    )
+    (line,) = told(caplog, "batch")
+    assert (line["equal"], line["written"]) == (2, 2)
