@@ -80,16 +80,18 @@ def test_each_sink_is_called_once_with_its_ops_and_the_deadline() -> None:
     assert all(given is deadline for _, given in seen)
 
 
-def test_sinks_are_written_to_at_the_same_time() -> None:
-    """Each waits here until the other was called."""
-    met = Barrier(2, timeout=10)
+@pytest.mark.parametrize("count", [2, 40])
+def test_sinks_are_written_to_at_the_same_time(count: int) -> None:
+    """Each waits here until all others were called, however many there are."""
+    met = Barrier(count, timeout=10)
 
     def write(sink: str) -> list[Outcome]:
         met.wait()
         return [Outcome(op(sink), Done.WRITTEN)]
 
-    found = dict(in_threads(write, ["a", "b"]))
-    assert {sink: written[0].op.sink for sink, written in found.items()} == {"a": "a", "b": "b"}
+    names = [str(n) for n in range(count)]
+    found = dict(in_threads(write, names))
+    assert {sink: written[0].op.sink for sink, written in found.items()} == {n: n for n in names}
 
 
 def test_a_single_sink_needs_no_thread() -> None:
