@@ -11,7 +11,7 @@ from sync.errors import InvalidImage, ModelBug, RecordError, RegistryError
 from sync.model.change import Change
 from sync.model.fields import Number, Text
 from sync.model.model import Model, Route
-from sync.model.planner import Planner
+from sync.model.planner import Plan, Planner
 from sync.model.registry import Registry
 from sync.sinks.memory import Memory
 from sync.writing.op import Op
@@ -28,6 +28,12 @@ class Skipping(Memory):
     skips_equal = True
 
 
+class Sparing(Skipping):
+    """Another one."""
+
+    name: ClassVar[str] = "sparing"
+
+
 class Thing(Model):
     """A thing in two sinks."""
 
@@ -36,6 +42,15 @@ class Thing(Model):
 
 
 Thing.route = Route(CORE, {"PK": "THING", "SK": ".+"}, {Memory: "things", Skipping: "skipped"})
+
+
+class Still(Model):
+    """A thing in two sinks that are spared."""
+
+    name: Text
+
+
+Still.route = Route(CORE, {"PK": "STILL", "SK": ".+"}, {Skipping: "a", Sparing: "b"})
 
 
 class Odd(Model):
@@ -56,7 +71,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.saw: list[tuple[str, str, Exception | None]] = []
-        registry = Registry([Thing, Odd], "test")
+        registry = Registry([Thing, Still, Odd], "test")
         self.planner = Planner(registry, lambda *told: self.saw.append(told))
 
     def plan(self, new: Any = None, old: Any = None, pk: str = "THING") -> Any:
@@ -109,6 +124,12 @@ def test_only_a_sink_that_wants_it_is_spared_what_did_not_change(
     """And only if both images are known, and equal in all that the model takes."""
     plan = Bench().plan(image(name=NAME), old)
     assert ([op.sink for op in plan.ops], plan.equal) == (sinks, equal)
+
+
+def test_each_sink_that_is_spared_counts() -> None:
+    """Documents, not items."""
+    still = {**core_keys("STILL", "1"), "name": NAME}
+    assert Bench().plan(still, still, pk="STILL") == Plan([], 2)
 
 
 def test_ops_of_a_plan_have_the_keys_id_or_one_of_their_own() -> None:
