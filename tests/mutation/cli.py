@@ -131,7 +131,7 @@ def show(mutants: Sequence[Mutant], seconds: float, console: Console) -> None:
     """Print tables of files and kinds, and the survivors without a reason."""
     for by, title in (("file", "by file"), ("kind", "by kind of change")):
         table = Table(title=title, title_justify="left")
-        table.add_column(by)
+        table.add_column(by, overflow="fold")
         for name in ("mutants", *ENDS, "score"):
             table.add_column(name, justify="right")
         rows = counts(mutants, by) | counts(mutants, "total")
