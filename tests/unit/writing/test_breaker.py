@@ -131,6 +131,8 @@ def test_it_tells_its_cause_and_when_its_pause_ends() -> None:
     assert breaker.left_s == 0.0
     breaker.saw(outcomes(Done.WRITTEN))
     assert (breaker.cause, breaker.left_s) == (None, 0.0)
+    breaker.saw(outcomes(DOWN))
+    assert breaker.left_s == FIRST_S  # as long as the first time
 
 
 def test_a_target_is_refused_by_its_own_breaker_with_its_own_cause() -> None:
