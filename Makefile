@@ -11,7 +11,7 @@ REGION ?= $(or $(AWS_REGION),us-east-1)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/.done node_modules/.done ## install what the rest needs (every target does it itself)
+setup: .venv/.done node_modules/.done ## install packages (every target does it itself)
 
 .venv/.done: requirements/uv.txt requirements/dev.txt requirements/data.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || \
@@ -36,11 +36,11 @@ test: setup ## every test, against real servers
 	@$(RUN) -m pytest tests --ignore tests/simulation/test_simulation.py -n 4 --no-loadscope-reorder -q
 	@$(RUN) -m pytest tests/simulation/test_simulation.py -q -s
 
-soak: setup ## the tests that gain by it, at length: some ten minutes
+soak: setup ## the long versions of tests, with 6,000 simulated histories: some ten minutes
 	@SOAK=1 $(RUN) -m pytest tests --ignore tests/simulation/test_simulation.py -m soak -n 3 --no-loadscope-reorder -q
 	@SOAK=1 $(RUN) -m pytest tests/simulation/test_simulation.py -m soak -q -s
 
-mutation: setup ## small bugs, each of which a test has to notice: in FILES, or in all for hours
+mutation: setup ## mutation testing of FILES, by default of the whole engine, which takes hours
 	@$(RUN) -m tests.mutation $(FILES)
 
 unit: setup ## the fast tests alone
