@@ -6,12 +6,12 @@ RUN := .venv/bin/python
 STAGE ?= dev
 REGION ?= $(or $(AWS_REGION),us-east-1)
 
-.PHONY: help setup demo test soak unit lint fix bench up down logs package mappings requirements deploy remove clean
+.PHONY: help setup demo test soak mutation unit lint fix bench up down logs package mappings requirements deploy remove clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/.done node_modules/.done ## install what the rest needs (every target does it itself)
+setup: .venv/.done node_modules/.done ## install packages (every target does it itself)
 
 .venv/.done: requirements/uv.txt requirements/dev.txt requirements/data.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || \
@@ -36,13 +36,16 @@ test: setup ## every test, against real servers
 	@$(RUN) -m pytest tests --ignore tests/simulation/test_simulation.py -n 4 --no-loadscope-reorder -q
 	@$(RUN) -m pytest tests/simulation/test_simulation.py -q -s
 
-soak: setup ## the tests that gain by it, at length: some ten minutes; SEEDS=10000 runs so many new histories
+soak: setup ## the long versions of tests: some ten minutes; SEEDS=10000 simulates so many new histories
 ifdef SEEDS
 	@$(RUN) -m tests.simulation --fresh $(SEEDS)
 else
 	@SOAK=1 $(RUN) -m pytest tests --ignore tests/simulation/test_simulation.py -m soak -n 3 --no-loadscope-reorder -q
 	@SOAK=1 $(RUN) -m pytest tests/simulation/test_simulation.py -m soak -q -s
 endif
+
+mutation: setup ## mutation testing of FILES, by default of the whole engine, which takes hours
+	@$(RUN) -m tests.mutation $(FILES)
 
 unit: setup ## the fast tests alone
 	@$(RUN) -m pytest tests/unit -q -n 2

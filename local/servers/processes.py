@@ -14,6 +14,7 @@ from typing import Self
 
 from local.downloads import cache
 from local.errors import LocalError
+from local.servers import scratch
 
 _GUARD = Path(__file__).with_name("guard.py")
 _TAIL_LINES = 20
@@ -51,7 +52,8 @@ class Child:
         """Start *argv*, its output appended to *log*.
 
         *env* replaces the environment. Only root can name a *user*. *grace_s* is the time between
-        SIGTERM and SIGKILL if we disappear. Raises LocalError if the program can't be run.
+        SIGTERM and SIGKILL if we disappear. If *cwd* is a scratch directory, nobody sweeps it
+        before all of that has ended. Raises LocalError if the program can't be run.
         """
         log.parent.mkdir(parents=True, exist_ok=True)
         spec = {"argv": [str(arg) for arg in argv], "user": user, "grace_s": grace_s}
@@ -65,6 +67,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 env=env,
                 cwd=cwd,
+                pass_fds=scratch.locks(cwd),
                 start_new_session=True,  # so that Ctrl-C reaches us alone
             )
         child = cls(name, log, guard, ours)

@@ -11,14 +11,15 @@ from local import paths
 from local.locks import locked
 
 _PREFIX = "stream-sync-"
-_HELD = ".held"  # a file in each scratch directory, locked while the process that made it lives
+_HELD = ".held"  # a file in each scratch directory, locked while anyone may write there
 _held: dict[Path, IO[str]] = {}
 
 
 def create(name: str) -> Path:
     """A new empty directory, which the server user can enter; `discard` removes it.
 
-    Also removes the directories of processes that were killed before they could discard theirs.
+    Also removes the directories of processes that were killed before they could discard theirs,
+    once the servers that wrote there have ended, too.
     """
     base = paths.STATE / "run"
     if paths.reachable(base):
@@ -43,6 +44,16 @@ def discard(directory: Path) -> None:
     with _alone_in(directory.parent):  # otherwise another `create` may find it half removed
         shutil.rmtree(directory)
         _held.pop(directory).close()
+
+
+def locks(directory: Path | None) -> tuple[int, ...]:
+    """The descriptors that a child process inherits to keep *directory* from being swept.
+
+    A server outlives an owner that was killed, by the seconds that its guard needs to end it.
+    There are none for a directory that `create` has not returned.
+    """
+    held = None if directory is None else _held.get(directory)
+    return () if held is None else (held.fileno(),)
 
 
 def _alone_in(base: Path) -> AbstractContextManager[None]:

@@ -41,10 +41,8 @@ class DlqErase(Command):
         sinks = [None, *sorted(sink.name for sink in service.registry.sinks)]
         ids = [row_id(self.table, key, sink) for key in keys for sink in sinks]
         erased: list[ErasedLetter] = []
-        for id_ in service.dead_letter_table.known(ids, deadline):
-            row = service.dead_letter_table.get(id_)
-            if row is not None:
-                service.bodies.remove_all(row.id)  # first, so that a failed call can be repeated
-                service.dead_letter_table.erase(row)
-                erased.append({"id": row.id, "sink": row.sink})
+        for row in service.dead_letter_table.known(ids, deadline).values():
+            service.bodies.remove_all(row.id)  # first, so that a failed call can be repeated
+            service.dead_letter_table.erase(row)
+            erased.append({"id": row.id, "sink": row.sink})
         return {"erased": erased}

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sync.aws.keys import AttributeMap
 from sync.recovery.bodies import Payload
 
-OPEN, REPLAYED, DISCARDED = STATUSES = ("open", "replayed", "discarded")
+OPEN, REPLAYED, DISCARDED = ("open", "replayed", "discarded")
 RUNNING: Final = "running"  # a note of a running call, not a letter: see journal.py
 CLOCKS_NS: Final = 300 * 10**9  # the most by which the clocks of two machines may differ
 

@@ -22,13 +22,12 @@ from sync.deadletters.row import Row
 from sync.errors import RecordError
 from sync.lanes.messages import Action
 from sync.recovery.bodies import Payload
-from sync.recovery.letters import SCHEMA, digest, row_id
+from sync.recovery.letters import LONGEST_ERROR, LONGEST_TRACE, SCHEMA, digest, row_id
 from sync.recovery.parking import ParkedMessage
 from sync.runtime.jsontext import compact
 from sync.runtime.moments import epoch, iso
 from sync.stream.record import table_of, version_of
 
-_LONGEST_ERROR, _LONGEST_TRACE = 2_000, 8_000  # characters
 _LONGEST_ID = 200  # characters; our ids have 32, and DynamoDB allows 2,048 bytes
 
 
@@ -57,8 +56,8 @@ def quarantined(letter: Mapping[str, Any]) -> Row:
             target=_text(letter.get("target")),
             document_id=_text(letter.get("document_id")),
             error_class=str(error["class"]),
-            error=str(error["message"])[:_LONGEST_ERROR],
-            trace=str(error["trace"])[-_LONGEST_TRACE:],
+            error=str(error["message"])[:LONGEST_ERROR],
+            trace=str(error["trace"])[-LONGEST_TRACE:],
             version=version,
             after=max(version, _ns(at_s)),
             state=_text(letter.get("state")),
@@ -91,7 +90,7 @@ def given_up(record: Any, document: Mapping[str, Any], *, wait_s: float) -> Row:
             error_class=str(context["condition"]),
             error=(
                 f"Lambda gave up after {context.get('approximateInvokeCount')} invocations: {cause}"
-            )[:_LONGEST_ERROR],
+            )[:LONGEST_ERROR],
             version=version,
             after=max(version, _ns(at_s + wait_s)),
             body=compact(record),
@@ -145,8 +144,8 @@ def invocation(document: Mapping[str, Any], now_s: float) -> Row:
         last_at=at,
         target=_text(context.get("functionArn")),
         error_class=str(failure.get("errorType") or context["condition"]),
-        error=str(failure.get("errorMessage") or context["condition"])[:_LONGEST_ERROR],
-        trace="".join(map(str, trace))[-_LONGEST_TRACE:] if isinstance(trace, list) else None,
+        error=str(failure.get("errorMessage") or context["condition"])[:LONGEST_ERROR],
+        trace="".join(map(str, trace))[-LONGEST_TRACE:] if isinstance(trace, list) else None,
         body=compact(document["requestPayload"]),
     )
 
@@ -223,7 +222,7 @@ def unknown(body: str, why: Exception | None, now_s: float, *, sink: str | None 
         last_at=iso(now_s),
         sink=sink,
         error_class=type(why).__name__ if why else "Unknown",
-        error=str(why or "not a message that this queue is for")[:_LONGEST_ERROR],
+        error=str(why or "not a message that this queue is for")[:LONGEST_ERROR],
         body=body,
     )
 

@@ -9,6 +9,7 @@ from sync.aws.items import Items
 from sync.aws.keys import AttributeMap, Source
 from sync.deadletters.row import OPEN, Row, from_item, merged, to_item
 from sync.errors import ConfigError, Retry, Throttled
+from sync.recovery.letters import LONGEST_ERROR
 from sync.recovery.state import state_of
 from sync.runtime.clock import Clock
 from sync.runtime.deadline import Deadline
@@ -151,7 +152,7 @@ class DeadLetterTable:
             "#status = :open",
             {
                 "error_class": {"S": type(error).__name__},
-                "error": {"S": str(error)[:2000]},
+                "error": {"S": str(error)[:LONGEST_ERROR]},
                 "now": {"S": iso(self._clock.time_ns() / 1e9)},
                 "one": {"N": "1"},
                 "open": {"S": OPEN},

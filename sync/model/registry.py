@@ -192,7 +192,7 @@ def _refuse_overlaps(table: str, models: list[type[Model]]) -> None:
         for model in models
         if model.route is not None
     ]
-    for (one, keys), (other, other_keys) in _neighbours(keyed) if keyed else ():
+    for (one, keys), (other, other_keys) in _neighbours(keyed):
         witnesses = [_witness(*a, *b) for a, b in zip(keys, other_keys, strict=False)]
         if all(witness is not None for witness in witnesses):
             raise RegistryError(
@@ -205,6 +205,9 @@ def _neighbours(keyed: list[Keyed]) -> Iterator[tuple[Keyed, Keyed]]:
 
     That attribute is the one with the most different prefixes, so that pairs are few.
     """
+
+    if not keyed:
+        return
 
     def prefix(keyed_model: Keyed) -> str:
         return keyed_model[1][at][1]

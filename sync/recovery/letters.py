@@ -23,7 +23,7 @@ from sync.writing.op import Op
 SCHEMA: Final = 1  # messages outlive deploys: readers check it first
 INLINE_BYTES: Final = 200_000  # of a body; an SNS message holds 256 KB, with its envelope
 _BATCH_ENTRIES, _BATCH_BYTES = 10, 250_000  # limits of one PublishBatch request
-_LONGEST_MESSAGE, _LONGEST_TRACE = 2_000, 8_000  # characters
+LONGEST_ERROR, LONGEST_TRACE = 2_000, 8_000  # characters of a dead letter, and of its row
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ class DeadLetter:
             "state": state_in(self.raw),
             "error": {
                 "class": type(self.error).__name__,
-                "message": str(self.error)[:_LONGEST_MESSAGE],
-                "trace": trace[-_LONGEST_TRACE:],
+                "message": str(self.error)[:LONGEST_ERROR],
+                "trace": trace[-LONGEST_TRACE:],
             },
         }
 

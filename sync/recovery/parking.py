@@ -182,7 +182,7 @@ class Parking:
         self, message: ParkedMessage, keys: Sequence[Parked]
     ) -> Iterator[tuple[Parked, Retry]]:
         """Park *keys* of *message* again, after another failed try; else as `park`."""
-        yield from self._send(replace(message, keys=(), tries=message.tries + 1), keys)
+        yield from self._send(replace(message, tries=message.tries + 1), keys)
 
     def expired(self, since_s: float) -> bool:
         """Whether a key that was first parked at *since_s* (epoch seconds) has waited for 14 days,

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sync.errors import Retry
 
@@ -38,16 +38,14 @@ def until_settled(
     waiting = list(items)
     retry = 0
     while waiting:
-        failed: list[tuple[T, R]] = []
-        errors: list[tuple[T, Retry]] = []
+        failed: list[tuple[T, Any]] = []  # each with its Retry, which R includes
         for item, result in attempt(waiting):
             if isinstance(result, Retry):
                 failed.append((item, result))
-                errors.append((item, result))
             else:
                 yield item, result
         retry += 1
-        if failed and not pause(retry, errors):
+        if failed and not pause(retry, failed):
             yield from failed
             return
         waiting = [item for item, _ in failed]

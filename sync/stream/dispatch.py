@@ -132,7 +132,7 @@ def _sequence_number(raw: Raw, error: Exception) -> str:
 
 def _summary(record: Record) -> dict[str, Any]:
     """The log fields of a record: eventName, table, keys and size (requirements S3.1)."""
-    keys = {name: next(iter(av.values()), None) for name, av in record.source.keys.items()}
+    keys = {name: next(iter(av.values())) for name, av in record.source.keys.items()}
     return {  # keys are nested: a key attribute may be called `name`, like a field of a log record
         "eventName": record.event_name,
         "table": record.source.table,

@@ -90,7 +90,7 @@ class Chosen(Filters):
                     self.filter(OPEN), limit=most, cursor=cursor, deadline=deadline
                 )
             else:
-                rows, others, cursor = _named(table, self.ids, most, cursor)
+                rows, others, cursor = _named(table, self.ids, most, cursor, deadline)
                 results += others
             results += work(rows)
             full = len(results) >= self.limit or deadline.remaining() < PORTION_S
@@ -100,16 +100,17 @@ class Chosen(Filters):
 
 
 def _named(
-    table: DeadLetterTable, ids: Sequence[str], most: int, cursor: str | None
+    table: DeadLetterTable, ids: Sequence[str], most: int, cursor: str | None, deadline: Deadline
 ) -> tuple[list[Row], list[Result], str | None]:
     """The open rows of *most* ids from *cursor* on, results for the others, the next cursor."""
     if cursor is not None and cursor not in ids:
         raise no_cursor(cursor)
     left = ids[ids.index(cursor) :] if cursor is not None else ids
+    known = table.known(left[:most], deadline)
     rows: list[Row] = []
     others: list[Result] = []
     for id_ in left[:most]:
-        row = table.get(id_)
+        row = known.get(id_)
         if row is None:
             others.append({"id": id_, "result": "not found", "why": "there is no such row"})
         elif row.status != OPEN:

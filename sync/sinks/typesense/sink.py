@@ -100,8 +100,9 @@ class Typesense:
         lines: dict[str, list[Line]] = {}
         for op in ops:
             try:
+                if op.body is None:
+                    check_id(op.id)
                 line = Line(op, b"" if op.body is None else encode(op))
-                check_id(op.id)
             except Refused as refused:
                 yield Outcome(op, refused)
             else:

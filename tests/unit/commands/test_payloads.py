@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from sync import commands
 from sync.commands.dlq_list import DlqList
 from sync.commands.parts.argument import arguments
-from sync.deadletters.row import STATUSES
+from sync.deadletters.row import DISCARDED, OPEN, REPLAYED
 from sync.errors import ConfigError
 from tests.doubles.account import Account
 from tests.records import PRODUCTS
@@ -144,4 +144,4 @@ def test_an_argument_that_says_too_little_is_refused() -> None:
 
 def test_the_statuses_are_those_of_the_table() -> None:
     """No more, no less."""
-    assert get_args(DlqList.model_fields["status"].annotation) == STATUSES
+    assert get_args(DlqList.model_fields["status"].annotation) == (OPEN, REPLAYED, DISCARDED)

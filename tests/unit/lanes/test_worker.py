@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from sync.errors import Misconfigured, Refused, Unavailable
+from sync.errors import Misconfigured, RecordError, Refused, Unavailable
 from sync.lanes import worker as module
 from sync.recovery.parking import Parked
 from sync.recovery.settle import Ended, Settle, Settlement
 from sync.runtime.deadline import Deadline
 from sync.sinks.typesense import Typesense
-from sync.writing.op import Done, Op, Outcome
+from sync.writing.op import Done, Op, Outcome, Result
 from tests.doubles.fifo import Message, records
 from tests.doubles.lane import Line
 from tests.records import CORE
@@ -325,3 +325,56 @@ def test_taking_a_failure_for_done_is_caught(
     monkeypatch.setattr(Destination, "write", planted)
     with pytest.raises((AssertionError, ValueError)):
         test_a_document_that_is_refused_is_quarantined_alone(line, destination)
+
+
+def counted(caplog: pytest.LogCaptureFixture) -> dict[str, int]:
+    """The counts in the last line of the worker."""
+    names = "messages", "actions", "written", "stale", "read", "parked", "quarantined", "failed"
+    line = [vars(record) for record in caplog.records if record.message == "typesense"][-1]
+    return {name: line[name] for name in names if name in line}
+
+
+def test_the_line_of_a_call_counts_every_end(
+    line: Line, destination: Destination, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Under the name of the sink."""
+    caplog.set_level(logging.INFO, "sync")
+    ends: dict[str, Result] = {"2": Done.STALE, "3": Refused("no"), "4": Unavailable("503")}
+    destination.answer = lambda o: ends.get(o.id)
+    line.table.items[source(6)] = {**source(6).keys, "name": {"S": "now"}}
+    line.send(*(op(n, "x") for n in (1, 2, 3, 4, 5, 1)), op(6, "x" * 300_000))
+    waiting = [*line.fifo.waiting, Message("m0", "another", "nonsense")]
+    run(line, waiting)
+    assert counted(caplog) == {
+        "messages": len(waiting),
+        "actions": 7,
+        "written": 2,
+        "stale": 1,
+        "read": 1,
+        "parked": 2,
+        "quarantined": 1,
+        "failed": 1,
+    }
+
+
+def test_a_delete_that_is_refused_is_a_letter_without_a_document(
+    line: Line, destination: Destination
+) -> None:
+    """It names the item all the same, and what was written has its bytes there as text."""
+    destination.answer = lambda o: Refused("400 no")
+    line.send(op(1, None, version=7))
+    line.pump(rounds=1)
+    (letter,) = line.letters.kept
+    assert letter.raw == {"table": CORE, "keys": source(1).keys, "document": None}
+    assert letter.version == 7
+
+
+def test_a_message_that_can_t_be_read_is_named_with_its_lane_and_cause(
+    line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever looks for it has the sink, the message's id and the lane that waits."""
+    run(line, [Message("m1", "a", "nonsense")])
+    (told,) = [record for record in caplog.records if record.message == "unreadable message"]
+    assert [vars(told)[name] for name in ("id", "sink", "lane")] == ["m1", "typesense", "a"]
+    assert told.exc_info is not None
+    assert isinstance(told.exc_info[1], RecordError)

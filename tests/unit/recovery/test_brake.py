@@ -4,12 +4,21 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.aws.keys import Source
-from sync.errors import Held, RecordError, Refused, Unavailable
-from sync.recovery.brake import LEAST, Brake
+from sync.errors import (
+    Held,
+    InvalidImage,
+    ModelBug,
+    RecordError,
+    Refused,
+    RegistryError,
+    Unavailable,
+)
+from sync.recovery.brake import LEAST, WINDOW, Brake
 from sync.recovery.letters import DeadLetter
 from sync.recovery.parking import LIFETIME_S
 from sync.writing.metrics import Metrics
@@ -145,3 +154,118 @@ def test_the_brake_holds_nothing_for_more_than_two_weeks(account: Account) -> No
     account.clock.now += LIFETIME_S + 1
     account.resync()
     assert len(account.letters()) == 30
+
+
+def on(*, refused: int) -> Brake:
+    """A brake that saw the refusal of so many documents, called "0" and so on."""
+    one = brake()
+    one.saw("memory", [Outcome(replace(OP, id=str(n)), NO) for n in range(refused)])
+    return one
+
+
+def test_the_reason_says_who_refused_how_many() -> None:
+    """It becomes the error of the parked keys, and the line by which a person finds the cause."""
+    one = on(refused=30)
+    one.saw("memory", [Outcome(replace(OP, id=f"good {n}"), Done.WRITTEN) for n in range(10)])
+    ((held, reason),) = one.sift([letter()])[1]
+    assert held == letter()
+    assert str(reason) == (
+        "memory things refused 30 of the last 40 documents: parked, not a letter each"
+    )
+
+
+def bad_image(model: str | None = "Thing") -> InvalidImage:
+    error = InvalidImage("no name")
+    error.model = model
+    return error
+
+
+def test_a_model_has_a_brake_of_its_own() -> None:
+    """Whatever sink its letters are of; a bug in its plan counts as well."""
+    one = brake()
+    bug = ModelBug("a bug")
+    bug.model = "Thing"
+    for n in range(LEAST):
+        one.read("Thing", str(n), bug if n % 2 else bad_image())
+    one.read("Thing", "fine")
+    one.read("Thing", "fine too")
+    one.read("Thing", "other", RegistryError("two models"))  # says nothing of the model
+    letters = [
+        DeadLetter({}, error, table="t", keys=OP.source.keys) for error in (bug, bad_image())
+    ]
+    kept, held = one.sift([*letters, replace(letters[0], error=bad_image("Another")), letter()])
+    assert [each.error for each in kept] == [kept[0].error, NO]
+    assert {str(reason) for _, reason in held} == {
+        f"the model Thing refused {LEAST} of the last {LEAST + 2} documents: "
+        "parked, not a letter each"
+    }
+    assert len(held) == 2
+
+
+def test_an_image_that_no_model_reads_is_a_letter() -> None:
+    """It is malformed by itself, and no deploy mends it."""
+    one = brake()
+    for n in range(2 * LEAST):
+        one.read("Thing", str(n), bad_image())
+    malformed = DeadLetter({}, bad_image(None), table="t", keys=OP.source.keys)
+    assert one.sift([malformed]) == ([malformed], [])
+
+
+def test_each_place_that_holds_is_one_line_with_its_count(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Not one for each key; and the metric that the alarm watches counts them all."""
+    lines: list[str] = []
+    metrics = Metrics("test", ManualClock(), emit=lines.append)
+    one = Brake(metrics)
+    for target in ("things", "other"):
+        one.saw("memory", [Outcome(replace(OP, target=target, id=str(n)), NO) for n in range(30)])
+    one.sift([letter(), letter(target="other"), letter(), letter("second")])
+    said = [(r.message, vars(r)["sink"], vars(r)["count"]) for r in caplog.records]
+    reason = "refused 30 of the last 30 documents: parked, not a letter each"
+    assert said == [
+        (f"the brake is on: memory things {reason}", "memory", 2),
+        (f"the brake is on: memory other {reason}", "memory", 1),
+    ]
+    assert {record.levelname for record in caplog.records} == {"ERROR"}
+    metrics.flush()
+    (line,) = map(json.loads, lines)
+    assert (line["held"], line.get("sink")) == (3, None)
+
+
+def test_a_brake_that_is_off_says_and_counts_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """Letters are told of elsewhere."""
+    lines: list[str] = []
+    metrics = Metrics("test", ManualClock(), emit=lines.append)
+    Brake(metrics).sift([letter()])
+    metrics.flush()
+    assert (caplog.records, lines) == ([], [])
+
+
+def test_only_refusals_and_successes_count() -> None:
+    """What may pass later says nothing of the mapping."""
+    one = on(refused=LEAST)
+    down = Unavailable("503")
+    one.saw("memory", [Outcome(replace(OP, id=f"down {n}"), down) for n in range(10 * LEAST)])
+    assert len(one.sift([letter()])[1]) == 1
+
+
+def test_stale_documents_count_as_taken() -> None:
+    """The sink holds something newer of them; half refused is the bound."""
+    one = on(refused=LEAST)
+    for n in range(LEAST + 1):
+        assert len(one.sift([letter()])[1]) == 1, n
+        one.saw("memory", [Outcome(replace(OP, id=f"stale {n}"), Done.STALE)])
+    assert one.sift([letter()])[1] == []
+
+
+def test_the_window_forgets_the_documents_that_were_tried_longest_ago() -> None:
+    """One that was tried again is among the latest."""
+    half = WINDOW // 2
+    one = on(refused=half)
+    one.saw("memory", [Outcome(replace(OP, id=f"good {n}"), Done.WRITTEN) for n in range(half)])
+    one.saw("memory", [Outcome(replace(OP, id="0"), NO)])  # again, and it is no further document
+    one.saw("memory", [Outcome(replace(OP, id=f"bad {n}"), NO) for n in range(half - 1)])
+    one.saw("memory", [Outcome(replace(OP, id="another"), Done.WRITTEN)])
+    ((_, reason),) = one.sift([letter()])[1]
+    assert str(reason).startswith(f"memory things refused {half} of the last {WINDOW} documents")

@@ -14,12 +14,17 @@ from sync.errors import Misconfigured, RecordError, Throttled, Unavailable
 from sync.recovery.parking import (
     LIFETIME_S,
     LONGEST_DELAY_S,
+    MOST_KEYS,
     SAME_AGE_S,
+    YEAR_10000_S,
     Parked,
     ParkedMessage,
     Parking,
+    expiry,
     merged,
+    moment,
 )
+from sync.writing.metrics import Metrics
 from tests.doubles.clocks import ManualClock
 from tests.records import CORE, core_keys
 
@@ -206,3 +211,142 @@ def test_what_is_no_message_is_refused(body: str) -> None:
     """A newer schema too: an older container must not guess at it."""
     with pytest.raises(RecordError):
         ParkedMessage.read(body)
+
+
+def test_a_message_is_json_that_an_older_release_reads() -> None:
+    """Schema 1, unless it is for all sinks; a key's age only where it is not the message's."""
+    keys = key(1, after=5), key(2, since_s=1.0), key(3, since_s=9.0)
+    sent = ParkedMessage("memory", keys, 2, 9.0)
+    assert json.loads(sent.body()) == {
+        "schema": 1,
+        "sink": "memory",
+        "tries": 2,
+        "since": 9.0,
+        "keys": [
+            {"table": CORE, "keys": core_keys("A", "1"), "after": 5},
+            {"table": CORE, "keys": core_keys("A", "2"), "after": 0, "since": 1.0},
+            {"table": CORE, "keys": core_keys("A", "3"), "after": 0},
+        ],
+    }
+    of_all = json.loads(ParkedMessage(None, (), 0, 9.0).body())
+    assert (of_all["schema"], of_all["sink"]) == (2, None)
+
+
+def test_what_was_sent_is_read_with_the_age_of_each_key() -> None:
+    """Its own, or that of its message."""
+    sent = ParkedMessage(None, (key(1, after=5), key(2, since_s=1.0)), 2, 9.0)
+    keys = key(1, after=5, since_s=9.0), key(2, since_s=1.0)
+    assert ParkedMessage.read(sent.body()) == ParkedMessage(None, keys, 2, 9.0)
+
+
+def test_a_message_is_as_old_as_its_youngest_key() -> None:
+    """Its delay follows from that; an empty one is as old as itself."""
+    assert ParkedMessage("s", (key(1, since_s=1.0), key(2, since_s=5.0)), 0, 9.0).youngest == 5.0
+    assert ParkedMessage("s", (key(1), key(2, since_s=5.0)), 0, 9.0).youngest == 9.0
+    assert ParkedMessage("s", (), 0, 9.0).youngest == 9.0
+
+
+def test_a_newer_message_is_refused_with_its_schema() -> None:
+    """A rollback leaves it in its queue, and the line says why."""
+    with pytest.raises(RecordError, match=r"^a message of schema 3; this is 2$"):
+        ParkedMessage.read('{"schema": 3, "since": 0, "sink": "s", "keys": [], "tries": 0}')
+    with pytest.raises(RecordError, match=r"^not a message of parked keys: KeyError\('schema'\)$"):
+        ParkedMessage.read("{}")
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (-0.1, ValueError),
+        (YEAR_10000_S, ValueError),
+        (float("inf"), ValueError),
+        (float("nan"), ValueError),
+        ("x", ValueError),
+        (None, TypeError),
+    ],
+)
+def test_what_is_no_moment_is_refused(value: Any, kind: type[Exception]) -> None:
+    """Only what an ISO date can tell is one."""
+    with pytest.raises(kind):
+        moment(value)
+
+
+def test_moments_reach_from_1970_to_9999() -> None:
+    """Both ends included, and whole seconds as well as texts of numbers."""
+    assert [moment(value) for value in (0, YEAR_10000_S - 1, "5")] == [0.0, YEAR_10000_S - 1, 5.0]
+
+
+def test_fourteen_days_less_an_hour_are_not_over_until_they_are() -> None:
+    """To the second: SQS drops a message after fourteen days without a word."""
+    clock = ManualClock()
+    waiting = parking(Sqs(), clock=clock)
+    assert not waiting.expired(clock.now - LIFETIME_S)
+    assert waiting.expired(clock.now - LIFETIME_S - 1)
+    assert LIFETIME_S == 14 * 24 * 3600 - 3600
+
+
+def test_the_letter_of_an_expired_key_says_what_still_fails() -> None:
+    """With that error as its cause."""
+    down = Unavailable("503")
+    expired = expiry(down)
+    assert str(expired) == "parked for 14 days, and still: 503"
+    assert expired.__cause__ is down
+
+
+@pytest.mark.parametrize(("waited_s", "least_s"), [(0, 40), (160, 40), (400, 100), (10**6, 900)])
+@pytest.mark.parametrize("jitter", [1.0, 1.5])
+def test_a_delay_is_a_quarter_of_the_wait_and_up_to_half_as_much_again(
+    waited_s: float, least_s: float, jitter: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never below what a lost request may take, nor above what SQS can."""
+    monkeypatch.setattr("sync.recovery.parking.random.uniform", lambda *ends: ends[jitter != 1.0])
+    sqs, clock = Sqs(), ManualClock()
+    list(parking(sqs, clock=clock).park("memory", [key(since_s=clock.now - waited_s)]))
+    (entry,) = sqs.entries
+    assert entry["DelaySeconds"] == min(LONGEST_DELAY_S, least_s * jitter)
+
+
+def test_keys_that_waited_four_times_as_long_and_a_minute_are_the_oldest_of_a_message() -> None:
+    """One second more makes another message."""
+    sqs, clock = Sqs(), ManualClock()
+    ages = (100.0, 460.0, 461.0)
+    keys = [key(n, since_s=clock.now - age) for n, age in enumerate(ages)]
+    assert list(parking(sqs, clock=clock).park("s", keys)) == []
+    assert [[clock.now - (k.since_s or 0) for k in m.keys] for m in sqs.messages] == [
+        [100.0, 460.0],
+        [461.0],
+    ]
+
+
+def test_a_thousand_keys_are_one_message() -> None:
+    """As many as a worker resyncs well within its time; one more makes another."""
+    sqs = Sqs()
+    list(parking(sqs).park("memory", [key(n) for n in range(MOST_KEYS + 1)]))
+    assert [len(m.keys) for m in sqs.messages] == [MOST_KEYS, 1]
+    assert {call["QueueUrl"] for call in sqs.calls} == {QUEUE}
+
+
+def test_what_is_parked_is_counted_for_its_sink() -> None:
+    """Also what can't be sent: the alarm is about what waits, or should."""
+    lines: list[str] = []
+    clock = ManualClock()
+    metrics = Metrics("test", clock, emit=lines.append)
+    waiting = Parking(QUEUE, {"sqs": Sqs()}.__getitem__, clock, delay_s=40, metrics=metrics)
+    list(waiting.park("memory", [key(1), key(2)]))
+    list(waiting.again(ParkedMessage("memory", (), 1, clock.now), [key(3)]))
+    metrics.flush()
+    (line,) = map(json.loads, lines)
+    assert (line["sink"], line["parked"]) == ("memory", 3)
+
+
+def test_a_refused_entry_without_a_message_is_told_by_its_code() -> None:
+    """The keys of that message alone are given back."""
+
+    class Terse(Sqs):
+        def send_message_batch(self, **call: Any) -> Mapping[str, Any]:
+            return {"Failed": [{"Id": "1", "Code": "Busy"}]}
+
+    clock = ManualClock()
+    keys = [key(1, since_s=clock.now), key(2, since_s=clock.now - 10_000)]
+    ((given_back, error),) = parking(Terse(), clock=clock).park("memory", keys)
+    assert (given_back, str(error)) == (keys[1], "parking: Busy: ")

@@ -1,15 +1,18 @@
 """The worker of the queue of parked keys."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from sync.errors import Refused, Unavailable
-from sync.recovery.parking import LIFETIME_S, ParkedMessage
+from sync.errors import RecordError, Refused, Unavailable
+from sync.recovery.parking import LIFETIME_S, MOST_KEYS, ParkedMessage
 from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
-from sync.writing.op import Op, Outcome
+from sync.writing.op import Op, Outcome, Result
+from tests.doubles.sinks import Answering
 from tests.unit.recovery.resyncing import AnsweringInTurn, Work, key
 
 
@@ -118,3 +121,86 @@ def test_large_messages_stay_apart() -> None:
     bodies = [ParkedMessage("memory", tuple(keys[at : at + 600]), 0, now).body() for at in (0, 600)]
     assert work.bodies(*bodies) == []
     assert [len(m.keys) for m in work.parking.messages] == [600, 600]
+
+
+COUNTED = ("messages", "settled", "left", "quarantined", "failed")
+
+
+def counted(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
+    """The counts in the line of the call."""
+    (line,) = [vars(r) for r in caplog.records if r.message == "resync"]
+    return {name: line[name] for name in COUNTED if name in line}
+
+
+def test_the_line_of_a_call_counts_every_end(caplog: pytest.LogCaptureFixture) -> None:
+    """Keys that are settled (a refused one too), or parked again; letters; failed messages."""
+    caplog.set_level(logging.INFO, "sync")
+    answers: dict[str, Result] = {"2": Unavailable("503"), "3": Refused("no")}
+    work = Work(Answering(lambda op: answers.get(op.id[-1])))
+    for n in range(1, 5):
+        work.table.put(n, "x")
+    now = work.clock.now
+    bodies = [ParkedMessage("memory", (key(n),), 0, now).body() for n in range(1, 4)]
+    assert work.bodies(*bodies, "{}", ParkedMessage("plain", (key(4),), 0, now).body()) == ["m3"]
+    assert counted(caplog) == {
+        "messages": 5,
+        "settled": 3,
+        "left": 1,
+        "quarantined": 1,
+        "failed": 1,
+    }
+
+
+def test_counts_of_several_sinks_are_one_sum(caplog: pytest.LogCaptureFixture) -> None:
+    """A call may hold messages of each; their keys are handled apart."""
+    caplog.set_level(logging.INFO, "sync")
+    work = Work(AnsweringInTurn(Unavailable("503")))
+    work.table.put(3, "x")
+    work.table.put(4, "x")
+    now = work.clock.now
+    bad = replace(key(1), source=replace(key(1).source, table="another"))
+    work.bodies(
+        ParkedMessage("memory", (key(1), key(2)), 0, now).body(),
+        ParkedMessage("plain", (key(3), key(4), bad), 0, now).body(),
+        ParkedMessage(None, (key(5, after=work.clock.time_ns() + 10**9),), 0, now).body(),
+    )
+    assert counted(caplog) == {
+        "messages": 3,
+        "settled": 3,
+        "left": 3,
+        "quarantined": 0,
+        "failed": 0,
+    }
+
+
+def test_an_unreadable_message_is_named_with_its_error(caplog: pytest.LogCaptureFixture) -> None:
+    """So that it can be found in its dead-letter queue."""
+    Work().bodies("{}")
+    (line,) = [r for r in caplog.records if r.message == "unreadable message"]
+    assert vars(line)["id"] == "m0"
+    assert line.exc_info is not None
+    assert isinstance(line.exc_info[1], RecordError)
+
+
+def test_messages_of_a_thousand_keys_together_are_one_resync() -> None:
+    """At the limit, and not beyond it."""
+    work = Work(AnsweringInTurn(*[Unavailable("503")] * 40))
+    now = work.clock.now
+    keys = [key(n) for n in range(MOST_KEYS + 1)]
+    work.bodies(
+        ParkedMessage("memory", tuple(keys[:400]), 0, now).body(),
+        ParkedMessage("memory", tuple(keys[400:MOST_KEYS]), 0, now).body(),
+        ParkedMessage("memory", tuple(keys[MOST_KEYS:]), 0, now).body(),
+    )
+    assert [len(m.keys) for m in work.parking.messages] == [MOST_KEYS, 1]
+
+
+def test_a_message_of_more_keys_than_fit_is_handled_all_the_same() -> None:
+    """Alone: an older release may have sent it."""
+    work = Work()
+    now = work.clock.now
+    keys = tuple(key(n) for n in range(MOST_KEYS + 1))
+    for each in (1, MOST_KEYS):
+        work.table.put(each, "x")
+    assert work.bodies(ParkedMessage("memory", keys, 0, now).body()) == []
+    assert [work.held(work.memory, n) for n in (1, MOST_KEYS)] == ["x", "x"]

@@ -108,3 +108,72 @@ def test_an_answer_about_a_target_is_an_answer_of_the_sink() -> None:
     breakers = Breakers(ManualClock())
     breakers.saw([of("a", DOWN), of("b", Done.STALE)])
     assert open_targets(breakers) == []
+
+
+def test_a_refusal_says_how_long_and_after_what() -> None:
+    """It is the error of every key that is parked meanwhile."""
+    clock = ManualClock()
+    breaker = Breaker(clock)
+    breaker.saw(outcomes(Throttled("429"), DOWN))
+    clock.sleep(4.4)
+    assert str(breaker.refusal()) == "not tried for another 11 s, after: down"
+
+
+def test_it_tells_its_cause_and_when_its_pause_ends() -> None:
+    """The last of the errors; the state table shows both."""
+    clock = ManualClock()
+    breaker = Breaker(clock)
+    assert (breaker.cause, breaker.until, breaker.left_s) == (None, 0.0, 0.0)
+    breaker.saw(outcomes(Throttled("429"), DOWN))
+    assert (breaker.cause, breaker.until) == (DOWN, clock.now + FIRST_S)
+    assert breaker.left_s == FIRST_S
+    clock.sleep(FIRST_S + 1)
+    assert breaker.left_s == 0.0
+    breaker.saw(outcomes(Done.WRITTEN))
+    assert (breaker.cause, breaker.left_s) == (None, 0.0)
+    breaker.saw(outcomes(DOWN))
+    assert breaker.left_s == FIRST_S  # as long as the first time
+
+
+def test_a_target_is_refused_by_its_own_breaker_with_its_own_cause() -> None:
+    """And where the sink is down too, with the sink's."""
+    breakers = Breakers(ManualClock())
+    breakers.saw([of("a", MISSING)])
+    own = breakers.refusal("a")
+    assert own is not None
+    assert own.__cause__ is MISSING
+    breakers.saw([of("b", DOWN)])
+    whole = breakers.refusal("a")
+    assert whole is not None
+    assert whole.__cause__ is DOWN
+    assert open_targets(breakers) == [None, "a"]
+
+
+def test_a_target_waits_longer_each_time_as_a_sink_does() -> None:
+    """It has a breaker of its own, that remembers."""
+    clock = ManualClock()
+    breakers = Breakers(clock)
+    for pause in (FIRST_S, 2 * FIRST_S):
+        breakers.saw([of("a", MISSING)])
+        assert breakers.refusal("a") is not None
+        clock.sleep(pause - 1)
+        assert breakers.refusal("a") is not None
+        clock.sleep(1)
+        assert breakers.refusal("a") is None
+
+
+def test_a_target_that_takes_a_part_is_open_for_business() -> None:
+    """What is missing for one document of it is not missing for all."""
+    breakers = Breakers(ManualClock())
+    breakers.saw([of("a", MISSING), of("a", Refused("no"))])
+    assert open_targets(breakers) == []
+
+
+def test_an_outage_of_the_sink_is_no_trouble_of_a_target() -> None:
+    """When the sink is back its targets are tried at once."""
+    clock = ManualClock()
+    breakers = Breakers(clock)
+    breakers.saw([of("a", DOWN)])
+    clock.sleep(FIRST_S)
+    breakers.saw([of("b", Done.WRITTEN)])
+    assert breakers.refusal("a") is None
