@@ -213,12 +213,14 @@ def pauses(down_s: float) -> int:
 
 def rest_s(scenario: Scenario) -> float:
     """Within what time after all trouble is over the last function is invoked."""
+    unreadable = [what for _, what in scenario.incidents if what == "strange"]
     return (
         LONGEST_S  # until the last breaker closes
         + 2 * _apart_s(scenario)  # until versions of a clock that is ahead are passed by all
         + 2 * LONGEST_DELAY_S  # a key that was parked just before that, and once more after it
         + 7 * 120.0  # a message of the slowest function, killed: its timeout and visibility
-        + 3600.0  # a message that nobody can read holds up its lane so long (docs/guarantees.md)
+        + 3600.0 * len(unreadable)  # each holds up its lane so long (docs/guarantees.md), and all
+        # may stand in one
     )
 
 
