@@ -147,7 +147,7 @@ class Simulation:
         self.places = sum(len(expected(item)) for item in history.items.values())
         told = list(letters.explained(self._differences(), rows, history, set(lost)))
         self.excused = len(told)
-        letters.hold_older(told, self.stack.sinks, history)
+        letters.hold_older(told, self.stack.sinks, history, deployed=scenario.deploys)
         letters.are_few(rows)
         letters.are_true(rows, history)
         letters.have_reasons(rows, history, self._may_expire)

@@ -33,9 +33,9 @@ KINDS: Final = {
     "pointers": 8,  # images come and go, and what is done about them comes late
     "overlap": 3,  # invocations go on whose poller is replaced
     "weeks": 3,  # what is kept for a time is gone when items come again
-    "down for weeks": 0.7,  # a sink, until parked keys expire
+    "down for weeks": 0.4,  # a sink, until parked keys expire
     "trimmed": 2,  # streams lose records that nobody read
-    "stuck for a day": 2,  # nothing can be parked until records expire
+    "stuck for a day": 1,  # nothing can be parked until records expire
 }
 AT_FIRST: Final = {  # what befalls the first writes
     "race": Fault.CUT_AFTER,
@@ -55,7 +55,7 @@ INCIDENTS: Final = {  # and how often, compared with others
     "resync": 5, "recount": 3, "discard": 2, "erase": 2, "clock": 4, "strange": 3,
 }  # fmt: skip
 MIXED_ALONE: Final = ("discard", "erase", "strange")  # where what they leave is looked at
-BY_HAND: Final = {"by hand": (1.0, "resync typesense"), "replays": (7.0, "replay")}
+BY_HAND: Final = {"by hand": (2.0, "resync typesense"), "replays": (7.0, "replay")}
 """How often a person does what, where that is all that befalls."""
 SINKS: Final = ("opensearch.bulk", "plain.write")
 SINK_NAMES: Final = ("opensearch", "plain", "typesense", "counters", "default_image")
@@ -310,7 +310,7 @@ def _outages(random: Random, span: float) -> tuple[Outage, ...]:
 def _incidents(random: Random, kind: str, ends: float) -> list[tuple[float, str]]:
     if kind in BY_HAND:
         every, what = BY_HAND[kind]
-        return [(every * n + random.random(), what) for n in range(int(ends / every))]
+        return [(every * n + random.random(), what) for n in range(int(min(ends, 300.0) / every))]
     if kind == "overlap":
         return [(random.uniform(0, ends), "overlap") for _ in range(random.choice((10, 30)))]
     if kind not in BEFALLEN:

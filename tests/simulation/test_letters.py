@@ -102,10 +102,12 @@ def test_a_letter_for_its_age_comes_after_14_days() -> None:
 def test_a_document_that_never_was_is_not_an_older_one() -> None:
     past, _ = history("a", REFUSED_WORD)
     held: Any = {"opensearch": {PLACE[1:]: {"title": "a"}}}
-    letters.hold_older(DIFFERS, held, past)
-    letters.hold_older(DIFFERS, {"opensearch": {}}, past)
+    letters.hold_older(DIFFERS, held, past, deployed=False)
+    letters.hold_older(DIFFERS, {"opensearch": {}}, past, deployed=False)
     with pytest.raises(Violated, match="never was"):
-        letters.hold_older(DIFFERS, {"opensearch": {PLACE[1:]: {"title": "b"}}}, past)
+        letters.hold_older(
+            DIFFERS, {"opensearch": {PLACE[1:]: {"title": "b"}}}, past, deployed=False
+        )
 
 
 def test_two_letters_of_a_key_and_sink_are_too_many() -> None:

@@ -86,7 +86,7 @@ def _stuck(random: Random, _cast: tuple[str, ...]) -> Long:
         outages=tuple(_outage(site, 0.0, lasts, how) for site in sites),
         incidents=_happenings(random, ("recover", "replay", "recycle", "kill"), lasts, 4),
         retries=-1,
-        backoff=Backoff(cap_s=random.choice((60.0, 900.0))),
+        backoff=Backoff(cap_s=random.choice((300.0, 900.0))),
     )
 
 
