@@ -170,7 +170,7 @@ def have_reasons(
         if row["error"].startswith(EXPIRED):
             if not may_expire(one):
                 raise Violated(f"a letter before its time: {_shown(row)}")
-        elif row["replays"] and may_expire(one):
+        elif int(row.get("replays", 0)) and may_expire(one):
             continue  # its error is that of the replay
         elif not history.was_refused(one, row.get("sink")):
             raise Violated(f"a letter of what nobody refused: {_shown(row)}")

@@ -40,6 +40,7 @@ def row(body: Any, **more: Any) -> dict[str, Any]:
         "error": "refused",
         "error_class": "Refused",
         "version": "0",
+        "replays": "0",
         "body": json.dumps(body),
         **more,
     }
@@ -89,6 +90,14 @@ def test_a_letter_of_what_nobody_refused_has_no_reason() -> None:
     past, table = history("right", "right too")
     with pytest.raises(Violated, match="nobody refused"):
         letters.have_reasons([row(table.stream.events[-1])], past, lambda _one: True)
+
+
+def test_a_replay_may_leave_its_error_to_a_letter_for_its_age() -> None:
+    past, table = history("right")
+    failed = row(table.stream.events[-1], error="503", replays="1")
+    letters.have_reasons([failed], past, lambda _one: True)
+    with pytest.raises(Violated, match="nobody refused"):
+        letters.have_reasons([failed], past, lambda _one: False)
 
 
 def test_a_letter_for_its_age_comes_after_14_days() -> None:
