@@ -55,8 +55,10 @@ INCIDENTS: Final = {  # and how often, compared with others
     "resync": 5, "recount": 3, "discard": 2, "erase": 2, "clock": 4, "strange": 3,
 }  # fmt: skip
 MIXED_ALONE: Final = ("discard", "erase", "strange")  # where what they leave is looked at
-BY_HAND: Final = {"by hand": (2.0, "resync typesense"), "replays": (7.0, "replay")}
-"""How often a person does what, where that is all that befalls."""
+BY_HAND: Final = {"by hand": "resync typesense", "replays": "replay"}
+"""What a person does, where that is all that befalls."""
+AMID_S: Final = (0.0, 30.0, 60.0, 90.0, 115.0)  # bursts of writes, and the person's calls
+REPLAYED_S: Final = 7.0  # apart
 SINKS: Final = ("opensearch.bulk", "plain.write")
 SINK_NAMES: Final = ("opensearch", "plain", "typesense", "counters", "default_image")
 LATE_KINDS: Final[
@@ -182,9 +184,13 @@ def draw(seed: int) -> Scenario:
         down = START_NS / SECOND, START_NS / SECOND + random.choice((30.0, 90.0))
         trouble.outages = (Outage("typesense", *down, random.choice(DOWN)),)
     if kind == "by hand":
-        dying = random.choice((Fault.CRASH_BEFORE, Fault.THROTTLED))
-        trouble.rates, trouble.slow = {"dynamodb.batch_get_item": 0.3}, 0.3
-        trouble.kinds = {"dynamodb.batch_get_item": (dying,)}
+        # Calls die once they have sent what they read, or else can't verify it.
+        trouble.rates = {aws.FIFO_SITE: 0.4, "dynamodb.batch_get_item": random.choice((0.0, 0.3))}
+        trouble.kinds = {
+            aws.FIFO_SITE: (Fault.CRASH_AFTER,),
+            "dynamodb.batch_get_item": (Fault.THROTTLED,),
+        }
+        trouble.slow = 0.3
     if kind == "pointers":
         trouble.kinds = {"dynamodb.transact_write_items": LATEST}
         trouble.latest_s = random.choice((20.0, 60.0))
@@ -309,8 +315,10 @@ def _outages(random: Random, span: float) -> tuple[Outage, ...]:
 
 def _incidents(random: Random, kind: str, ends: float) -> list[tuple[float, str]]:
     if kind in BY_HAND:
-        every, what = BY_HAND[kind]
-        return [(every * n + random.random(), what) for n in range(int(min(ends, 300.0) / every))]
+        times = [begins + random.uniform(0.0, 2.0) for begins in AMID_S for _ in range(3)]
+        if kind == "replays":
+            times = [REPLAYED_S * n + random.random() for n in range(int(ends / REPLAYED_S))]
+        return [(at, BY_HAND[kind]) for at in times]
     if kind == "overlap":
         return [(random.uniform(0, ends), "overlap") for _ in range(random.choice((10, 30)))]
     if kind not in BEFALLEN:
@@ -340,6 +348,8 @@ def _writes(
         again = {"race": (40, 65), "fast clock": (66, 90)}.get(kind, (0, 30))
         bursts = [0.0, 0.0, 5.0, *(random.uniform(*again) for _ in range(AGAIN[kind]))]
         spots = random.sample(spots[:-3], 3) + spots[-3:]
+    if kind == "by hand":  # no call comes after the last writes, which would mend all
+        bursts = list(AMID_S)
     if long:
         bursts = list(long.bursts)
     poisoned = {
