@@ -57,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("files", nargs="*", metavar="FILE", help="without one: all that are held")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--seeds", default=SEEDS, help=f"for what survives; such as {SEEDS}")
+    parser.add_argument(
+        "--seeds", default=SEEDS, help=f"of the simulation, for what survives: {SEEDS}; empty: none"
+    )
     given = parser.parse_args(arguments)
     files = given.files or held()
     if missing := [file for file in files if not (ROOT / file).is_file()]:

@@ -6,10 +6,11 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import chdir
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +43,9 @@ TESTS: Final = (
 )
 """Those that need no server; mutmut notes which of them call which function."""
 
+UNITS: Final = "tests/unit"  # whose folders mirror those of sync/
+
+_LOG: Final = "mutmut.log"
 _LONGEST_S: Final = 600.0  # of one simulation; a mutant that never ends is caught
 _ALIVE: Final = ("survived", "no tests")
 _UNDECIDED: Final = ("not checked", "check was interrupted by user", "skipped")
@@ -65,18 +69,30 @@ def measure(
 ) -> list[Mutant]:
     """What became of each mutant of *files*. Raises NotMeasured.
 
-    Survivors that have one of *reasons* are spared the simulation.
+    The tests of a file's own room come first: they take seconds, and kill most. Survivors that
+    have one of *reasons* are spared the simulation.
     """
-    _copy(files)
-    _run(jobs, progress)
-    mutants = list(_read())
-    left = [one for one in mutants if one.end == SURVIVED and one.change not in reasons]
-    caught = set(_simulated(left, seeds, jobs, progress))
-    return [replace(one, end=SIMULATED) if one.name in caught else one for one in mutants]
+    _copy()
+    mutants = {one.name: one for one in _run(files, near(files), jobs, progress)}
+    if left := [name for name, one in mutants.items() if one.end == SURVIVED]:
+        mutants |= {one.name: one for one in _run(files, TESTS, jobs, progress, left)}
+    left = [
+        name for name, one in mutants.items() if one.end == SURVIVED and one.change not in reasons
+    ]
+    for name in _simulated(left, seeds, jobs, progress):
+        mutants[name] = replace(mutants[name], end=SIMULATED)
+    return list(mutants.values())
 
 
-def _copy(files: Sequence[str]) -> None:
-    """Make a copy of the project, whose mutmut mutates *files*."""
+def near(files: Iterable[str]) -> list[str]:
+    """The tests of the rooms that *files* are in; all, where a room has none."""
+    rooms = {f"{UNITS}/{file.split('/')[1]}/" for file in files}
+    found = [[test for test in TESTS if f"{test}/".startswith(room)] for room in rooms]
+    return sorted(chain.from_iterable(found if all(found) else [TESTS]))
+
+
+def _copy() -> None:
+    """Make a copy of the project."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -90,19 +106,26 @@ def _copy(files: Sequence[str]) -> None:
         target = FOLDER / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target)
+
+
+def _set(files: Sequence[str], tests: Sequence[str]) -> None:
+    """Let mutmut mutate *files* and run *tests*; it forgets which tests call what."""
     # What mutmut copies anyway is left out.
-    beside = {name.split("/")[0] for name in names} - {"sync", "tests", "pyproject.toml"}
-    with (FOLDER / "pyproject.toml").open("a") as settings:
-        settings.write(_settings(files, sorted(beside)))
+    beside = {path.name for path in FOLDER.iterdir()} - {
+        *("sync", "tests", "pyproject.toml", "mutants", _LOG)
+    }
+    settings = (ROOT / "pyproject.toml").read_text() + _settings(files, tests, sorted(beside))
+    (FOLDER / "pyproject.toml").write_text(settings)
+    (FOLDER / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
 
 
-def _settings(files: Sequence[str], beside: Sequence[str]) -> str:
+def _settings(files: Sequence[str], tests: Sequence[str], beside: Sequence[str]) -> str:
     """mutmut's settings as TOML. JSON's strings and lists are TOML's as well."""
     given: dict[str, Any] = {
         "source_paths": ["sync"],
         "only_mutate": list(files),
         "also_copy": list(beside),
-        "pytest_add_cli_args_test_selection": list(TESTS),
+        "pytest_add_cli_args_test_selection": list(tests),
         "pytest_add_cli_args": ["--hypothesis-seed=1", "-p", "no:cacheprovider"],
         "process_isolation": "forkserver",  # with "fork", tests run twice in one process
     }
@@ -110,14 +133,23 @@ def _settings(files: Sequence[str], beside: Sequence[str]) -> str:
     return "\n[tool.mutmut]\n" + "\n".join(lines) + "\n"
 
 
-def _run(jobs: int, progress: Progress) -> None:
-    progress("making mutants, and finding their tests", 0, 1)
-    log = FOLDER / "mutmut.log"
+def _run(
+    files: Sequence[str],
+    tests: Sequence[str],
+    jobs: int,
+    progress: Progress,
+    names: Sequence[str] = (),
+) -> list[Mutant]:
+    """Run *tests* against the mutants of *files*, or those with one of *names*, if any is given."""
+    _set(files, tests)
+    what = "all unit tests" if names else "the room's tests"
+    progress(f"finding the tests of each mutant: {what}", 0, 1)
+    log = FOLDER / _LOG
     mutmut_run = str(Path(sys.executable).with_name("mutmut")), "run"
     with (
         log.open("w") as kept,
         subprocess.Popen(
-            [*mutmut_run, "--max-children", str(jobs)],
+            [*mutmut_run, "--max-children", str(jobs), *names],
             cwd=FOLDER,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -128,17 +160,20 @@ def _run(jobs: int, progress: Progress) -> None:
         for line in mutmut.stdout:  # universal newlines: each of its carriage returns ends one
             kept.write(line)
             if found := _PROGRESS.search(line):
-                progress("unit tests", int(found[1]), int(found[2]))
+                progress(what, int(found[1]), int(found[2]))
     if mutmut.returncode:
         raise NotMeasured(f"mutmut ended with {mutmut.returncode}; see {log}")
+    return list(_read(names))
 
 
-def _read() -> Iterator[Mutant]:
-    """The mutants, as mutmut left them."""
+def _read(names: Sequence[str]) -> Iterator[Mutant]:
+    """The mutants, or those with one of *names*, as mutmut left them."""
     with chdir(FOLDER):
         for meta in sorted(Path("mutants").rglob("*.py.meta")):
             file = str(meta.relative_to("mutants"))[: -len(".meta")]
             for name, code in json.loads(meta.read_text())["exit_code_by_key"].items():
+                if names and name not in names:
+                    continue
                 status = status_by_exit_code[code]
                 if status in _UNDECIDED:
                     raise NotMeasured(f"{name}: {status}; see {FOLDER / 'mutmut.log'}")
@@ -164,15 +199,15 @@ def _lines(diff: str) -> tuple[str, str]:
 
 
 def _simulated(
-    survivors: Sequence[Mutant], seeds: str, jobs: int, progress: Progress
+    survivors: Sequence[str], seeds: str, jobs: int, progress: Progress
 ) -> Iterator[str]:
     """The names of *survivors* that the simulation catches. Raises NotMeasured."""
-    if not survivors:
+    if not survivors or not seeds:
         return
     if not _right("", seeds):
         raise NotMeasured(f"the simulation of seeds {seeds} fails without any mutant")
     with ThreadPoolExecutor(jobs) as pool:
-        found = pool.map(lambda one: (one.name, _right(one.name, seeds)), survivors)
+        found = pool.map(lambda name: (name, _right(name, seeds)), survivors)
         for done, (name, right) in enumerate(found, 1):
             progress("simulation", done, len(survivors))
             if not right:

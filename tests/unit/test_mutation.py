@@ -4,6 +4,7 @@ import pytest
 
 from local.paths import ROOT
 from tests.mutation.cli import counts, held
+from tests.mutation.measure import TESTS, near
 from tests.mutation.mutants import EXPLAINED, KILLED, SURVIVED, Mutant, explained, kind_of, known
 
 CHANGES = {
@@ -24,6 +25,13 @@ CHANGES = {
     ("f(a, b)", "f(b)"): "argument",
     ("f(\na,\nb,", "f(\na,"): "argument",
 }
+
+
+def test_the_tests_of_a_file_are_those_of_its_room() -> None:
+    """They come first; where a room has none, all do."""
+    both = ["sync/writing/breaker.py", "sync/sinks/counters/rows.py"]
+    assert near(both) == ["tests/unit/sinks", "tests/unit/writing"]
+    assert near([*both, "sync/errors.py"]) == sorted(TESTS)
 
 
 @pytest.mark.parametrize(("change", "kind"), CHANGES.items())
