@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatch
+from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
@@ -56,6 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("files", nargs="*", metavar="FILE", help="without one: all that are held")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument(
+        "--keep", type=Path, help="write the counts of these files to this one (docs/proof.md)"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument(
         "--seeds", default=SEEDS, help=f"of the simulation, for what survives: {SEEDS}; empty: none"
@@ -81,6 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             console.print(f"not measured: {why}")
             return 2
     mutants = explained(mutants, reasons)
+    if given.keep:
+        keep(given.keep, mutants)
     seconds = round(time.perf_counter() - began)
     if given.json:
         print(json.dumps(report(mutants, seconds), indent=1))
@@ -112,6 +118,16 @@ def counts(mutants: Iterable[Mutant], by: str) -> dict[str, dict[str, Any]]:
         }
         for name, ends in sorted(found.items())
     }
+
+
+def keep(path: Path, mutants: Iterable[Mutant]) -> None:
+    """Write the counts of each file by kind of change to *path*, beside those of other files."""
+    found: dict[str, dict[str, Counter[str]]] = {}
+    for one in mutants:
+        found.setdefault(one.file, {}).setdefault(one.kind, Counter())[one.end] += 1
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    text = json.dumps(dict(sorted({**kept, **found}.items())), indent=1, sort_keys=True)
+    path.write_text(text + "\n")
 
 
 def report(mutants: Sequence[Mutant], seconds: float) -> dict[str, Any]:

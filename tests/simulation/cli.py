@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import json
 import os
 import secrets
 import sys
@@ -11,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
 from tests.asked import Ask
 from tests.simulation.run import Report, simulate
@@ -32,6 +35,7 @@ class Total:
     places: int = 0  # that sinks had to hold
     excused: int = 0  # … and did not, as dead letters told
     excused_seeds: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
     used: dict[str, tuple[float, int]] = field(default_factory=dict)
     """Of each bound on effort the largest share that was used, and the seed of that."""
 
@@ -42,8 +46,27 @@ class Total:
             f"dead letters in {self.excused_seeds:,} seeds, {len(self.failures)} failed"
         )
 
+    def plain(self) -> dict[str, Any]:
+        """The figures as JSON."""
+        faults: dict[str, dict[str, int]] = {}
+        for (site, fault), count in sorted(self.fired.items()):
+            faults.setdefault(site, {})[fault] = count
+        return {
+            "histories": self.seeds,
+            "failed": [report.seed for report in self.failures],
+            "writes": self.writes,
+            "fewest_writes": self.fewest_writes,
+            "places": self.places,
+            "excused": self.excused,
+            "excused_histories": self.excused_seeds,
+            "kinds": dict(sorted(self.kinds.items())),
+            "faults": faults,
+            "effort": {bound: share for bound, (share, _) in sorted(self.used.items())},
+        }
+
     def add(self, report: Report) -> None:
         self.seeds += 1
+        self.kinds[report.kind] += 1
         self.writes += report.writes
         self.fired.update(report.fired)
         self.fewest_writes = min(self.fewest_writes, report.writes)
@@ -132,6 +155,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", default="1-1000", help="such as 1-5000")
     parser.add_argument("--fresh", type=int, help="run so many seeds that are new, instead")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="all cores, if not")
+    parser.add_argument(
+        "--keep", type=Path, help="write the figures to this file, as JSON (docs/proof.md)"
+    )
     parser.add_argument("--seed", type=int, help="run this one alone")
     parser.add_argument("--trace", action="store_true", help="print the history of --seed")
     parser.add_argument(
@@ -152,11 +178,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     began = time.perf_counter()
     total = run_many(seeds, given.jobs, progress(len(seeds)))
+    seconds = time.perf_counter() - began
+    if given.keep:
+        kept = {"seeds": [seeds.start, seeds.stop - 1], "jobs": given.jobs, "seconds": seconds}
+        given.keep.write_text(json.dumps({**kept, **total.plain()}, indent=1) + "\n")
     print(table(total.fired))
     print(efforts(total))
     for report in total.failures:
         print(tell(report))
-    print(f"{total}, {time.perf_counter() - began:.0f} s")
+    print(f"{total}, {seconds:.0f} s")
     return int(bool(total.failures))
 
 

@@ -6,12 +6,14 @@ worker can read to every queue.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any, Final
 
-from sync.deadletters.row import DISCARDED
+from sync.deadletters.row import DISCARDED, OPEN
 from tests.simulation.invariants import Owner, Violated, owner
 from tests.simulation.queues import FifoQueue
 from tests.simulation.stack import Stack
+from tests.simulation.weeks import DAY_S
 
 FUTURE: Final = 99  # a schema that nobody here knows
 REASON: Final = "a person was sure"
@@ -72,6 +74,12 @@ def _send_strange(stack: Stack) -> None:
         queue.send(body)
 
 
+def old_letters(stack: Stack, now: float) -> int:
+    """How many open letters are of a failure that was more than a day ago."""
+    failed = [row["last_at"] for row in stack.rows() if row["status"] == OPEN]
+    return sum(now - datetime.fromisoformat(at).timestamp() > DAY_S for at in failed)
+
+
 def discarded(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Owner, dict[str, Any]]]:
     """The items whose letters a person discarded, and what a resync command takes of them: who
     discards has to see to the item."""
@@ -99,4 +107,4 @@ def needless(stack: Stack) -> list[str]:
         raise Violated(f"nobody could read {sorted(missing)[0]!r}, and nobody kept it")
     failed = [row for row in stack.rows() if row["kind"] == "invocation"]
     found = [*(rows[body] for body in sorted(stack.strange)), *failed]
-    return [row["id"] for row in found if row["status"] == "open"]
+    return [row["id"] for row in found if row["status"] == OPEN]

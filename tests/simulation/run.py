@@ -41,6 +41,7 @@ class Report:
     """How a seed went. *failure*: what was wrong, None if nothing was."""
 
     seed: int
+    kind: str  # of history, see KINDS of scenario.py
     failure: str | None
     fingerprint: str
     fired: Counter[tuple[str, str]]
@@ -67,6 +68,7 @@ def simulate(seed: int, *, trace: bool = False) -> Report:
             failure = f"{type(error).__name__}: {error}"
     return Report(
         seed,
+        scenario.kind,
         failure,
         world.fingerprint(),
         run.stack.calls.fired,
@@ -230,6 +232,8 @@ class Simulation:
             stack.typesense.locked |= incident == "key"
             world.after(random.choice((5.0, 120.0)), self._put_right)
         elif incident in ("replay", "replay twice"):
+            old = hands.old_letters(stack, world.now)
+            stack.calls.fired["world", "letter replayed after a day"] += old
             for _ in range(1 if incident == "replay" else 2):
                 stack.command({"command": "dlq replay", "all": True}, lambda _answer: None)
         elif incident == "recover":

@@ -14,6 +14,7 @@ from tests.simulation.scenario import draw
     ("kind", "met", "seeds"),
     [
         ("weeks", "tombstone expired", 12),
+        ("weeks", "letter replayed after a day", 12),
         ("down for weeks", "parked key expired", 2),
         ("trimmed", "records trimmed", 4),
         ("stuck for a day", "given up: RecordAgeExceeded", 3),
