@@ -67,7 +67,7 @@ def matching(
         made: type[Model] = type(f"Model{n}", (Model,), {"__module__": __name__})
         made.route = Route(TABLE, dict(zip(("PK", "SK"), patterns(n), strict=True)), {Memory: "d"})
         models.append(made)
-    match = Registry(models, "bench").match
+    match = Registry(models, {TABLE: TABLE}).match
     found = [keys(n * 7_919 % size) for n in range(RECORDS)]  # a prime: no two in a row are near
     records = [{"PK": {"S": pk}, "SK": {"S": sk}} for pk, sk in found]
 

@@ -26,7 +26,7 @@ from local.errors import LocalError
 from local.paths import ROOT
 
 OWN = ("handler.py", "sync", "mappings")
-FOR_PEOPLE = ("sync/__main__.py", "sync/cli")  # the command line; what it imports is not shipped
+FOR_PEOPLE = ("sync/__main__.py", "sync/cli", "sync/stages")  # what these import is not shipped
 
 # opensearch-py requires these for its gRPC transport, which nothing here imports. They take 19 MB.
 UNUSED_REQUIREMENTS = ("grpcio", "opensearch-protobufs", "protobuf")

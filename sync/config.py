@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from sync.runtime.environment import TABLE, matching, one_of, seconds
+from sync.runtime.environment import ROLE, TABLE, mapping, matching, one_of, seconds
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -14,6 +14,7 @@ class Config:
     """Settings of the service. Each sink reads its own settings in `from_env`."""
 
     stage: str
+    tables: Mapping[str, str]  # the full name of each table, by the role that models call it by
     log_level: str
     dead_letter_topic_arn: str
     payload_bucket: str
@@ -30,6 +31,7 @@ class Config:
         """Raises ConfigError, which names the first variable that is missing or wrong."""
         return cls(
             stage=matching(env, "STAGE", r"[a-z][a-z0-9-]{0,31}", "a stage name such as 'dev'"),
+            tables=mapping(env, "TABLES", ROLE, TABLE, "the tables' names by role"),
             log_level=one_of(env, "LOG_LEVEL", LOG_LEVELS, default="INFO"),
             dead_letter_topic_arn=matching(
                 env,

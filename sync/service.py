@@ -106,7 +106,7 @@ class Service:
         from sync import models
         from sync.model.registry import Registry
 
-        return Registry(models.load(), self.config.stage)
+        return Registry(models.load(), self.config.tables)
 
     @cached_property
     def sinks(self) -> Mapping[str, Sink]:

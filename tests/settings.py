@@ -1,11 +1,14 @@
 """Settings that a function starts with; nothing listens where they point."""
 
+import json
 from typing import Final
 
 REGION: Final = "us-east-1"
 QUEUES: Final = f"https://sqs.{REGION}.amazonaws.com/123456789012"
+TABLES: Final = {"core": "stream-sync-test-core", "products": "stream-sync-test-products"}
 REQUIRED: Final = {
     "STAGE": "test",
+    "TABLES": json.dumps(TABLES),
     "OPENSEARCH_ENDPOINT": "http://127.0.0.1:9",
     "OPENSEARCH_AUTH": "none",
     "TYPESENSE_QUEUE_URL": f"{QUEUES}/typesense.fifo",

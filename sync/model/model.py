@@ -19,9 +19,10 @@ from sync.writing.sink import Sink
 class Route:
     """The items of a model, and the targets of their documents.
 
-    *table* may contain `{stage}`. *keys* maps each key attribute to a regular expression that must
-    match it in full, partition key first. *into* maps each sink to its target: an index, collection
-    or namespace. *is_fallback*: other models take precedence for keys that they match too.
+    *table* is the table's role, which each stage gives a name. *keys* maps each key attribute to a
+    regular expression that must match it in full, partition key first. *into* maps each sink to its
+    target: an index, collection or namespace. *is_fallback*: other models take precedence for keys
+    that they match too.
     """
 
     table: str
@@ -123,7 +124,7 @@ def route(
 ) -> Any:
     """Decorator that gives a model its Route; *keys* are key attributes with their patterns.
 
-    @route("shop-{stage}", PK=r"PRODUCT", SK=r"ID#.+", into={OpenSearch: "products"})
+    @route("shop", PK=r"PRODUCT", SK=r"ID#.+", into={OpenSearch: "products"})
     class Product(Model): ...
     """
     if not 1 <= len(keys) <= 2:

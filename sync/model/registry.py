@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from sync.aws.attributes import key_text
 from sync.aws.keys import AttributeMap
-from sync.errors import ConfigError, InvalidImage, RecordError, RegistryError
+from sync.errors import InvalidImage, RecordError, RegistryError
 from sync.model.model import Model
 from sync.model.patterns import CAN_PARSE, literal_prefix, samples
 from sync.runtime.log import logger
@@ -103,27 +103,24 @@ class _Table:
 
 
 class Registry:
-    """The *models* of a service, by table and keys.
+    """The *models* whose tables a stage has, by table and keys.
 
-    Raises RegistryError if a model has no route, the models of a table disagree on its key
-    attributes, patterns are found to overlap, or two sinks have the same name; ConfigError for a
-    malformed table name.
+    *names*: the full name of each of its tables, by role. Raises RegistryError if a model has no
+    route, the models of a table disagree on its key attributes, patterns are found to overlap, or
+    two sinks have the same name.
     """
 
-    def __init__(self, models: Iterable[type[Model]], stage: str) -> None:
-        self.models = tuple(models)
-        self._stage = stage
+    def __init__(self, models: Iterable[type[Model]], names: Mapping[str, str]) -> None:
+        self._names = names
         tables: dict[str, list[type[Model]]] = {}
-        for model in self.models:
+        known = []
+        for model in models:
             if model.route is None:
                 raise RegistryError(f"{model.__name__} has no route")
-            try:
-                table = model.route.table.format(stage=stage)
-            except (KeyError, IndexError, ValueError) as error:
-                raise ConfigError(
-                    f"{model.__name__}: bad table name {model.route.table!r}"
-                ) from error
-            tables.setdefault(table, []).append(model)
+            if model.route.table in names:
+                known.append(model)
+                tables.setdefault(names[model.route.table], []).append(model)
+        self.models = tuple(known)
         self._tables = {name: _Table(name, members) for name, members in tables.items()}
         if not CAN_PARSE:
             logger.warning("this Python's parser of patterns is unknown: overlaps are not refused")
@@ -144,8 +141,7 @@ class Registry:
         """Each model with documents in *sink*, with its table's full name and its target."""
         for model in self.models:
             if model.route is not None and sink in model.route.into:
-                table = model.route.table.format(stage=self._stage)
-                yield model, table, model.route.into[sink]
+                yield model, self._names[model.route.table], model.route.into[sink]
 
     @property
     def sinks(self) -> Mapping[type[Sink], frozenset[str]]:

@@ -4,7 +4,7 @@ from sync.model import Keyword, Model, Number, Object, Text, Timestamp, route
 from sync.sinks.opensearch import OpenSearch
 
 
-@route("stream-sync-{stage}-products", productId=r".+", into={OpenSearch: "products"})
+@route("products", productId=r".+", into={OpenSearch: "products"})
 class Product(Model):
     """A product. Other attributes of the item are not in its document."""
 

@@ -1,10 +1,12 @@
 """Reading environment variables; each function raises ConfigError, which names the variable."""
 
+import json
 import re
 from collections.abc import Collection, Mapping
 
 from sync.errors import ConfigError
 
+ROLE = r"[a-z][a-z0-9_]{0,31}"  # what models call a table
 TABLE = r"[A-Za-z0-9_.-]{3,255}"  # DynamoDB table names (developer guide, naming rules)
 
 
@@ -22,6 +24,23 @@ def matching(env: Mapping[str, str], name: str, pattern: str, what: str) -> str:
     if not re.fullmatch(pattern, value):
         raise ConfigError(f"{name} must be {what}, not {value[:80]!r}")
     return value
+
+
+def mapping(
+    env: Mapping[str, str], name: str, keys: str, values: str, what: str
+) -> Mapping[str, str]:
+    """The value of *name*, a JSON object of texts whose keys and values match these patterns."""
+    text = required(env, name)
+    try:
+        found = json.loads(text)
+        pairs = {str(key): str(value) for key, value in found.items()}
+    except (ValueError, AttributeError):
+        pairs = {}
+    if not pairs or not all(
+        re.fullmatch(keys, key) and re.fullmatch(values, value) for key, value in pairs.items()
+    ):
+        raise ConfigError(f"{name} must be {what}, as JSON, not {text[:80]!r}")
+    return pairs
 
 
 def seconds(

@@ -8,7 +8,6 @@ from sync.model.change import Change
 from sync.model.fields import Number, Text
 from sync.model.model import Model, Route
 from sync.model.planner import Planner
-from sync.model.registry import Registry
 from sync.recovery.settle import Settle
 from sync.runtime.clock import SystemClock
 from sync.runtime.deadline import Deadline
@@ -17,7 +16,7 @@ from sync.stream.dispatch import Dispatcher
 from sync.writing.fanout import Fanout
 from sync.writing.sink import Sink
 from tests.doubles.kept import KeptLetters, KeptParking
-from tests.doubles.wiring import a_brake
+from tests.doubles.wiring import a_brake, registry
 from tests.records import CORE, core_keys, stream_record
 
 
@@ -79,7 +78,7 @@ class Bench:
         }
         brake = a_brake()
         self.dispatcher = Dispatcher(
-            Planner(Registry(models, "test"), brake.read),
+            Planner(registry(*models), brake.read),
             Fanout(sinks, SystemClock(), strict=frozenset(strict), watchers=[brake]),
             Settle(self.parking, self.letters, brake, strict=frozenset(strict)),
         )

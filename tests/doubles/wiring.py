@@ -28,8 +28,15 @@ class Context:
         return self._remaining_ms
 
 
+def registry(*models: type[Model]) -> Registry:
+    """Of models whose tables have the names of their roles."""
+    return Registry(
+        models, {model.route.table: model.route.table for model in models if model.route}
+    )
+
+
 def planner(*models: type[Model]) -> Planner:
-    return Planner(Registry(models, "test"))
+    return Planner(registry(*models))
 
 
 def a_brake() -> Brake:

@@ -32,6 +32,7 @@ STAGE: Final = "sim"
 CORE: Final = "stream-sync-sim-core"
 PARTS: Final = "stream-sync-sim-parts"
 CONTRIBUTIONS: Final = "stream-sync-sim-contributions"
+TABLES: Final = {"core": CORE, "parts": PARTS}
 KEYS: Final = {CORE: ("PK", "SK"), PARTS: ("code", "number")}
 BUG: Final = "plan-fails"  # a title at which the plan of Article raises, until mended
 
@@ -41,7 +42,7 @@ class PlanBug(Exception):
 
 
 @route(
-    "stream-sync-{stage}-core",
+    "core",
     PK="ARTICLE",
     SK=r"A#.+",
     into={OpenSearch: "articles", Plain: "articles"},
@@ -63,7 +64,7 @@ class Article(Model):
 
 
 @route(
-    "stream-sync-{stage}-core",
+    "core",
     PK="ARTICLE",
     SK=r"A#.+",
     into={OpenSearch: "articles", Plain: "articles"},
@@ -81,7 +82,7 @@ class ArticleBefore(Model):
         yield from super().plan(change)
 
 
-@route("stream-sync-{stage}-core", PK="SHELF", SK=r"S#.+", into={Plain: "shelves"})
+@route("core", PK="SHELF", SK=r"S#.+", into={Plain: "shelves"})
 class Shelf(Model):
     """Goes to the sink without versions alone."""
 
@@ -90,7 +91,7 @@ class Shelf(Model):
 
 
 @route(
-    "stream-sync-{stage}-parts",
+    "parts",
     code=r".*",
     number=r"\d+",
     into={OpenSearch: "parts", Plain: "parts"},
@@ -117,8 +118,8 @@ MODELS: Final[tuple[type[Model], ...]] = (
     DefaultImageLookup,
     IcaoMatcher,
 )
-REGISTRY: Final = Registry(MODELS, STAGE)
-REGISTRY_BEFORE: Final = Registry((ArticleBefore, *MODELS[1:]), STAGE)
+REGISTRY: Final = Registry(MODELS, TABLES)
+REGISTRY_BEFORE: Final = Registry((ArticleBefore, *MODELS[1:]), TABLES)
 
 # A second reading of the rules, which shares nothing with the models.
 

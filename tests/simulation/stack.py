@@ -31,6 +31,7 @@ from tests.simulation.models import (
     KEYS,
     REGISTRY,
     REGISTRY_BEFORE,
+    TABLES,
     PlanBug,
     parsed,
 )
@@ -265,6 +266,7 @@ class Stack:
     def _function(self, name: str, scenario: Scenario) -> Function:
         env = {
             "STAGE": "sim",
+            "TABLES": json.dumps(TABLES),
             "LOG_LEVEL": "CRITICAL",
             "DEAD_LETTER_TOPIC_ARN": self.topic.arn,
             "PAYLOAD_BUCKET": self.bucket.name,

@@ -8,7 +8,7 @@ import pytest
 
 from tests.copies import add, copy_to, python, serve
 from tests.records import CORE, core_keys, stream_record
-from tests.settings import QUEUES
+from tests.settings import QUEUES, TABLES
 
 DONE: Final[dict[str, list[Any]]] = {"batchItemFailures": []}
 
@@ -20,7 +20,7 @@ from sync.sinks.folder import Folder
 from sync.sinks.opensearch import OpenSearch
 
 
-@route("gadgets-{stage}", maker=r".+", year=r"\\d{4}", into={OpenSearch: "gadgets", Folder: "all"})
+@route("gadgets", maker=r".+", year=r"\\d{4}", into={OpenSearch: "gadgets", Folder: "all"})
 class Gadget(Model):
     """A gadget of a maker's year."""
 
@@ -91,7 +91,7 @@ class Sales(Counted, target="sales", partition="GADGETS#SALES", prefix="SHOP"):
     shop: str
 
 
-@route("stream-sync-{stage}-core", PK=r"GADGETS#SOLD", SK=r"SERIAL#.+", into={Counters: "sales"})
+@route("core", PK=r"GADGETS#SOLD", SK=r"SERIAL#.+", into={Counters: "sales"})
 class SoldGadget(Model):
     """A gadget, once it is sold."""
 
@@ -116,7 +116,7 @@ from sync.sinks.default_image import DefaultImage
 
 
 @route(
-    "stream-sync-{stage}-core",
+    "core",
     PK=r"IMAGES#ORG#[^#]+#ENTITY#GADGET#ID#.+",
     SK=r"IMG#.*",
     into={DefaultImage: POINTERS},
@@ -132,6 +132,9 @@ def service(tmp_path: Path) -> Path:
     copy_to(tmp_path)
     (tmp_path / "documents").mkdir()
     return tmp_path
+
+
+GADGETS = json.dumps({**TABLES, "gadgets": "gadgets-test"})
 
 
 def gadget(year: str, name: str | None, *, maker: str = "Acme") -> dict[str, Any]:
@@ -153,7 +156,7 @@ def test_a_model_and_a_sink(service: Path) -> None:
     """Mappings are generated, and a record reaches both of the model's sinks."""
     add(service, "sync/sinks/folder.py", SINK)
     add(service, "sync/models/gadget.py", MODEL)
-    env = {"FOLDER": "documents"}
+    env = {"FOLDER": "documents", "TABLES": GADGETS}
     assert python(service, "-m", "sync", "mappings", "write") == "wrote opensearch/gadgets.json\n"
     mapping = json.loads((service / "mappings" / "opensearch" / "gadgets.json").read_text())
     assert mapping["mappings"]["properties"]["price"] == {"type": "double"}
@@ -184,6 +187,7 @@ def test_a_sink_behind_a_queue(service: Path) -> None:
     add(service, "sync/models/gadget.py", MODEL)
     env = {
         "FOLDER": "documents",
+        "TABLES": GADGETS,
         "FOLDER_QUEUE_URL": f"{QUEUES}/folder.fifo",
         "FOLDER_DEAD_LETTER_QUEUE_URL": f"{QUEUES}/folder-dead-letters.fifo",
     }

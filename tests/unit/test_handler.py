@@ -59,6 +59,11 @@ def test_a_missing_setting_is_refused_at_start_by_name(
     ("name", "value"),
     [
         ("STAGE", "Dev Stage"),
+        ("TABLES", "core"),
+        ("TABLES", "[]"),
+        ("TABLES", "{}"),
+        ("TABLES", '{"Core": "stream-sync-test-core"}'),
+        ("TABLES", '{"core": "a table"}'),
         ("LOG_LEVEL", "LOUD"),
         ("OPENSEARCH_ENDPOINT", "search.example.com"),
         ("OPENSEARCH_AUTH", "basic"),

@@ -25,7 +25,8 @@ BELOW = {
     "service": (*ENGINE, "stream", "lanes", "deadletters", "models", "config"),
     "commands": (*ENGINE, "stream", "lanes", "deadletters", "models", "config", "service", "sinks"),
     "handler": ("errors", "runtime", "aws", "service", "commands"),
-    "cli": (*ENGINE, "models", "commands", "service"),
+    "stages": ("errors",),  # what a stage is made of, for deploying; left out of the zip
+    "cli": (*ENGINE, "models", "commands", "service", "stages"),
     "__main__": ("cli",),
 }
 """Each room (a file or folder of sync/; the handler stands above it), with those it may import."""
@@ -93,11 +94,11 @@ def test_no_files_import_one_another_in_a_circle() -> None:
     assert circle(SOURCES) == []
 
 
-def test_there_are_at_most_16_rooms_at_the_top() -> None:
+def test_there_are_at_most_17_rooms_at_the_top() -> None:
     """So that the first look at sync/ shows all of it."""
     rooms = {room_of(path.removesuffix(".py").replace("/", ".")) for path in SOURCES} - {"handler"}
     assert rooms == BELOW.keys() - {"handler"}
-    assert len(rooms) <= 16
+    assert len(rooms) <= 17
 
 
 @pytest.mark.parametrize(

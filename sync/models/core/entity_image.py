@@ -36,7 +36,7 @@ class EntityImage(Model):
 
 
 @route(
-    "stream-sync-{stage}-core",
+    "core",
     PK=r"IMAGES#.*",
     SK=r"IMG#.*",
     into={},

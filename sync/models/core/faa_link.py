@@ -17,7 +17,7 @@ class IcaoType(Counted, target="icao_entity_matcher", partition="ICAO#MATCHER", 
 
 
 @route(
-    "stream-sync-{stage}-core",
+    "core",
     PK=r"FAA#LINKS",
     SK=r"MFR_MDL_CODE#.+#SN#.+",
     into={Counters: IcaoType.target},

@@ -9,7 +9,7 @@ from sync.sinks.typesense import Typesense
 
 
 @route(
-    "stream-sync-{stage}-core",
+    "core",
     PK=r"AIRCRAFT#REGISTRY#FAA",
     SK=r"DETAIL#.+",
     into={Typesense: "registry"},

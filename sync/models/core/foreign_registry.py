@@ -5,7 +5,7 @@ from sync.sinks.typesense import Typesense
 
 
 @route(
-    "stream-sync-{stage}-core",
+    "core",
     PK=r"AIRCRAFT#REGISTRY#FOREIGN",
     SK=r"DETAIL#.+",
     into={Typesense: "registry"},

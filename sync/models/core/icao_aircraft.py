@@ -6,7 +6,7 @@ from sync.sinks.typesense import Typesense
 
 
 @route(
-    "stream-sync-{stage}-core",
+    "core",
     PK=r"ICAO#AIRCRAFT",
     SK=r"TYPE#.+",
     into={OpenSearch: "icao_aircraft", Typesense: "icao_aircraft"},

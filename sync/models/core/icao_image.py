@@ -6,7 +6,7 @@ from sync.sinks.default_image import DefaultImage
 
 
 @route(
-    "stream-sync-{stage}-core",
+    "core",
     PK=r"IMAGES#ORG#[^#]+#ENTITY#ICAO#ID#.+",
     SK=r"IMG#.*",
     into={DefaultImage: POINTERS},

@@ -6,7 +6,7 @@ from sync.sinks.typesense import Typesense
 
 
 @route(
-    "stream-sync-{stage}-core",
+    "core",
     PK=r"ICAO#MANUFACTURERS",
     SK=r"MFR#.+",
     into={OpenSearch: "icao_manufacturers", Typesense: "icao_manufacturers"},

@@ -3,6 +3,6 @@
 from sync.model import Model, route
 
 
-@route("stream-sync-{stage}-core", PK=r"ICAO#MATCHER", SK=r"TYPE#.+", into={})
+@route("core", PK=r"ICAO#MATCHER", SK=r"TYPE#.+", into={})
 class IcaoMatcher(Model):
     """A derived counter, `TYPE#{type_designator}#{manufacturer}#{model}`; it goes to no sink."""

@@ -3,6 +3,6 @@
 from sync.model import Model, route
 
 
-@route("stream-sync-{stage}-core", PK=r"ICAO#VARIANTS", SK=r".+", into={})
+@route("core", PK=r"ICAO#VARIANTS", SK=r".+", into={})
 class IcaoVariant(Model):
     """Goes to no sink; it has a model so that its records count as matched."""

@@ -13,7 +13,7 @@ _SEARCHED = "IMAGES#ORG#SYSTEM#"  # images of other organisations are not search
 
 
 @route(
-    "stream-sync-{stage}-core",
+    "core",
     PK=r"IMAGES#ORG#[^#]+#ENTITY#REGISTRATION#ID#.+",
     SK=r"IMG#.*",
     into={DefaultImage: POINTERS, Typesense: "aircraft_images"},

@@ -14,6 +14,7 @@ from tests.integ.template.reading import (
     shown,
     statements,
 )
+from tests.settings import TABLES
 
 # What Lambda needs in a VPC; EC2 knows no narrower resource for these (Lambda guide, VPC).
 NETWORK_ACTIONS = {
@@ -53,7 +54,7 @@ def roles_name_actions_and_resources(template: Template) -> None:
 def no_function_writes_other_rows_of_the_application_than_derived_ones(
     template: Template,
 ) -> None:
-    registry = Registry(models.load(), "test")
+    registry = Registry(models.load(), TABLES)
     counters = {family(target).partition for _, _, target in registry.feeding(Counters)}
     keys = ["IMAGES#*", "DEFAULT_IMAGES#*", *sorted(counters)]
     only = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys}}

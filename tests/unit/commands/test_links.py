@@ -38,7 +38,9 @@ from tests.doubles.derived import (
     write,
 )
 from tests.doubles.kept import KeptParking
+from tests.doubles.wiring import registry as registry_of
 from tests.records import CORE, core_keys
+from tests.settings import TABLES
 
 PARTITION = "FAA#LINKS"
 
@@ -101,7 +103,7 @@ class World:
     def recount(self, fault: Fault = no_fault) -> Recount:
         sink, client = self.tables.counters(fault)
         clock = ManualClock()
-        registry = Registry([Link], "test")
+        registry = registry_of(Link)
         fanout = Fanout({Counters.name: sink}, clock)
         resync = Resync(Planner(registry), fanout, Items(client), clock)
         (links,) = all_links(registry)
@@ -337,7 +339,7 @@ def test_counters_are_mended_while_there_is_time(world: World) -> None:
 
 def test_every_model_that_feeds_counters_is_a_family() -> None:
     """It says itself where its links are; nothing else has to be told of it."""
-    assert list(all_links(Registry(models.load(), "test"))) == [
+    assert list(all_links(Registry(models.load(), TABLES))) == [
         Links("icao_entity_matcher", CORE, "PK", "FAA#LINKS")
     ]
 
@@ -347,7 +349,7 @@ def test_links_in_many_partitions_are_no_family(world: World) -> None:
     assert Link.route is not None
     Link.route = replace(Link.route, keys={"PK": r"FAA#.+", "SK": r".+"})
     with pytest.raises(ConfigError, match="Link has no one partition"):
-        list(all_links(Registry([Link], "test")))
+        list(all_links(registry_of(Link)))
 
 
 @pytest.mark.parametrize(

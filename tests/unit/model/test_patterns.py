@@ -199,7 +199,7 @@ class One(Model): pass
 @route("t", PK="A#B.+", into={})
 class Other(Model): pass
 
-registry = Registry([One, Other], "test")
+registry = Registry([One, Other], {"t": "t"})
 assert registry.match("t", {"PK": {"S": "A#C"}}).model is One
 try:
     registry.match("t", {"PK": {"S": "A#B1"}})

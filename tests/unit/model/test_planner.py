@@ -12,9 +12,10 @@ from sync.model.change import Change
 from sync.model.fields import Number, Text
 from sync.model.model import Model, Route
 from sync.model.planner import Plan, Planner
-from sync.model.registry import Registry
 from sync.sinks.memory import Memory
 from sync.writing.op import Op
+from tests.doubles.wiring import planner as planner_of
+from tests.doubles.wiring import registry as registry_of
 from tests.records import CORE, core_keys
 
 KEYS = core_keys("THING", "1")
@@ -71,7 +72,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.saw: list[tuple[str, str, Exception | None]] = []
-        registry = Registry([Thing, Still, Odd], "test")
+        registry = registry_of(Thing, Still, Odd)
         self.planner = Planner(registry, lambda *told: self.saw.append(told))
 
     def plan(self, new: Any = None, old: Any = None, pk: str = "THING") -> Any:
@@ -180,7 +181,7 @@ def test_who_watches_is_told_of_each_plan() -> None:
 
 def test_without_a_watcher_plans_are_the_same() -> None:
     """A command has none."""
-    planner = Planner(Registry([Thing], "test"))
+    planner = planner_of(Thing)
     pattern = planner.match(SOURCE)
     assert pattern is not None
     assert len(planner.plan(pattern, SOURCE, 7, new_image=image(name=NAME)).ops) == 2

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from sync.errors import ConfigError, RecordError, RegistryError
+from sync.errors import RecordError, RegistryError
 from sync.model.model import Model, Route
 from sync.model.registry import PrefixIndex, Registry
 from sync.sinks.memory import Memory
 from tests.records import core_keys
 
 
-def model(name: str, table: str = "{stage}-core", **keys: str) -> type[Model]:
+def model(name: str, table: str = "core", **keys: str) -> type[Model]:
     """A model without fields under *keys*."""
     made: type[Model] = type(name, (Model,), {"__module__": __name__})
     made.route = Route(table, keys, {Memory: "documents"})
@@ -23,7 +23,7 @@ def model(name: str, table: str = "{stage}-core", **keys: str) -> type[Model]:
 
 
 def registry(*models: type[Model]) -> Registry:
-    return Registry(models, "test")
+    return Registry(models, {"core": "test-core", "years": "years"})
 
 
 def matched(found: Any) -> str | None:
@@ -111,10 +111,11 @@ def test_a_registry_that_cannot_work_is_refused_at_start(models: Any, error: str
         registry(*models)
 
 
-def test_a_bad_table_name_is_refused_at_start() -> None:
-    """Only {stage} stands in for something."""
-    with pytest.raises(ConfigError, match="Odd: bad table name"):
-        registry(model("Odd", table="{nope}-core", PK="a"))
+def test_a_model_of_a_table_that_the_stage_lacks_is_left_out() -> None:
+    """It has no part in what the stage is made of, such as its sinks."""
+    found = registry(AIRCRAFT, model("Odd", table="orders", PK="a"))
+    assert found.models == (AIRCRAFT,)
+    assert found.tables == {"test-core": ("PK", "SK")}
 
 
 KEYS = st.text("AB#1", max_size=5)

@@ -9,8 +9,9 @@ from sync.model.registry import Registry
 from sync.stream.record import read_record
 from sync.writing.ids import document_id
 from tests.records import CORE, Image, core_keys, stream_record
+from tests.settings import TABLES
 
-REGISTRY: Final = Registry(models.load(), "test")
+REGISTRY: Final = Registry(models.load(), TABLES)
 OF_SYSTEM: Final = "IMAGES#ORG#SYSTEM#ENTITY#REGISTRATION#ID#N1"
 TUPLE: Final = ("type_designator", "manufacturer", "model")
 
