@@ -8,7 +8,7 @@ possible or the message is unreadable.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -90,11 +90,9 @@ class LaneWorker:
         """
         messages: dict[Source, int] = {}
         keys: dict[Source, Parked] = {}
-        for action, n in latest:
+        for action, n in sorted(latest, key=lambda each: each[0].version):  # the highest stays
             source = action.source
-            earlier = keys[source].after_version if source in keys else 0
-            after_version = max(action.version, earlier)
-            messages[source], keys[source] = n, Parked(source, after_version, action.since_s)
+            messages[source], keys[source] = n, Parked(source, action.version, action.since_s)
         at_once = [Parked(source) for source in keys]
         for settled in self._resync.run(at_once, deadline, only=self._sink):
             key, source = keys[settled.key.source], settled.key.source
@@ -149,16 +147,20 @@ def _latest(
     return list(latest.values())
 
 
-def _with_followers(records: Records, failed: Iterable[int]) -> list[int]:
+def _with_followers(records: Records, failed: Collection[int]) -> list[int]:
     """The indexes of *failed* records and of all records behind them in their lanes.
 
     To keep the order, those have to be reported as failed too (Lambda guide, SQS: batch item
     failures of FIFO queues).
     """
-    first: dict[str, int] = {}
-    for n in sorted(failed, reverse=True):
-        first[_lane(records[n])] = n
-    return [n for n, record in enumerate(records) if n >= first.get(_lane(record), len(records))]
+    stopped: set[str] = set()
+    again: list[int] = []
+    for n, record in enumerate(records):
+        if n in failed:
+            stopped.add(_lane(record))
+        if _lane(record) in stopped:
+            again.append(n)
+    return again
 
 
 def _lane(record: Mapping[str, Any]) -> str:

@@ -294,13 +294,25 @@ def test_sqs_takes_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found == [b'{"a":1}', None, b'{"a":1}']
 
 
-@pytest.mark.parametrize("url", ["", "queue.fifo", "https://sqs/1/typesense"])
-def test_the_queue_has_to_be_a_fifo_queue(url: str) -> None:
-    """A standard one would lose the order of a document's writes."""
-    with pytest.raises(ConfigError, match="TYPESENSE_QUEUE_URL"):
-        Sender.from_settings(
-            "typesense", Typesense.lanes, {**REQUIRED, "TYPESENSE_QUEUE_URL": url}, aws_client
-        )
+@pytest.mark.parametrize("name", ["TYPESENSE_QUEUE_URL", "TYPESENSE_DEAD_LETTER_QUEUE_URL"])
+@pytest.mark.parametrize("url", ["queue.fifo", "https://sqs/1/typesense"])
+def test_both_queues_have_to_be_fifo_queues(name: str, url: str) -> None:
+    """A standard one would lose the order of a document's writes; the error names the setting."""
+    with pytest.raises(ConfigError) as told:
+        Sender.from_settings("typesense", Typesense.lanes, {**REQUIRED, name: url}, aws_client)
+    assert str(told.value) == f"{name} must be the URL of an SQS FIFO queue, not {url!r}"
+
+
+def test_a_sender_has_the_queues_that_its_lanes_name() -> None:
+    """It sends to the first; what no worker handles ends in the second."""
+    fifo = Fifo()
+    clients = {"sqs": fifo}.__getitem__
+    made = Sender.from_settings("typesense", Typesense.lanes, REQUIRED, clients)
+    assert made.sink == "typesense"
+    assert made.queue_url == REQUIRED["TYPESENSE_QUEUE_URL"]
+    assert made.dead_letter_queue_url == REQUIRED["TYPESENSE_DEAD_LETTER_QUEUE_URL"]
+    assert results(list(made.write([put("1")], patient()))) == {"1": WRITTEN}
+    assert [message.group for message in fifo.waiting] == [Typesense.lanes.of(put("1"))]
 
 
 def test_the_stream_never_imports_the_typesense_client() -> None:
