@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from sync.aws.clients import client as aws_client
 from sync.aws.keys import Source
-from sync.errors import ConfigError, Misconfigured, RecordError, Refused, Unavailable
+from sync.errors import ConfigError, Misconfigured, Refused, Unavailable
 from sync.lanes.messages import MAX_BYTES, Action, read
 from sync.lanes.sender import TRIES, Sender
 from sync.runtime.deadline import Deadline
@@ -248,33 +248,6 @@ def test_a_body_that_is_no_text_is_refused_alone() -> None:
         "1": Refused,
         "2": WRITTEN,
     }
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        "",
-        "[]",
-        "{}",
-        '{"schema":2,"actions":[]}',
-        '{"schema":1}',
-        '{"schema":1,"actions":[{}]}',
-        '{"schema":1,"actions":[{"action":"patch","collection":"c","id":"1","version":1,'
-        '"source":{"table":"t","keys":{}}}]}',
-        '{"schema":1,"actions":[{"action":"upsert","collection":"c","id":1,"version":1,'
-        '"source":{"table":"t","keys":{}}}]}',
-        '{"schema":1,"actions":[{"action":"delete","collection":"c","id":"1","document":"{}",'
-        '"version":1,"source":{"table":"t","keys":{}}}]}',
-        '{"schema":1,"actions":[{"action":"upsert","collection":"c","id":"1","document":{},'
-        '"version":1,"source":{"table":"t","keys":{}}}]}',
-        '{"schema":1,"actions":[{"action":"upsert","collection":"c","id":"1","version":1,'
-        '"source":{"table":"t","keys":null}}]}',
-    ],
-)
-def test_what_is_no_message_is_told(body: str) -> None:
-    """One of a newer schema too, since its meaning isn't known here."""
-    with pytest.raises(RecordError, match="message of"):
-        read(body)
 
 
 def test_sqs_takes_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
