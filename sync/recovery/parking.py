@@ -15,7 +15,7 @@ from sync.aws.batches import batches
 from sync.aws.clients import Clients, failures
 from sync.aws.keys import Source, keys_in
 from sync.errors import RecordError, Retry, Unavailable
-from sync.runtime.clock import Clock
+from sync.runtime.clock import Clock, now_s
 from sync.runtime.jsontext import strict
 from sync.writing.metrics import Metrics
 
@@ -175,7 +175,7 @@ class Parking:
         A key with a *since_s* keeps it. Then its delay grows, and it expires after 14 days, even if
         it travels through a lane between two parkings.
         """
-        now = self._clock.time_ns() / 1e9
+        now = now_s(self._clock)
         yield from self._send(ParkedMessage(sink, (), 0, now), keys)
 
     def again(
@@ -187,12 +187,12 @@ class Parking:
     def expired(self, since_s: float) -> bool:
         """Whether a key that was first parked at *since_s* (epoch seconds) has waited for 14 days,
         as long as SQS keeps a message. Then it becomes a dead letter."""
-        return self._clock.time_ns() / 1e9 - since_s > LIFETIME_S
+        return now_s(self._clock) - since_s > LIFETIME_S
 
     def _send(self, like: ParkedMessage, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
         if self._metrics is not None:
             self._metrics.count(like.sink, "parked", len(keys))
-        now = self._clock.time_ns() / 1e9
+        now = now_s(self._clock)
         bodies = [
             (message, message.body())
             for group in _of_one_age(like, keys, now)
@@ -223,7 +223,7 @@ class Parking:
         So retries become rarer during an outage, and after it a sink is up to date again within
         about a third of the outage's length.
         """
-        waited_s = self._clock.time_ns() / 1e9 - message.youngest
+        waited_s = now_s(self._clock) - message.youngest
         least = max(self._delay_s, waited_s / 4)
         return min(LONGEST_DELAY_S, ceil(least * random.uniform(1.0, 1.5)))  # noqa: S311 - no secret
 

@@ -11,7 +11,7 @@ from tests.records import core_keys
 from tests.unit.lanes.things import op
 
 EMPTY = '{"schema":1,"actions":[]}'
-SOUND = {
+SOUND: Any = {
     "action": "upsert",
     "collection": "c",
     "id": "1",

@@ -106,14 +106,18 @@ def test_keys_of_very_different_ages_do_not_share_a_message(ages: list[float]) -
 
 
 def test_copies_of_a_key_become_one() -> None:
-    """The longest wait, and the oldest age."""
-    one = ParkedMessage("s", (key(1, after=5, since_s=3.0), key(2, since_s=1.0)), 2, 3.0)
-    two = ParkedMessage("s", (key(1, after=4, since_s=2.0), key(3, since_s=9.0)), 7, 9.0)
-    both = merged([one, two])
+    """The longest wait, and the oldest age, whichever message has it; none, if no copy has one."""
+    one = key(1, after=5, since_s=3.0), key(2, after=5, since_s=1.0), key(4), key(5)
+    two = key(1, after=4, since_s=2.0), key(2, after=6, since_s=4.0), key(4), key(5, since_s=7.0)
+    both = merged(
+        [ParkedMessage("s", one, 2, 3.0), ParkedMessage("s", (*two, key(3, since_s=9.0)), 7, 9.0)]
+    )
     assert set(both.keys) == {
         key(1, after=5, since_s=2.0),
-        key(2, since_s=1.0),
+        key(2, after=6, since_s=1.0),
         key(3, since_s=9.0),
+        key(4),
+        key(5, since_s=7.0),
     }
     assert (both.sink, both.tries, both.since_s) == ("s", 7, 9.0)
 
