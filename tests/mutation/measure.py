@@ -126,7 +126,10 @@ def _settings(files: Sequence[str], tests: Sequence[str], beside: Sequence[str])
         "only_mutate": list(files),
         "also_copy": list(beside),
         "pytest_add_cli_args_test_selection": list(tests),
-        "pytest_add_cli_args": ["--hypothesis-seed=1", "-p", "no:cacheprovider"],
+        "pytest_add_cli_args": [
+            *("--hypothesis-seed=1", "--hypothesis-profile=mutants"),
+            *("-p", "no:cacheprovider"),
+        ],
         "process_isolation": "forkserver",  # with "fork", tests run twice in one process
     }
     lines = [f"{name} = {json.dumps(value)}" for name, value in given.items()]
