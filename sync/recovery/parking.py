@@ -77,6 +77,17 @@ class ParkedMessage:
             }
         )
 
+    def of(self, keys: Iterable[Parked]) -> Iterator["ParkedMessage"]:
+        """Messages like this one of *keys*, as many in each as fit."""
+        empty = replace(self, keys=()).body()
+        for part in batches(
+            keys,
+            most=MOST_KEYS,
+            most_bytes=_MOST_BYTES - len(empty) + 1,
+            size=lambda key: len(strict(self._entry(key))) + 1,  # and a comma, which the last lacks
+        ):
+            yield replace(self, keys=tuple(part))
+
     def _entry(self, key: Parked) -> dict[str, Any]:
         entry = {"table": key.source.table, "keys": key.source.keys, "after": key.after_version}
         since_s = self.since_of(key)
@@ -196,7 +207,7 @@ class Parking:
         bodies = [
             (message, message.body())
             for group in _of_one_age(like, keys, now)
-            for message in (replace(like, keys=part) for part in _parts(group))
+            for message in like.of(group)
         ]
         for batch in batches(
             bodies, most=_MOST_MESSAGES, most_bytes=_MOST_BYTES, size=lambda m: len(m[1])
@@ -247,17 +258,3 @@ def _of_one_age(like: ParkedMessage, keys: Iterable[Parked], now: float) -> Iter
         group.append(key)
     if group:
         yield group
-
-
-def _parts(keys: Sequence[Parked]) -> Iterator[tuple[Parked, ...]]:
-    """Split *keys* into parts that fit a message."""
-    overhead = 100  # bytes a key takes beside its own and its table's name
-    for part in batches(
-        keys,
-        most=MOST_KEYS,
-        most_bytes=_MOST_BYTES,
-        size=lambda key: (
-            len(json.dumps(key.source.keys)) + len(json.dumps(key.source.table)) + overhead
-        ),
-    ):
-        yield tuple(part)

@@ -137,14 +137,34 @@ def test_a_batch_of_keys_takes_one_call() -> None:
 
 
 def test_long_keys_are_spread_over_messages_that_fit() -> None:
-    """Ten messages a call, each below the limit; none is lost, none doubled."""
+    """None is lost, none doubled, and each call is below the limit."""
     sqs = Sqs()
     keys = [key(n, width=1000) for n in range(3_000)]
     assert list(parking(sqs).park("memory", keys)) == []
     assert [k.source for message in sqs.messages for k in message.keys] == [k.source for k in keys]
-    assert max(len(call["Entries"]) for call in sqs.calls) <= 10
     for call in sqs.calls:
-        assert sum(len(entry["MessageBody"]) for entry in call["Entries"]) <= 256 * 1024
+        assert sum(len(entry["MessageBody"]) for entry in call["Entries"]) <= 250_000
+
+
+@pytest.mark.parametrize(("over", "messages"), [(0, 1), (1, 2)])
+def test_keys_that_fill_a_message_to_the_byte_share_it(over: int, messages: int) -> None:
+    """One byte more makes two messages; each key counts with its table and its age."""
+    sqs, clock = Sqs(), ManualClock()
+    aged = [key(n, since_s=clock.now - 0.5) for n in range(3)]
+    fresh = ParkedMessage("memory", (*aged, key(4, since_s=clock.now)), 0, clock.now)
+    filled = key(4, width=250_000 - len(fresh.body()) + 1 + over, since_s=clock.now)
+    assert list(parking(sqs, clock=clock).park("memory", [*aged, filled])) == []
+    assert len(sqs.messages) == messages
+    sizes = [len(entry["MessageBody"]) for entry in sqs.entries]
+    assert sizes == [250_000] if messages == 1 else sum(sizes) > 250_000
+
+
+def test_a_call_has_ten_messages_at_most() -> None:
+    """SQS takes no more, however small they are."""
+    sqs, clock = Sqs(), ManualClock()
+    keys = [key(n, since_s=clock.now - 100 * 5**n) for n in range(11)]  # each of another age
+    assert list(parking(sqs, clock=clock).park("memory", keys)) == []
+    assert [len(call["Entries"]) for call in sqs.calls] == [10, 1]
 
 
 @pytest.mark.parametrize(
