@@ -78,7 +78,7 @@ class ParkedMessage:
         )
 
     def of(self, keys: Iterable[Parked]) -> Iterator["ParkedMessage"]:
-        """Messages like this one of *keys*, as many in each as fit."""
+        """Messages like this one, with *keys*: as many in each as fit."""
         empty = replace(self, keys=()).body()
         for part in batches(
             keys,
@@ -186,28 +186,26 @@ class Parking:
         A key with a *since_s* keeps it. Then its delay grows, and it expires after 14 days, even if
         it travels through a lane between two parkings.
         """
-        now = now_s(self._clock)
-        yield from self._send(ParkedMessage(sink, (), 0, now), keys)
+        yield from self._send(ParkedMessage(sink, tuple(keys), 0, now_s(self._clock)))
 
     def again(
         self, message: ParkedMessage, keys: Sequence[Parked]
     ) -> Iterator[tuple[Parked, Retry]]:
         """Park *keys* of *message* again, after another failed try; else as `park`."""
-        yield from self._send(replace(message, tries=message.tries + 1), keys)
+        yield from self._send(replace(message, keys=tuple(keys), tries=message.tries + 1))
 
     def expired(self, since_s: float) -> bool:
         """Whether a key that was first parked at *since_s* (epoch seconds) has waited for 14 days,
         as long as SQS keeps a message. Then it becomes a dead letter."""
         return now_s(self._clock) - since_s > LIFETIME_S
 
-    def _send(self, like: ParkedMessage, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
+    def _send(self, whole: ParkedMessage) -> Iterator[tuple[Parked, Retry]]:
         if self._metrics is not None:
-            self._metrics.count(like.sink, "parked", len(keys))
-        now = now_s(self._clock)
+            self._metrics.count(whole.sink, "parked", len(whole.keys))
         bodies = [
             (message, message.body())
-            for group in _of_one_age(like, keys, now)
-            for message in like.of(group)
+            for keys in _of_one_age(whole, now_s(self._clock))
+            for message in whole.of(keys)
         ]
         for batch in batches(
             bodies, most=_MOST_MESSAGES, most_bytes=_MOST_BYTES, size=lambda m: len(m[1])
@@ -239,22 +237,16 @@ class Parking:
         return min(LONGEST_DELAY_S, ceil(least * random.uniform(1.0, 1.5)))  # noqa: S311 - no secret
 
 
-def _of_one_age(like: ParkedMessage, keys: Iterable[Parked], now: float) -> Iterator[list[Parked]]:
-    """Group *keys* by age: the oldest of a group has waited at most four times as long as the
-    youngest, plus a minute.
+def _of_one_age(message: ParkedMessage, now: float) -> Iterator[list[Parked]]:
+    """Group the keys of *message* by age: the oldest of a group has waited at most four times as
+    long as the youngest, plus a minute.
 
     The youngest key sets a message's delay, so old keys beside new ones would be tried too often.
     """
-    group: list[Parked] = []
-    most_s = 0.0
-    for waited_s, _, key in sorted(
-        (now - like.since_of(key), n, key) for n, key in enumerate(keys)
-    ):
-        if group and waited_s > most_s:
-            yield group
-            group = []
-        if not group:
-            most_s = 4 * waited_s + SAME_AGE_S
-        group.append(key)
-    if group:
+    waiting = sorted(message.keys, key=message.since_of, reverse=True)  # the youngest first
+    while waiting:
+        youngest_s = max(0.0, now - message.since_of(waiting[0]))  # clocks differ
+        oldest = now - 4 * youngest_s - SAME_AGE_S
+        group = [key for key in waiting if message.since_of(key) >= oldest]
         yield group
+        waiting = waiting[len(group) :]
