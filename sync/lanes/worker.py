@@ -18,7 +18,7 @@ from sync.errors import RecordError, SyncError
 from sync.lanes.messages import Action, read
 from sync.lanes.sender import Sender
 from sync.recovery.letters import DeadLetter
-from sync.recovery.parking import Parked
+from sync.recovery.parking import Parked, oldest
 from sync.recovery.resync import Resync
 from sync.recovery.settle import Ended, Settle
 from sync.runtime.deadline import Deadline
@@ -92,7 +92,8 @@ class LaneWorker:
         keys: dict[Source, Parked] = {}
         for action, n in sorted(latest, key=lambda each: each[0].version):  # the highest stays
             source = action.source
-            messages[source], keys[source] = n, Parked(source, action.version, action.since_s)
+            since_s = oldest(action.since_s, keys[source].since_s if source in keys else None)
+            messages[source], keys[source] = n, Parked(source, action.version, since_s)
         at_once = [Parked(source) for source in keys]
         for settled in self._resync.run(at_once, deadline, only=self._sink):
             key, source = keys[settled.key.source], settled.key.source
@@ -121,6 +122,7 @@ def _latest(
 ) -> list[tuple[Action, int]]:
     """The last action of each document, with the index of its record.
 
+    It is as old as the oldest of them, so that 14 days end though the document changes meanwhile.
     Adds the indexes of unreadable messages to *failed*, and skips the messages behind them in their
     lanes: a newer release may be able to read them, and then the order still has to hold.
     """
@@ -143,7 +145,10 @@ def _latest(
             continue
         counts["actions"] += len(actions)
         for action in actions:
-            latest[sink, action.collection, action.id] = action, n
+            address = sink, action.collection, action.id
+            earlier, _ = latest.get(address, (action, n))
+            since_s = oldest(earlier.since_s, action.since_s)
+            latest[address] = replace(action, since_s=since_s), n
     return list(latest.values())
 
 

@@ -120,15 +120,19 @@ def merged(messages: Sequence[ParkedMessage]) -> ParkedMessage:
     for message in messages:
         for key in message.keys:
             known = keys.get(key.source, key)
-            since = [copy.since_s for copy in (known, key) if copy.since_s is not None]
             keys[key.source] = replace(
                 known,
                 after_version=max(known.after_version, key.after_version),
-                since_s=min(since, default=None),
+                since_s=oldest(known.since_s, key.since_s),
             )
     tries = max(message.tries for message in messages)
     since_s = max(message.since_s for message in messages)
     return ParkedMessage(messages[0].sink, tuple(keys.values()), tries, since_s)
+
+
+def oldest(*since_s: float | None) -> float | None:
+    """The earliest time at which copies of a key were first parked; None if none of them was."""
+    return min((each for each in since_s if each is not None), default=None)
 
 
 def _parked(value: Any, since_s: float) -> Parked:

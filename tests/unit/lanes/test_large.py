@@ -86,15 +86,18 @@ def test_an_item_that_can_t_be_written_is_parked_above_its_resync(
 
 
 @pytest.mark.parametrize("versions", [(5, 9), (9, 5)])
+@pytest.mark.parametrize("ages", [(4, None), (None, 4), (3, 4), (4, 3)])
 def test_an_item_of_two_documents_is_parked_above_both_writes(
-    line: Line, versions: tuple[int, int]
+    line: Line, versions: tuple[int, int], ages: tuple[int | None, int | None]
 ) -> None:
-    """It is read once for both, whichever lane's message came first."""
+    """And as the older of them; it is read once for both, whichever lane's message came first."""
     line.table.items[source(1)] = Unavailable("dynamodb: down")
-    for n, version in enumerate(versions):
-        line.send(replace(op(1, LARGE, version=version), id=f"document {n}"))
+    for version, age_s in zip(versions, ages, strict=True):
+        since_s = None if age_s is None else line.clock.now - age_s
+        one = op(1, LARGE, version=version)
+        line.send(replace(one, id=f"document of {version}", since_s=since_s))
     assert run(line, line.fifo.waiting) == []
-    assert line.parking.keys == [("typesense", Parked(source(1), 9))]
+    assert line.parking.keys == [("typesense", Parked(source(1), 9, line.clock.now - 4))]
 
 
 def test_a_message_comes_again_if_its_item_can_t_be_parked(
