@@ -89,7 +89,9 @@ def test_what_shows_no_item_has_no_state(record: Any) -> None:
     assert state_in(record) is None
 
 
-@pytest.mark.parametrize("odd", [{"SS": ["b", 5]}, {"M": "text"}, {"L": "text"}, {"NS": "12"}, "x"])
+@pytest.mark.parametrize(
+    "odd", [{"SS": ["b", 5]}, {"NS": 5}, {"M": "text"}, {"L": "text"}, {"NS": "12"}, "x"]
+)
 def test_an_attribute_that_is_malformed_has_a_state(odd: Any) -> None:
     """So that its letter isn't replayed before somebody has changed the item."""
     state = state_in({"item": {**KEYS, "odd": odd}})
