@@ -5,6 +5,7 @@ import logging
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from sync.aws.keys import Source
 from sync.errors import InvalidImage, Refused, Throttled, Unavailable
@@ -21,10 +22,12 @@ NOW_S = 1_795_248_000.0  # 2026-11-21T08:00:00Z
 
 
 class Aws:
-    """SNS and S3; entries with these ids are refused."""
+    """SNS and S3; SNS answers *failed* for these entries, and does not answer the first calls that
+    are *lost*."""
 
-    def __init__(self, *refused: str) -> None:
-        self.refused = refused
+    def __init__(self, *failed: dict[str, str], lost: int = 0) -> None:
+        self.failed = failed
+        self.lost = lost
         self.sent: list[dict[str, Any]] = []
         self.objects: list[dict[str, Any]] = []
 
@@ -33,8 +36,11 @@ class Aws:
 
     def publish_batch(self, **call: Any) -> Any:
         assert call["TopicArn"] == "topic"
+        if self.lost:
+            self.lost -= 1
+            raise EndpointConnectionError(endpoint_url="https://sns")
         self.sent += call["PublishBatchRequestEntries"]
-        return {"Failed": [{"Id": id_, "Code": "Internal"} for id_ in self.refused]}
+        return {"Failed": self.failed} if self.failed else {}
 
     def put_object(self, **call: Any) -> None:
         self.objects.append(call)
@@ -169,20 +175,34 @@ def test_rows_are_told_apart_by_table_key_and_sink() -> None:
     assert row_id(CORE, dict(reversed(KEYS.items())), None) == rows[3]
 
 
+@pytest.mark.parametrize(("says", "why"), [({}, ""), ({"Message": "try later"}, "try later")])
 def test_a_letter_that_sns_refuses_is_told_with_its_code(
-    caplog: pytest.LogCaptureFixture,
+    says: dict[str, str], why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """And with id, table and keys in a line of its own; the others are published."""
     one, two = (DeadLetter({"n": n}, Refused("no"), table=CORE, keys=KEYS) for n in (1, 2))
-    ((given_back, error),) = letters(Aws("1")).publish([one, two])
+    aws = Aws({"Id": "1", "Code": "Internal", **says})
+    ((given_back, error),) = letters(aws).publish([one, two])
     assert given_back is two
-    assert (type(error), str(error)) == (Unavailable, "SNS: Internal: ")
+    assert (type(error), str(error)) == (Unavailable, f"SNS: Internal: {why}")
     (line,) = [r for r in caplog.records if r.message.startswith("a dead letter could not")]
     assert line.message == "a dead letter could not be published; its cause will come again"
     said = vars(line)
     assert (said["id"], said["table"], said["keys"]) == (two.id, CORE, KEYS)
     assert line.exc_info is not None
     assert line.exc_info[1] is error
+
+
+def test_letters_of_a_call_that_fails_are_given_back_and_no_others() -> None:
+    """A call holds ten; the next one is made all the same."""
+    aws = Aws(lost=1)
+    many = [DeadLetter({"n": n}, Refused("no")) for n in range(11)]
+    given_back = list(letters(aws).publish(many))
+    assert [letter for letter, _ in given_back] == many[:10]
+    ((kind, why),) = {(type(error), str(error)) for _, error in given_back}
+    assert kind is Unavailable
+    assert why.startswith("publishing dead letters: Could not connect")
+    assert [message["record"] for message in aws.messages] == [many[10].raw]
 
 
 def test_a_body_that_can_t_be_stored_is_given_back_with_the_reason() -> None:
