@@ -242,16 +242,16 @@ def test_a_delay_is_a_quarter_of_the_wait_and_up_to_half_as_much_again(
     assert entry["DelaySeconds"] == min(LONGEST_DELAY_S, least_s * jitter)
 
 
-def test_keys_that_waited_four_times_as_long_and_a_minute_are_the_oldest_of_a_message() -> None:
+@pytest.mark.parametrize("ages", [(100.0, 460.0, 461.0), (0.0, 60.0, 61.0)])
+def test_keys_that_waited_four_times_as_long_and_a_minute_are_the_oldest_of_a_message(
+    ages: tuple[float, float, float],
+) -> None:
     """One second more makes another message."""
     sqs, clock = Sqs(), ManualClock()
-    ages = (100.0, 460.0, 461.0)
     keys = [key(n, since_s=clock.now - age) for n, age in enumerate(ages)]
     assert list(parking(sqs, clock=clock).park("s", keys)) == []
-    assert [[clock.now - (k.since_s or 0) for k in m.keys] for m in sqs.messages] == [
-        [100.0, 460.0],
-        [461.0],
-    ]
+    found = [[clock.now - (k.since_s or 0) for k in m.keys] for m in sqs.messages]
+    assert found == [[*ages[:2]], [ages[2]]]
 
 
 def test_keys_of_a_clock_that_is_ahead_share_a_message() -> None:
