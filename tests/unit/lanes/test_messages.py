@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sync.errors import RecordError
-from sync.lanes.messages import MAX_BYTES, Action, pack, read
+from sync.lanes.messages import Action, pack, read
 from tests.records import core_keys
 from tests.unit.lanes.things import op
 
@@ -75,7 +75,7 @@ def test_a_message_of_a_newer_release_is_told_with_both_schemas() -> None:
 @pytest.mark.parametrize(("over", "messages"), [(0, 1), (1, 2)])
 def test_actions_that_fill_a_message_to_the_byte_share_it(over: int, messages: int) -> None:
     """One byte more makes two messages; each has its ops, in order."""
-    room = MAX_BYTES - len(EMPTY) - len(",,")
+    room = 250_000 - len(EMPTY) - len(",,")
     texts = ["x" * 1_000, "y" * 1_000, "z" * (room - 2_000 + over)]
     ops = [op(n, "") for n in range(3)]
     packed = list(pack(zip(ops, texts, strict=True)))
@@ -84,7 +84,7 @@ def test_actions_that_fill_a_message_to_the_byte_share_it(over: int, messages: i
     assert len(bodies) == messages
     assert bodies[0].startswith('{"schema":1,"actions":[xxx')
     assert bodies[-1].endswith("zzz]}")
-    assert sum(map(len, bodies)) == MAX_BYTES + (0 if messages == 1 else len(EMPTY))
+    assert sum(map(len, bodies)) == 250_000 + (0 if messages == 1 else len(EMPTY))
 
 
 def test_an_action_travels_as_this_json() -> None:

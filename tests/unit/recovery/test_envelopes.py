@@ -9,7 +9,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from sync.aws.keys import Source
 from sync.errors import InvalidImage, Refused, Throttled, Unavailable
-from sync.recovery.letters import INLINE_BYTES, DeadLetter, DeadLetters, digest, row_id
+from sync.recovery.letters import DeadLetter, DeadLetters, digest, row_id
 from sync.recovery.state import state_of
 from sync.writing.metrics import Metrics
 from sync.writing.op import Op
@@ -138,7 +138,7 @@ def test_letters_of_one_record_are_told_apart_by_what_was_written() -> None:
 @pytest.mark.parametrize(("over", "inline"), [(0, True), (1, False)])
 def test_a_record_at_the_limit_is_in_the_message(over: int, inline: bool) -> None:
     """One byte more, and it is an object in the folder of its row, which goes with the row."""
-    raw = "x" * (INLINE_BYTES - 2 + over)
+    raw = "x" * (200_000 - 2 + over)
     aws = Aws()
     letter = DeadLetter(raw, Refused("no"), table=CORE, keys=KEYS, sink="memory")
     assert list(letters(aws).publish([letter])) == []
@@ -146,7 +146,7 @@ def test_a_record_at_the_limit_is_in_the_message(over: int, inline: bool) -> Non
     assert ("record" in message, "payload" in message) == (inline, not inline)
     if not inline:
         key = f"letters/{row_id(CORE, KEYS, 'memory')}/{letter.id}.json"
-        assert message["payload"] == {"bucket": "bucket", "key": key, "bytes": INLINE_BYTES + 1}
+        assert message["payload"] == {"bucket": "bucket", "key": key, "bytes": 200_000 + 1}
         ((stored),) = aws.objects
         assert (stored["Bucket"], stored["Key"]) == ("bucket", key)
         assert json.loads(stored["Body"]) == raw
@@ -157,7 +157,7 @@ def test_a_record_at_the_limit_is_in_the_message(over: int, inline: bool) -> Non
 def test_a_large_record_of_no_known_item_has_a_folder_of_its_own(known: Any) -> None:
     """Its row is that of the letter alone."""
     aws = Aws()
-    letter = DeadLetter("x" * INLINE_BYTES, Refused("no"), **known)
+    letter = DeadLetter("x" * 200_000, Refused("no"), **known)
     assert list(letters(aws).publish([letter])) == []
     assert aws.messages[0]["payload"]["key"] == f"letters/{letter.id}/{letter.id}.json"
 
@@ -212,7 +212,7 @@ def test_a_body_that_can_t_be_stored_is_given_back_with_the_reason() -> None:
         def put_object(self, **call: Any) -> None:
             raise Throttled("503 SlowDown")
 
-    letter = DeadLetter("x" * INLINE_BYTES, Refused("no"))
+    letter = DeadLetter("x" * 200_000, Refused("no"))
     aws = Slow()
     ((given_back, error),) = letters(aws).publish([letter])
     assert given_back is letter
