@@ -11,6 +11,7 @@ from sync.errors import RecordError
 from sync.recovery.parking import Parked, ParkedMessage
 from sync.stream.record import version_of
 from tests.doubles.account import BUCKET, CREATED, GIVEN_UP, LETTERS, OBJECT, Account
+from tests.doubles.clocks import ManualClock
 from tests.doubles.trouble import letter, poison
 from tests.records import PRODUCTS
 
@@ -247,6 +248,39 @@ class FailingTable:
         return self.client.put_item(**request)
 
 
+class ContendedTable:
+    """… with rows that others change between each reading and writing."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.tries = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.client, name)
+
+    def put_item(self, **_request: Any) -> Any:
+        self.tries += 1
+        code = "ConditionalCheckFailedException"
+        raise self.client.exceptions.ConditionalCheckFailedException(
+            {"Error": {"Code": code}}, "PutItem"
+        )
+
+
+class SlowTable:
+    """… that takes as long for a write as an invocation has."""
+
+    def __init__(self, client: Any, clock: ManualClock) -> None:
+        self.client = client
+        self.clock = clock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.client, name)
+
+    def put_item(self, **request: Any) -> Any:
+        self.clock.sleep(300)
+        return self.client.put_item(**request)
+
+
 def test_a_row_that_cannot_be_kept_delays_no_other(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,6 +293,28 @@ def test_a_row_that_cannot_be_kept_delays_no_other(
     assert table.written == ["p1", "p2", "p3", "p4"]
     kept = {row["keys"]["productId"]["S"] for row in account.rows()}
     assert kept == {"p1", "p3", "p4"}
+
+
+def test_a_row_that_others_change_at_each_try_comes_again(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A consumer does not try for ever."""
+    table = ContendedTable(account.dynamodb)
+    monkeypatch.setattr(account.service.dead_letter_table, "_clients", lambda _: table)
+    assert account.consume(letter(poison())) == {"batchItemFailures": [{"itemIdentifier": "m-0"}]}
+    assert table.tries == 5
+    assert account.rows() == []
+
+
+def test_rows_for_which_no_time_is_left_come_again(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one took all of it, and is kept."""
+    table = SlowTable(account.dynamodb, account.clock)
+    monkeypatch.setattr(account.service.dead_letter_table, "_clients", lambda _: table)
+    again = {"batchItemFailures": [{"itemIdentifier": "m-0"}]}
+    assert account.give_up([poison(f"p{n}", number=n) for n in range(1, 5)]) == again
+    assert [row["keys"]["productId"]["S"] for row in account.rows()] == ["p1"]
 
 
 def test_a_message_that_comes_again_does_only_what_is_left(
