@@ -60,7 +60,6 @@ def test_settings_are_read(env: dict[str, str], settings: Settings) -> None:
         ({**ON_AWS, "OPENSEARCH_ENDPOINT": "http://x.ES.amazonaws.com"}, "OPENSEARCH_ENDPOINT"),
         ({**GOOD, "OPENSEARCH_REFRESH": "yes"}, "OPENSEARCH_REFRESH"),
     ],
-    ids=repr,
 )
 def test_what_is_missing_or_wrong_is_named(env: dict[str, str], name: str) -> None:
     """And a password in an endpoint is not repeated."""
