@@ -7,17 +7,13 @@ from typing import Any
 import pytest
 
 from sync.deadletters.row import Row, to_item
-from sync.deadletters.table import DeadLetterTable, Filter
+from sync.deadletters.table import Filter
 from sync.errors import ConfigError, Misconfigured, Throttled
 from sync.recovery.bodies import Payload
 from sync.runtime.deadline import Deadline
-from tests.doubles.clocks import ManualClock
-from tests.doubles.derived import Tables, Watched
-from tests.settings import LISTED
+from tests.doubles.derived import Tables
+from tests.unit.deadletters.stored import NAME, NOW, Rows
 
-NAME = "stream-sync-test-letters"
-NOW_S = 1_800_000_000.5
-NOW = "2027-01-15T08:00:00.500Z"
 AT = "2026-11-21T08:00:00.000Z"
 OPEN = Row(
     id="row",
@@ -41,62 +37,8 @@ OPEN = Row(
 )
 
 
-class Rows:
-    """The table in an account in this process, and what is asked of DynamoDB for it."""
-
-    def __init__(self, client: Any) -> None:
-        self.watched = Watched(client)
-        self.table = DeadLetterTable(NAME, self.watched, ManualClock(NOW_S))
-        self.deadline = Deadline(60)
-
-    def put(self, *rows: Row) -> None:
-        for row in rows:
-            self.watched.client.put_item(TableName=NAME, Item=to_item(row))
-
-    def get(self, id_: str = "row") -> Any:
-        """The item as it is stored."""
-        key = {"id": {"S": id_}}
-        return self.watched.client.get_item(TableName=NAME, Key=key).get("Item")
-
-    def once(self, name: str, meanwhile: Callable[[], object]) -> None:
-        """Let *meanwhile* happen before each call called *name*."""
-
-        def fault(called: str, call: Callable[[], Any]) -> Any:
-            if called == name:
-                meanwhile()
-            return call()
-
-        self.watched.fault = fault
-
-    def page(
-        self, which: Filter | None = None, *, limit: int = 10, cursor: str | None = None
-    ) -> tuple[list[str], str | None]:
-        """The ids of a page's rows, and its cursor."""
-        rows, cursor = self.table.page(
-            which or Filter(), limit=limit, cursor=cursor, deadline=self.deadline
-        )
-        return [row.id for row in rows], cursor
-
-
 @pytest.fixture
 def rows(tables: Tables) -> Rows:
-    names = ("id", "status", "first_at")
-    tables.client.create_table(
-        TableName=NAME,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in names],
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "by-status",
-                "KeySchema": [
-                    {"AttributeName": "status", "KeyType": "HASH"},
-                    {"AttributeName": "first_at", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(LISTED)},
-            }
-        ],
-    )
     return Rows(tables.client)
 
 
