@@ -71,6 +71,9 @@ class Server:
         outcomes = list(Typesense(self.connect, TIMEOUT_S).write(ops, deadline))
         assert sorted(o.op.id for o in outcomes) == sorted(op.id for op in ops)
         assert all(o.op in ops for o in outcomes)
+        targets = {op.id: op.target for op in ops}
+        for request in self.requests:
+            assert {targets.get(id_) for id_ in request.ids} <= {request.target, None}
         return {o.op.id: o.result for o in outcomes}
 
     @property

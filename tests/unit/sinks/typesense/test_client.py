@@ -12,10 +12,14 @@ import httpx
 import pytest
 
 from local.servers.loopback import free_port
+from sync.aws.keys import Source
 from sync.errors import Misconfigured, Retry, Unanswered, Unavailable
+from sync.runtime.deadline import Deadline
+from sync.sinks.typesense import Typesense, sink
 from sync.sinks.typesense.answers import Busy, Forbidden, TooLarge
 from sync.sinks.typesense.client import Connection
 from sync.sinks.typesense.settings import Settings
+from sync.writing.op import Done, Op
 from tests.doubles.replies import Told, named, replying, sent
 from tests.fault_proxy import Fault, FaultProxy, Reply, Request, answer, cut_before, hold
 
@@ -101,6 +105,30 @@ def test_a_document_that_older_servers_miss_is_deleted() -> None:
         assert connection.delete("things", "1", 3.0) == {"id": "1"}
         with pytest.raises(Misconfigured):
             connection.delete("things", "2", 3.0)
+
+
+class Secrets:
+    """AWS's client of secrets."""
+
+    def get_secret_value(self, *, SecretId: str) -> dict[str, str]:  # noqa: N803 - AWS's
+        assert SecretId == ARN
+        return {"SecretString": "k3y-of-the-secret"}
+
+
+def test_a_sink_connects_with_its_settings_and_the_secret_s_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By its first write."""
+    monkeypatch.setattr(sink, "aws_client", {"secretsmanager": Secrets()}.__getitem__)
+    put = Op("typesense", Source("t", {}), "things", "1", b"{}", 1)
+    with replying({**ALIASES, IMPORT: Reply(200, b'{"success":true}')}) as server:
+        made = Typesense.from_env({"TYPESENSE_URL": server.url, "TYPESENSE_API_KEY_ARN": ARN})
+        assert server.requests == []
+        ((_, result),) = made.write([put], Deadline(60))
+        made._forget()
+        keys = {request.header("x-typesense-api-key") for request in server.requests}
+    assert result is Done.WRITTEN
+    assert keys == {"k3y-of-the-secret"}
 
 
 # ── Aliases ───────────────────────────────────────────────────────────────────────────────────────

@@ -40,6 +40,14 @@ def test_a_half_has_tries_of_its_own() -> None:
     assert server.sent == ["01", "0", "0", "0", "1"]
 
 
+def test_a_half_that_fails_is_not_tried_again_with_the_other() -> None:
+    """Its tries are over; and a server that is down for it is so for other requests."""
+    large, down = TooLarge("413"), Unavailable("down")
+    server = Server(scripted(large, down, down, down))
+    assert server.write(*puts("01"), delete("2")) == {"0": down, "1": Done.WRITTEN, "2": down}
+    assert server.sent == ["01", "0", "0", "0", "1"]
+
+
 def test_a_lost_answer_is_followed_by_halves_once_it_is_over() -> None:
     """Half of them are written without the document that takes too long; what is left is parked."""
     slow = Unanswered("no answer")
@@ -111,6 +119,28 @@ def test_a_half_may_be_too_large_in_turn() -> None:
     server = Server(scripted(slow, large))
     assert server.write(*puts("0123")) == dict.fromkeys("0123", Done.WRITTEN)
     assert server.sent == ["0123", "01", "0", "1", "23"]
+
+
+def test_a_half_of_one_document_that_is_too_large_is_refused() -> None:
+    """With what the server said of it."""
+    slow, large = Unanswered("no answer"), TooLarge("413 too large")
+    server = Server(scripted(slow, large))
+    results = server.write(*puts("01"))
+    refused = results.pop("0")
+    assert isinstance(refused, Refused)
+    assert (str(refused), refused.__cause__) == ("413 too large", large)
+    assert results == {"1": Done.WRITTEN}
+
+
+def test_a_quarter_has_tries_of_its_own() -> None:
+    """After a half that was too large."""
+    slow, large, down = Unanswered("no answer"), TooLarge("413"), Unavailable("down")
+    server = Server(scripted(slow, large, down, down, down))
+    assert server.write(*puts("0123"), delete("4")) == {
+        **dict.fromkeys("123", Done.WRITTEN),
+        **dict.fromkeys("04", down),
+    }
+    assert server.sent == ["0123", "01", "0", "0", "0", "1", "23"]
 
 
 def test_a_limit_on_one_line_is_no_reason_to_halve() -> None:

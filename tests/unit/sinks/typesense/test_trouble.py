@@ -92,6 +92,13 @@ def test_a_request_ends_before_the_deadline(seconds: float, timeouts: list[float
         assert str(result) == "no time is left before the deadline"
 
 
+def test_a_request_is_given_twenty_seconds_unless_told_otherwise() -> None:
+    """However far away the deadline is."""
+    server = Server()
+    list(Typesense(server.connect).write([put("1")], Deadline(900)))
+    assert [request.timeout_s for request in server.requests] == [20.0]
+
+
 class Thing(Model):
     name: Text
 
