@@ -59,9 +59,7 @@ def test_a_bad_body_is_refused_alone(tables: Tables, bad: bytes | None, why: str
     upload(tables, C172, "IMG#1")
     good = look(C172)
     outcomes = dict(
-        sink.write(
-            [Op("default_image", good.source, good.target, "bad", bad, 1), good], Deadline(60)
-        )
+        sink.write([Op("default_image", good.source, good.target, "bad", bad, 1), good], patient())
     )
     results = {op.id: result for op, result in outcomes.items()}
     assert results[good.id] is WRITTEN
@@ -181,7 +179,7 @@ def test_a_row_that_cannot_be_read_is_left_as_it_is(tables: Tables, row: str) ->
 def test_a_missing_table_is_about_us(tables: Tables) -> None:
     """It is not tried again, and named."""
     _, client = tables.images()
-    ((_, result),) = DefaultImage(client, "gone").write([look(N1)], Deadline(60))
+    ((_, result),) = DefaultImage(client, "gone").write([look(N1)], patient())
     assert isinstance(result, Misconfigured)
     assert str(result).startswith("reading from gone: ")
     assert sum(client.calls.values()) == 1

@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 
 from sync.errors import ConfigError, Refused, RegistryError
 from sync.models.core.faa_link import IcaoType
-from sync.runtime.deadline import Deadline
 from sync.sinks.counters import Counted, Counters
 from sync.sinks.counters.families import _FAMILIES
 from sync.sinks.counters.rows import Contribution
 from sync.sinks.counters.sink import Move, portions, read
 from sync.writing.op import Done, Op
-from tests.doubles.derived import FAMILY, Tables, counted, link, says, write
+from tests.doubles.derived import FAMILY, Tables, counted, link, patient, says, write
 
 WRITTEN, STALE = Done.WRITTEN, Done.STALE
 
@@ -129,7 +128,7 @@ def test_a_bad_body_is_refused_alone(tables: Tables, bad: bytes, why: str) -> No
     """The error says what is wrong with it."""
     sink, _ = tables.counters()
     ops = [says(1, counted(1), 1), Op("counters", link(2), FAMILY, "2", bad, 1)]
-    outcomes = {op.id: result for op, result in sink.write(ops, Deadline(60))}
+    outcomes = {op.id: result for op, result in sink.write(ops, patient())}
     assert outcomes[ops[0].id] is WRITTEN
     assert isinstance(outcomes["2"], Refused)
     assert str(outcomes["2"]).startswith(why)
@@ -149,7 +148,7 @@ def test_a_target_that_is_no_family_is_about_us(tables: Tables) -> None:
     sink, _ = tables.counters()
     stray = Op("counters", link(2), "typo", "2", None, 1)
     good, bad = says(1, counted(1), 1), stray
-    outcomes = {op.id: result for op, result in sink.write([good, bad], Deadline(60))}
+    outcomes = {op.id: result for op, result in sink.write([good, bad], patient())}
     assert outcomes.pop("2").args == (  # type: ignore[union-attr] # an error
         f"no counters are called 'typo', only {', '.join(_FAMILIES)}",
     )

@@ -82,7 +82,7 @@ def test_a_missing_table_is_about_us(tables: Tables) -> None:
     """It is not tried again, and named."""
     _, client = tables.counters()
     sink = Counters(client, contributions="gone", counters=tables.core)
-    ((_, result),) = sink.write([says(1, counted(1), 1)], Deadline(60))
+    ((_, result),) = sink.write([says(1, counted(1), 1)], patient())
     assert isinstance(result, Misconfigured)
     assert str(result).startswith("reading from gone: ")
     assert sum(client.calls.values()) == 1
@@ -92,7 +92,7 @@ def test_a_missing_table_of_counters_is_about_us(tables: Tables) -> None:
     """It is found when the contribution and its counter are written together; neither is."""
     _, client = tables.counters()
     sink = Counters(client, contributions=tables.contributions, counters="gone")
-    ((_, result),) = sink.write([says(1, counted(1), 1)], Deadline(60))
+    ((_, result),) = sink.write([says(1, counted(1), 1)], patient())
     assert isinstance(result, Misconfigured)
     assert str(result).startswith("counting: ")
     assert tables.rows(tables.contributions) == []

@@ -14,12 +14,12 @@ import pytest
 from local.servers.loopback import free_port
 from sync.aws.keys import Source
 from sync.errors import Misconfigured, Retry, Unanswered, Unavailable
-from sync.runtime.deadline import Deadline
 from sync.sinks.typesense import Typesense, sink
 from sync.sinks.typesense.answers import Busy, Forbidden, TooLarge
 from sync.sinks.typesense.client import Connection
 from sync.sinks.typesense.settings import Settings
 from sync.writing.op import Done, Op
+from tests.doubles.derived import patient
 from tests.doubles.replies import Told, named, replying, sent
 from tests.fault_proxy import Fault, FaultProxy, Reply, Request, answer, cut_before, hold
 
@@ -124,7 +124,7 @@ def test_a_sink_connects_with_its_settings_and_the_secret_s_key(
     with replying({**ALIASES, IMPORT: Reply(200, b'{"success":true}')}) as server:
         made = Typesense.from_env({"TYPESENSE_URL": server.url, "TYPESENSE_API_KEY_ARN": ARN})
         assert server.requests == []
-        ((_, result),) = made.write([put], Deadline(60))
+        ((_, result),) = made.write([put], patient())
         made._forget()
         keys = {request.header("x-typesense-api-key") for request in server.requests}
     assert result is Done.WRITTEN

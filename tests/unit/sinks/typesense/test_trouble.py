@@ -95,7 +95,8 @@ def test_a_request_ends_before_the_deadline(seconds: float, timeouts: list[float
 def test_a_request_is_given_twenty_seconds_unless_told_otherwise() -> None:
     """However far away the deadline is."""
     server = Server()
-    list(Typesense(server.connect).write([put("1")], Deadline(900)))
+    deadline = Deadline(900, clock=server.clock.monotonic, sleep=server.clock.sleep)
+    list(Typesense(server.connect).write([put("1")], deadline))
     assert [request.timeout_s for request in server.requests] == [20.0]
 
 
