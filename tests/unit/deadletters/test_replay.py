@@ -85,6 +85,15 @@ class Told(ByHand):
         return [Settled(key, self.verdict, self.found, version=VERSION) for key in keys]
 
 
+class Items(KeptItems):
+    """Reads what can be read, in time."""
+
+    def read(self, sources: Sequence[Source], deadline: Deadline) -> dict[Source, Found]:
+        assert deadline.remaining() > 0
+        assert {source.table for source in sources} <= {PRODUCTS}
+        return super().read(sources, deadline)
+
+
 class Replaying:
     """A replay whose resyncs all end the same way."""
 
@@ -93,7 +102,7 @@ class Replaying:
     ) -> None:
         self.table = KeptTable(is_open=is_open)
         self.resync = Told(verdict, found)
-        self.items = KeptItems()
+        self.items = Items()
         self.replay = Replay(
             Registry([Product], "test"), self.resync, self.items, self.table, queued={"typesense"}
         )
@@ -257,6 +266,7 @@ def test_rows_whose_items_changed_are_found() -> None:
         row(5, state="older"),
         row(6, keys=None),
         row(7, keys={"PK": {"S": "x"}}),
+        row(8, table=None),
     ]
     changed = replaying.replay.changed(rows, Deadline(60))
     assert [each.id for each in changed] == ["r1", "r2", "r4"]
