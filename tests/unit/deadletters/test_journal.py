@@ -1,6 +1,8 @@
 """Notes of the keys that calls of people are writing, also of calls that died."""
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -118,3 +120,33 @@ def test_all_notes_are_taken_over_as_long_as_there_is_time(
     assert journal.take_over(parking, rows.until(seconds)) == parked
     assert len(parking.keys) == parked
     assert journal.take_over(parking, rows.until(60)) == 150 - parked
+
+
+@pytest.mark.parametrize("seconds", [10.0, 0.5])
+def test_notes_of_calls_that_run_are_looked_at_once(
+    rows: Rows, journal: TableJournal, seconds: float
+) -> None:
+    """However many there are, and however few of them DynamoDB gives at once."""
+    rows.put(*(note(f"n{n}", n) for n in range(30)))
+
+    def few(name: str, call: Callable[[], Any]) -> Any:
+        answer = call()
+        if name == "query":
+            rows.clock.now += 1
+            if len(answer["Items"]) > 20:
+                answer["Items"] = answer["Items"][:20]
+                last = answer["Items"][-1]
+                answer["LastEvaluatedKey"] = {k: last[k] for k in ("id", "status", "first_at")}
+        return answer
+
+    rows.watched.fault = few
+    assert journal.take_over(KeptParking(rows.clock), rows.until(seconds)) == 0
+    assert rows.watched.calls["query"] == (2 if seconds > 1 else 1)
+
+
+def test_pages_of_notes_that_run_follow_one_another(rows: Rows, journal: TableJournal) -> None:
+    """None of them goes away by being looked at."""
+    rows.put(*(note(f"n{n}", n) for n in range(150)))
+    rows.once("query", lambda: setattr(rows.clock, "now", rows.clock.now + 1))
+    assert journal.take_over(KeptParking(rows.clock), rows.until(10)) == 0
+    assert rows.watched.calls["query"] == 2

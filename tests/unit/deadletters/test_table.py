@@ -289,6 +289,25 @@ def test_a_cursor_of_no_page_is_told(rows: Rows, cursor: str) -> None:
 # ── Trouble ───────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_rows_that_dynamodb_leaves_out_are_not_taken_for_absent(rows: Rows) -> None:
+    """They are asked for again, until time is up."""
+    rows.put(OPEN)
+
+    def half(name: str, call: Callable[[], Any]) -> Any:
+        answer = call()
+        if name == "batch_get_item":
+            answer["UnprocessedKeys"] = {NAME: {"Keys": [{"id": {"S": "row"}}]}}
+        return answer
+
+    rows.watched.fault = half
+    for ask in (
+        lambda: rows.table.known(["row"], rows.until(1)),
+        lambda: rows.table.record(NEWER, None, rows.until(1)),  # it is there, so it is read anew
+    ):
+        with pytest.raises(Throttled, match=f"^{NAME}: items left unprocessed until time was up$"):
+            ask()
+
+
 @pytest.mark.parametrize(
     ("call", "doing"),
     [
