@@ -10,6 +10,7 @@ from sync.deadletters.row import Row, to_item
 from sync.deadletters.table import Filter
 from sync.errors import ConfigError, Misconfigured, Throttled
 from sync.recovery.bodies import Payload
+from sync.recovery.state import state_of
 from sync.runtime.deadline import Deadline
 from tests.doubles.derived import Tables
 from tests.unit.deadletters.stored import NAME, NOW, Rows
@@ -127,10 +128,11 @@ def test_a_row_that_changes_all_the_time_is_given_back(rows: Rows) -> None:
 # ── Resolving ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_resolved_row_says_how_and_expires_in_30_days(rows: Rows) -> None:
-    """Until then people can look it up."""
+@pytest.mark.parametrize("item", [None, {"name": {"S": "Kettle"}}])
+def test_a_resolved_row_says_how_and_expires_in_30_days(rows: Rows, item: Any) -> None:
+    """Until then people can look it up; with the state that its replay wrote."""
     rows.put(OPEN)
-    assert rows.table.resolve(OPEN, "replayed", "written", wrote=9, item=None)
+    assert rows.table.resolve(OPEN, "replayed", "written", wrote=9, item=item)
     assert rows.get() == to_item(
         replace(
             OPEN,
@@ -138,7 +140,7 @@ def test_a_resolved_row_says_how_and_expires_in_30_days(rows: Rows) -> None:
             reason="written",
             resolved_at=NOW,
             wrote=9,
-            state="gone",
+            state=state_of(item),
             expires_at=1_800_000_000 + 30 * 86_400,
         )
     )
@@ -255,6 +257,9 @@ def test_a_filter_that_drops_most_rows_reads_on(rows: Rows) -> None:
     assert rows.page(QUEUED, limit=2) == (["r0", "r150"], "2026-11-21T08:00:00.150Z/r150")
     limits = [request["Limit"] for name, request in rows.watched.requests if name == "query"]
     assert limits == [100, 100]
+    assert rows.page(QUEUED, limit=150) == (["r0", "r150"], None)
+    limits = [request["Limit"] for name, request in rows.watched.requests if name == "query"]
+    assert limits[2:] == [150, 149]
 
 
 def test_a_page_ends_with_its_time_and_goes_on_from_there(rows: Rows) -> None:
