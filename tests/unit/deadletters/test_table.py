@@ -283,6 +283,13 @@ def test_a_page_of_many_rows_is_read_at_once(rows: Rows) -> None:
     assert limits[0] == 150
 
 
+def test_a_cursor_holds_any_id(rows: Rows) -> None:
+    """A letter without a key has its own, in which a slash may stand."""
+    rows.put(replace(aged(0), id="a/b"), replace(aged(1), id="c/d"))
+    first, cursor = rows.page(limit=1)
+    assert (first, rows.page(limit=1, cursor=cursor)[0]) == (["a/b"], ["c/d"])
+
+
 @pytest.mark.parametrize("cursor", ["", "/", "a/", "/a", "x" * 100])
 def test_a_cursor_of_no_page_is_told(rows: Rows, cursor: str) -> None:
     """As much of it as helps."""
