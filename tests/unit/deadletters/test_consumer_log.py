@@ -92,6 +92,8 @@ def test_a_table_that_does_not_answer_is_told_with_the_message(
         ),
         ("INFO", "dead letters", {"messages": 1, "failed": 1}),
     ]
+    (why,) = reasons(caplog)
+    assert why.startswith(f"reading from {LETTERS}: ")
 
 
 def test_an_object_that_cannot_be_deleted_brings_its_message_again(

@@ -150,6 +150,18 @@ def test_nothing_is_written_where_all_is_well(tables: Tables) -> None:
     assert client.calls == {"batch_get_item": 1, "query": 2}
 
 
+def test_images_are_looked_for_consistently_and_by_their_keys(tables: Tables) -> None:
+    """An image that was just written is found; what it holds, which is more, is not read."""
+    sink, client = tables.images()
+    upload(tables, N1, "IMG#1", "IMG#2")
+    tables.put(N1.row("DEFAULT"), image="IMG#1")
+    write(sink, [look(N1)])
+    looks = [request for name, request in client.requests if name in ("query", "get_item")]
+    assert [
+        (each["ConsistentRead"], each["ProjectionExpression"], each.get("Limit")) for each in looks
+    ] == [(True, "SK", 1), (True, "SK", None)]
+
+
 def test_a_copy_without_a_pointer_goes(tables: Tables) -> None:
     """As after a default row was deleted by hand, with its images."""
     sink, _ = tables.images()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from sync.aws.clients import client as aws_client
 from sync.aws.transactions import TRIES
 from sync.errors import (
     ConfigError,
@@ -194,7 +195,8 @@ def test_no_time_left_asks_nothing(tables: Tables) -> None:
 
 def test_settings_are_named_when_they_are_missing() -> None:
     """One table."""
-    assert DefaultImage.from_env({"IMAGES_TABLE": "core"})._table == "core"
+    sink = DefaultImage.from_env({"IMAGES_TABLE": "core"})
+    assert (sink._table, sink._clients) == ("core", aws_client)
     with pytest.raises(ConfigError, match="^IMAGES_TABLE is not set$"):
         DefaultImage.from_env({})
     with pytest.raises(ConfigError, match="^IMAGES_TABLE must be a table's name, not 'a b'$"):

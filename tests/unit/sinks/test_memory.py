@@ -1,5 +1,6 @@
 """The sink in memory, which stands in for others in tests: versioned, or plain."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,9 +21,10 @@ def write(sink: Memory, *ops: Op) -> list[Any]:
     return [outcome.result for outcome in outcomes]
 
 
-@pytest.mark.parametrize("sink", [Memory.from_env({}), Memory()])
-def test_an_older_op_is_stale_also_after_a_delete(sink: Memory) -> None:
+@pytest.mark.parametrize("make", [lambda: Memory.from_env({}), Memory])
+def test_an_older_op_is_stale_also_after_a_delete(make: Callable[[], Memory]) -> None:
     """An equal one is written again; each document has a version of its own."""
+    sink = make()
     assert write(sink, op(2, b"two"), op(1, b"one"), op(1, b"other", "2")) == [
         Done.WRITTEN,
         Done.STALE,
