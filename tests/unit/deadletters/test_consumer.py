@@ -118,12 +118,14 @@ def test_a_body_that_is_in_s3_already_stays_there(account: Account) -> None:
 
 
 def test_a_large_body_goes_to_s3(account: Account) -> None:
-    """An item holds 400 KB at most."""
+    """An item holds 400 KB at most. Its folder is the row's, so that it is erased with it."""
     record = poison(text="x" * 300_000)
     account.consume(letter(record))
     (row,) = account.rows()
     item = account.dynamodb.get_item(TableName=LETTERS, Key={"id": {"S": row["id"]}})["Item"]
     assert "body" not in item
+    key = json.loads(item["payload"]["S"])["key"]
+    assert key == f"letters/{row['id']}/{item['letter']['S']}.json"
     assert account.call("dlq show", id=row["id"])["body"] == record
 
 
