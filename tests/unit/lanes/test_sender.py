@@ -220,7 +220,9 @@ def test_a_missing_queue_is_told_at_once() -> None:
         raise refusing("AWS.SimpleQueueService.NonExistentQueue")
 
     fifo.trouble = missing
-    assert results(write(fifo, put("1"))) == {"1": Misconfigured}
+    ((_, error),) = write(fifo, put("1"))
+    assert isinstance(error, Misconfigured)
+    assert str(error).startswith("sending to the queue of typesense: An error occurred (AWS.")
     assert len(fifo.calls) == 1
 
 
@@ -243,11 +245,13 @@ def test_no_time_left_sends_nothing() -> None:
 
 
 def test_a_body_that_is_no_text_is_refused_alone() -> None:
-    """It would have no place in a message."""
-    assert results(write(Fifo(), put("1", b'{"a":"\xff"}'), put("2"))) == {
-        "1": Refused,
-        "2": WRITTEN,
-    }
+    """It would have no place in a message; its letter shows the byte at fault."""
+    found = {op.id: result for op, result in write(Fifo(), put("1", b'{"a":"\xff"}'), put("2"))}
+    assert found["2"] is WRITTEN
+    refused = found["1"]
+    assert isinstance(refused, Refused)
+    assert str(refused) == "the body is not UTF-8"
+    assert isinstance(refused.__cause__, UnicodeDecodeError)
 
 
 def test_sqs_takes_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
