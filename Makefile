@@ -48,7 +48,7 @@ mutation: setup ## mutation testing of FILES, by default of the whole engine, wh
 	@$(RUN) -m tests.mutation $(FILES)
 
 proof: setup ## write the figures of docs/proof.md from what the last measurements kept
-	@$(RUN) -m tests.proof
+	@$(RUN) -m tests.measured
 
 unit: setup ## the fast tests alone
 	@$(RUN) -m pytest tests/unit -q -n 2

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from local.paths import ROOT
-from tests.proof.reach import (
+from tests.measured.reach import (
     MODULE,
     Function,
     Reason,
@@ -55,7 +55,7 @@ def test_what_ran_is_counted_by_function(tmp_path: Path, monkeypatch: pytest.Mon
     program = "-m", "coverage", "run", "--rcfile=", f"--data-file={data}", "--parallel-mode"
     subprocess.run([sys.executable, *program, "box.py"], cwd=tmp_path, check=True)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("tests.proof.reach.ROOT", tmp_path)
+    monkeypatch.setattr("tests.measured.reach.ROOT", tmp_path)
     assert counted(str(data)) == [
         Function("box.py", "Box.put", (7,), 3),
         Function("box.py", "Box.take", (11, 14), 2),

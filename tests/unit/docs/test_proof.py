@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
+from tests.measured import figures
 from tests.mutation.cli import held
-from tests.proof import figures
 
 
 def test_the_page_is_what_make_proof_writes() -> None:

@@ -16,6 +16,8 @@ PAGE: Final = ROOT / "docs" / "proof.md"
 KEPT: Final = Path(__file__).parent
 HISTORIES: Final = KEPT / "histories.json"
 MUTANTS: Final = KEPT / "mutants.json"
+REACH: Final = KEPT / "reach.json"
+UNREACHED: Final = KEPT / "unreached.json"
 
 _PART: Final = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
 
@@ -130,6 +132,22 @@ def mutants() -> str:
     )
 
 
+def reach() -> str:
+    """How much of each room no history reaches, and why."""
+    found = kept(REACH)
+    rooms = [(room, sums["unreached"], sums["statements"]) for room, sums in found["rooms"].items()]
+    total = ("all", found["unreached"], found["statements"])
+    reasons = "".join(
+        f"- {', '.join(f'`{place}`' for place in one['places'])}: {one['reason']}\n"
+        for one in json.loads(UNREACHED.read_text())
+    )
+    return (
+        f"Of seeds {found['seeds']}:\n\n"
+        f"{table(('room', 'statements that none reaches', 'of'), [*rooms, total])}\n"
+        f"Why not:\n\n{reasons}"
+    )
+
+
 def _scores(counted: Mapping[str, Counter[str]]) -> Iterator[tuple[Any, ...]]:
     for name, ends in counted.items():
         dead = ends[KILLED] + ends[SIMULATED]
@@ -140,7 +158,8 @@ def _scores(counted: Mapping[str, Counter[str]]) -> Iterator[tuple[Any, ...]]:
 _ENDS: Final = ("mutants", KILLED, SIMULATED, EXPLAINED, SURVIVED)
 WORLD: Final = ("world", "lambda")  # "sites" of what befalls no call
 PARTS: Final = {
-    part.__name__: part for part in (histories, kinds, faults, happenings, effort, bugs, mutants)
+    part.__name__: part
+    for part in (histories, kinds, faults, happenings, effort, reach, bugs, mutants)
 }
 
 

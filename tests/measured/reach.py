@@ -1,6 +1,6 @@
 """Which functions the simulated histories reach, and why they don't reach the others.
 
-    python -m tests.proof reach
+    python -m tests.measured reach
 
 Runs histories under coverage.py, and counts the statements of each function that none of them
 reached. Each function with such statements has a reason in unreached.json: its own, or that of its
@@ -173,7 +173,7 @@ def _simulate(seeds: Sequence[int]) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """0: all that no history reaches has a reason. 1: some has none, or a reason is stale."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.proof reach",
+        prog="python -m tests.measured reach",
         description=__doc__,
         epilog=main.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -181,12 +181,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", default=SEEDS, help=f"such as {SEEDS}, which it is without")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="all cores, if not")
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    parser.add_argument(
+        "--keep", type=Path, help="write the sums to this file, as JSON (docs/proof.md)"
+    )
     given = parser.parse_args(arguments)
     first, _, last = given.seeds.partition("-")
     began = time.perf_counter()
     functions = reached(range(int(first), int(last or first) + 1), given.jobs)
     verdict = judged(functions, known())
     seconds = round(time.perf_counter() - began)
+    if given.keep:
+        found = report(verdict, given.seeds, seconds)
+        sums = {name: found[name] for name in ("seeds", "unreached", "statements", "rooms")}
+        given.keep.write_text(json.dumps(sums, indent=1) + "\n")
     if given.json:
         print(json.dumps(report(verdict, given.seeds, seconds), indent=1, ensure_ascii=False))
     else:
