@@ -1,4 +1,4 @@
-"""`python -m tests.measured`: writes what was measured into docs/proof.md. `python -m tests.measured
+"""`python -m tests.measured` writes what was measured into docs/proof.md. `python -m tests.measured
 reach` measures what the simulated histories reach."""
 
 import sys

@@ -106,6 +106,8 @@ def bugs() -> str:
 def mutants() -> str:
     """The mutation score by file and by kind of change, and why the rest is alive."""
     found: Mapping[str, Mapping[str, Mapping[str, int]]] = kept(MUTANTS)
+    if not found:
+        return "Not measured since the tests changed last.\n"
     files: dict[str, Counter[str]] = {}
     kinds: dict[str, Counter[str]] = {}
     total: Counter[str] = Counter()
