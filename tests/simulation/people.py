@@ -37,13 +37,19 @@ def ask(stack: Stack) -> None:
         pages(stack, payload, random.randint(1, MOST_PAGES))
 
 
-def pages(stack: Stack, payload: Payload, most: int) -> None:
+def pages(
+    stack: Stack,
+    payload: Payload,
+    most: int,
+    told: Callable[[Any], object] = lambda _answer: None,
+) -> None:
     """Give the command, and with each answer's cursor the next one, *most* times at most. What
-    fails is not asked again."""
+    fails is not asked again; *told* is given each answer."""
 
     def answered(answer: Any) -> None:
+        told(answer)
         if answer is not None and answer.get("cursor") is not None and most > 1:
-            pages(stack, {**payload, "cursor": answer["cursor"]}, most - 1)
+            pages(stack, {**payload, "cursor": answer["cursor"]}, most - 1, told)
 
     stack.command(payload, answered)
 

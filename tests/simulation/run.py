@@ -17,7 +17,7 @@ from sync.runtime.log import logger
 from sync.sinks.typesense import Typesense
 from sync.writing.lane import by_document
 from tests.asked import Ask
-from tests.simulation import derived, hands, invariants, letters, meddling, people
+from tests.simulation import derived, hands, invariants, letters, meddling
 from tests.simulation.effort import Effort
 from tests.simulation.isolation import Isolation
 from tests.simulation.models import Article, corrected, expected, is_valid, kind_of
@@ -141,9 +141,7 @@ class Simulation:
         if scenario.deploys:  # to models with other fields: then the table is resynced
             self._resync({"table": table.name} for table in self.stack.tables)
         self._recover()
-        for command in meddling.repairs(stack):
-            people.pages(stack, command, people.ALL_PAGES)
-            self._rest()
+        meddling.put_right(stack, self._rest)
         lost = self._lost()
         history = letters.History(self.stack.tables, limited=scenario.most_bytes is not None)
         rows = list(self.stack.rows())
