@@ -51,10 +51,10 @@ def _is_number(cell: str) -> bool:
 def histories() -> str:
     """How many histories were simulated, and which."""
     found = kept(HISTORIES)
-    first, last = found["seeds"]
+    seeds = " and ".join(f"{first:,} to {last:,}" for first, last in found["seeds"])
     hours = found["seconds"] / 3600
     return (
-        f"Seeds {first:,} to {last:,}, all new: {found['histories']:,} "
+        f"Seeds {seeds}, all new: {found['histories']:,} "
         f"histories with {found['writes']:,} writes, at least {found['fewest_writes']} in each. "
         f"**{len(found['failed'])} failed.** They took {hours:.1f} hours on {found['jobs']} cores. "
         f"Dead letters held back {found['excused']:,} of {found['places']:,} documents, in "
