@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 STAGE ?= dev
 REGION ?= $(or $(AWS_REGION),us-east-1)
 
-.PHONY: help setup demo test soak mutation unit lint fix bench up down logs package mappings requirements deploy remove clean
+.PHONY: help setup demo test soak mutation proof unit lint fix bench up down logs package mappings requirements deploy remove clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ endif
 
 mutation: setup ## mutation testing of FILES, by default of the whole engine, which takes hours
 	@$(RUN) -m tests.mutation $(FILES)
+
+proof: setup ## write the figures of docs/proof.md from what the last measurements kept
+	@$(RUN) -m tests.measured
 
 unit: setup ## the fast tests alone
 	@$(RUN) -m pytest tests/unit -q -n 2

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from xdist.scheduler import LoadScopeScheduling
 
 from local.servers.opensearch import OpenSearchServer
@@ -15,6 +15,10 @@ from tests.dynamodb_local.server import DynamoDbLocal
 # How fast a busy machine is says nothing about the code.
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("here")
+# Nobody looks for the smallest example by which a mutant fails (tests/mutation/measure.py).
+settings.register_profile(
+    "mutants", settings.get_profile("here"), phases=[Phase.explicit, Phase.generate]
+)
 
 # What takes long to start, and is started once: the files that ask for it are of one worker.
 SHARED = {

@@ -172,11 +172,8 @@ class DeadLetterConsumer:
         of _MALFORMED if *event* is malformed.
         """
         s3 = event["s3"]
-        payload = Payload(
-            str(s3["bucket"]["name"]),
-            unquote_plus(s3["object"]["key"]),
-            int(s3["object"].get("size", 0)),
-        )
+        # Its size is of no use here.
+        payload = Payload(str(s3["bucket"]["name"]), unquote_plus(s3["object"]["key"]), bytes=0)
         text = self._bodies.find(payload)
         if text is None:
             logger.info("an on-failure object is gone: handled before", extra={"key": payload.key})

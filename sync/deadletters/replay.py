@@ -76,7 +76,11 @@ class Replay:
         An item counts as changed if its earlier state is unknown, and as unchanged if it can't be
         read now.
         """
-        sources = {row.id: _source(row) for row in rows if row.keys and not self._wrong_key(row)}
+        sources = {
+            row.id: _source(row)
+            for row in rows
+            if row.keys and row.table and not self._wrong_key(row)
+        }
         found = self._items.read(list(sources.values()), deadline)
         return [row for row in rows if row.id in sources and _differs(row, found[sources[row.id]])]
 

@@ -72,7 +72,7 @@ def merged(row: Row | None, letter: Row) -> Row | None:
         return letter
     if letter.letter == row.letter:
         return None
-    newest = letter
+    newest = letter  # which is open, as all letters are
     if row.status == OPEN and letter.version < row.version:
         newest = row
     elif (row.status == REPLAYED and letter.version < row.wrote - CLOCKS_NS) or (
@@ -85,7 +85,6 @@ def merged(row: Row | None, letter: Row) -> Row | None:
         newest,
         first_at=min(row.first_at, letter.first_at),
         last_at=max(row.last_at, letter.last_at),
-        status=OPEN,
         seen=row.seen + 1,
         after=max(row.after, letter.after),
         replays=row.replays,
@@ -110,7 +109,7 @@ def _attributes(row: Row) -> Iterator[tuple[str, dict[str, str]]]:
         elif isinstance(value, int):
             yield field.name, {"N": str(value)}
         else:
-            yield field.name, {"S": value.encode("utf-8", "backslashreplace").decode()}
+            yield field.name, {"S": value.encode(errors="backslashreplace").decode()}
 
 
 def from_item(item: Mapping[str, Mapping[str, str]]) -> Row:

@@ -186,25 +186,25 @@ def queued(sink: str, action: Action, receives: str, now_s: float, *, wait_s: fl
     The worker's last request may take effect for another *wait_s*; the key must not be resynced
     earlier.
     """
-    op = action.op(sink)
+    source, version = action.source, action.version
     return _of_key(
         Row(
-            id=digest("queued", op.target, op.id, str(op.version)),
+            id=digest("queued", action.collection, action.id, str(version)),
             kind="queued",
             first_at=iso(now_s),
             last_at=iso(now_s),
-            table=op.source.table,
-            keys=op.source.keys,
+            table=source.table,
+            keys=source.keys,
             sink=sink,
-            target=op.target,
-            document_id=op.id,
+            target=action.collection,
+            document_id=action.id,
             error_class="MessageFailed",
             error=(
                 f"its message was received {receives} times and never handled; "
                 "the log of the function behind the queue says why"
             ),
-            version=op.version,
-            after=max(op.version, _ns(now_s + wait_s)),
+            version=version,
+            after=max(version, _ns(now_s + wait_s)),
             body=action.text(),
         )
     )
@@ -212,7 +212,7 @@ def queued(sink: str, action: Action, receives: str, now_s: float, *, wait_s: fl
 
 def unknown(body: str, why: Exception | None, now_s: float, *, sink: str | None = None) -> Row:
     """The row of any other or malformed message. *why*: the error, if any; *sink*: of its lane."""
-    body = body.encode("utf-8", "backslashreplace").decode()
+    body = body.encode(errors="backslashreplace").decode()
     id_ = digest("unknown", body)
     return Row(
         id=id_,

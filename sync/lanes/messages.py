@@ -81,7 +81,7 @@ class Action:
         text = self.text()
         if len(text) <= MAX_BYTES - len(_HEAD) - len(_TAIL):
             return text
-        return replace(self, action="upsert", document=None).text()
+        return replace(self, document=None).text()
 
     @classmethod
     def read(cls, value: Mapping[str, Any]) -> Self:

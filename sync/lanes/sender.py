@@ -1,9 +1,9 @@
 """The sending side of lanes: ops → messages of an SQS FIFO queue (requirements S3.3)."""
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
+from uuid import uuid4
 
 from sync.aws.batches import batches
 from sync.aws.clients import EFFECT_S, Clients, failures
@@ -88,7 +88,7 @@ class Sender:
             else:
                 lanes.setdefault(self._lane_of(op), []).append((op, text))
         messages = (
-            LaneMessage(lane, body, packed, os.urandom(16).hex())
+            LaneMessage(lane, body, packed, uuid4().hex)
             for lane, texts in lanes.items()
             for body, packed in pack(texts)
         )

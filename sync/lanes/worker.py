@@ -8,7 +8,7 @@ possible or the message is unreadable.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from sync.errors import RecordError, SyncError
 from sync.lanes.messages import Action, read
 from sync.lanes.sender import Sender
 from sync.recovery.letters import DeadLetter
-from sync.recovery.parking import Parked
+from sync.recovery.parking import Parked, oldest
 from sync.recovery.resync import Resync
 from sync.recovery.settle import Ended, Settle
 from sync.runtime.deadline import Deadline
@@ -90,11 +90,10 @@ class LaneWorker:
         """
         messages: dict[Source, int] = {}
         keys: dict[Source, Parked] = {}
-        for action, n in latest:
+        for action, n in sorted(latest, key=lambda each: each[0].version):  # the highest stays
             source = action.source
-            earlier = keys[source].after_version if source in keys else 0
-            after_version = max(action.version, earlier)
-            messages[source], keys[source] = n, Parked(source, after_version, action.since_s)
+            since_s = oldest(action.since_s, keys[source].since_s if source in keys else None)
+            messages[source], keys[source] = n, Parked(source, action.version, since_s)
         at_once = [Parked(source) for source in keys]
         for settled in self._resync.run(at_once, deadline, only=self._sink):
             key, source = keys[settled.key.source], settled.key.source
@@ -123,6 +122,7 @@ def _latest(
 ) -> list[tuple[Action, int]]:
     """The last action of each document, with the index of its record.
 
+    It is as old as the oldest of them, so that 14 days end though the document changes meanwhile.
     Adds the indexes of unreadable messages to *failed*, and skips the messages behind them in their
     lanes: a newer release may be able to read them, and then the order still has to hold.
     """
@@ -145,20 +145,27 @@ def _latest(
             continue
         counts["actions"] += len(actions)
         for action in actions:
-            latest[sink, action.collection, action.id] = action, n
+            address = sink, action.collection, action.id
+            earlier, _ = latest.get(address, (action, n))
+            since_s = oldest(earlier.since_s, action.since_s)
+            latest[address] = replace(action, since_s=since_s), n
     return list(latest.values())
 
 
-def _with_followers(records: Records, failed: Iterable[int]) -> list[int]:
+def _with_followers(records: Records, failed: Collection[int]) -> list[int]:
     """The indexes of *failed* records and of all records behind them in their lanes.
 
     To keep the order, those have to be reported as failed too (Lambda guide, SQS: batch item
     failures of FIFO queues).
     """
-    first: dict[str, int] = {}
-    for n in sorted(failed, reverse=True):
-        first[_lane(records[n])] = n
-    return [n for n, record in enumerate(records) if n >= first.get(_lane(record), len(records))]
+    stopped: set[str] = set()
+    again: list[int] = []
+    for n, record in enumerate(records):
+        if n in failed:
+            stopped.add(_lane(record))
+        if _lane(record) in stopped:
+            again.append(n)
+    return again
 
 
 def _lane(record: Mapping[str, Any]) -> str:

@@ -42,7 +42,7 @@ class Bodies:
 
     def keep(self, key: str, text: str) -> Payload:
         """Write *text* to *key*; idempotent. Raises Retry."""
-        body = text.encode("utf-8", "backslashreplace")
+        body = text.encode(errors="backslashreplace")
         with failures("writing the body of a dead letter to S3"):
             self._clients("s3").put_object(
                 Bucket=self._bucket, Key=key, Body=body, ContentType="application/json"
@@ -57,7 +57,7 @@ class Bodies:
                 answer = client.get_object(Bucket=payload.bucket, Key=payload.key)
             except client.exceptions.NoSuchKey:
                 return None
-            text: str = answer["Body"].read().decode("utf-8", "backslashreplace")
+            text: str = answer["Body"].read().decode(errors="backslashreplace")
         return text
 
     def remove(self, payload: Payload) -> None:

@@ -13,7 +13,7 @@ from sync.aws.keys import AttributeMap, identity
 from sync.errors import Retry, Unavailable
 from sync.recovery.bodies import Bodies, folder
 from sync.recovery.state import state_in
-from sync.runtime.clock import Clock
+from sync.runtime.clock import Clock, now_s
 from sync.runtime.jsontext import compact
 from sync.runtime.log import logger
 from sync.runtime.moments import iso
@@ -90,7 +90,7 @@ class DeadLetter:
 
 def digest(*parts: str) -> str:
     """A hash of *parts*, 32 hexadecimal digits; lone surrogates are allowed."""
-    return hashlib.sha256("|".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return hashlib.sha256("|".join(parts).encode(errors="surrogatepass")).hexdigest()[:32]
 
 
 def row_id(table: str, keys: AttributeMap, sink: str | None) -> str:
@@ -131,9 +131,9 @@ class DeadLetters:
 
     def _publish(self, letters: Iterable[DeadLetter]) -> Iterator[tuple[DeadLetter, Retry]]:
         messages: list[tuple[DeadLetter, str]] = []
-        now_s = self._clock.time_ns() / 1e9
+        now = now_s(self._clock)
         for letter in letters:
-            envelope = letter.envelope(now_s)
+            envelope = letter.envelope(now)
             logger.error("quarantined", extra=envelope)
             if self._metrics is not None:
                 self._metrics.count(letter.sink, "refused")

@@ -15,7 +15,7 @@ from sync.aws.batches import batches
 from sync.aws.clients import Clients, failures
 from sync.aws.keys import Source, keys_in
 from sync.errors import RecordError, Retry, Unavailable
-from sync.runtime.clock import Clock
+from sync.runtime.clock import Clock, now_s
 from sync.runtime.jsontext import strict
 from sync.writing.metrics import Metrics
 
@@ -77,6 +77,17 @@ class ParkedMessage:
             }
         )
 
+    def of(self, keys: Iterable[Parked]) -> Iterator["ParkedMessage"]:
+        """Messages like this one, with *keys*: as many in each as fit."""
+        empty = replace(self, keys=()).body()
+        for part in batches(
+            keys,
+            most=MOST_KEYS,
+            most_bytes=_MOST_BYTES - len(empty) + 1,
+            size=lambda key: len(strict(self._entry(key))) + 1,  # and a comma, which the last lacks
+        ):
+            yield replace(self, keys=tuple(part))
+
     def _entry(self, key: Parked) -> dict[str, Any]:
         entry = {"table": key.source.table, "keys": key.source.keys, "after": key.after_version}
         since_s = self.since_of(key)
@@ -109,15 +120,19 @@ def merged(messages: Sequence[ParkedMessage]) -> ParkedMessage:
     for message in messages:
         for key in message.keys:
             known = keys.get(key.source, key)
-            since = [copy.since_s for copy in (known, key) if copy.since_s is not None]
             keys[key.source] = replace(
                 known,
                 after_version=max(known.after_version, key.after_version),
-                since_s=min(since, default=None),
+                since_s=oldest(known.since_s, key.since_s),
             )
     tries = max(message.tries for message in messages)
     since_s = max(message.since_s for message in messages)
     return ParkedMessage(messages[0].sink, tuple(keys.values()), tries, since_s)
+
+
+def oldest(*since_s: float | None) -> float | None:
+    """The earliest time at which copies of a key were first parked; None if none of them was."""
+    return min((each for each in since_s if each is not None), default=None)
 
 
 def _parked(value: Any, since_s: float) -> Parked:
@@ -175,28 +190,26 @@ class Parking:
         A key with a *since_s* keeps it. Then its delay grows, and it expires after 14 days, even if
         it travels through a lane between two parkings.
         """
-        now = self._clock.time_ns() / 1e9
-        yield from self._send(ParkedMessage(sink, (), 0, now), keys)
+        yield from self._send(ParkedMessage(sink, tuple(keys), 0, now_s(self._clock)))
 
     def again(
         self, message: ParkedMessage, keys: Sequence[Parked]
     ) -> Iterator[tuple[Parked, Retry]]:
         """Park *keys* of *message* again, after another failed try; else as `park`."""
-        yield from self._send(replace(message, tries=message.tries + 1), keys)
+        yield from self._send(replace(message, keys=tuple(keys), tries=message.tries + 1))
 
     def expired(self, since_s: float) -> bool:
         """Whether a key that was first parked at *since_s* (epoch seconds) has waited for 14 days,
         as long as SQS keeps a message. Then it becomes a dead letter."""
-        return self._clock.time_ns() / 1e9 - since_s > LIFETIME_S
+        return now_s(self._clock) - since_s > LIFETIME_S
 
-    def _send(self, like: ParkedMessage, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
+    def _send(self, whole: ParkedMessage) -> Iterator[tuple[Parked, Retry]]:
         if self._metrics is not None:
-            self._metrics.count(like.sink, "parked", len(keys))
-        now = self._clock.time_ns() / 1e9
+            self._metrics.count(whole.sink, "parked", len(whole.keys))
         bodies = [
             (message, message.body())
-            for group in _of_one_age(like, keys, now)
-            for message in (replace(like, keys=part) for part in _parts(group))
+            for keys in _of_one_age(whole, now_s(self._clock))
+            for message in whole.of(keys)
         ]
         for batch in batches(
             bodies, most=_MOST_MESSAGES, most_bytes=_MOST_BYTES, size=lambda m: len(m[1])
@@ -223,41 +236,21 @@ class Parking:
         So retries become rarer during an outage, and after it a sink is up to date again within
         about a third of the outage's length.
         """
-        waited_s = self._clock.time_ns() / 1e9 - message.youngest
+        waited_s = now_s(self._clock) - message.youngest
         least = max(self._delay_s, waited_s / 4)
         return min(LONGEST_DELAY_S, ceil(least * random.uniform(1.0, 1.5)))  # noqa: S311 - no secret
 
 
-def _of_one_age(like: ParkedMessage, keys: Iterable[Parked], now: float) -> Iterator[list[Parked]]:
-    """Group *keys* by age: the oldest of a group has waited at most four times as long as the
-    youngest, plus a minute.
+def _of_one_age(message: ParkedMessage, now: float) -> Iterator[list[Parked]]:
+    """Group the keys of *message* by age: the oldest of a group has waited at most four times as
+    long as the youngest, plus a minute.
 
     The youngest key sets a message's delay, so old keys beside new ones would be tried too often.
     """
-    group: list[Parked] = []
-    most_s = 0.0
-    for waited_s, _, key in sorted(
-        (now - like.since_of(key), n, key) for n, key in enumerate(keys)
-    ):
-        if group and waited_s > most_s:
-            yield group
-            group = []
-        if not group:
-            most_s = 4 * waited_s + SAME_AGE_S
-        group.append(key)
-    if group:
+    waiting = sorted(message.keys, key=message.since_of, reverse=True)  # the youngest first
+    while waiting:
+        youngest_s = max(0.0, now - message.since_of(waiting[0]))  # clocks differ
+        oldest = now - 4 * youngest_s - SAME_AGE_S
+        group = [key for key in waiting if message.since_of(key) >= oldest]
         yield group
-
-
-def _parts(keys: Sequence[Parked]) -> Iterator[tuple[Parked, ...]]:
-    """Split *keys* into parts that fit a message."""
-    overhead = 100  # bytes a key takes beside its own and its table's name
-    for part in batches(
-        keys,
-        most=MOST_KEYS,
-        most_bytes=_MOST_BYTES,
-        size=lambda key: (
-            len(json.dumps(key.source.keys)) + len(json.dumps(key.source.table)) + overhead
-        ),
-    ):
-        yield tuple(part)
+        waiting = waiting[len(group) :]

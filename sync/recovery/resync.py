@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 from sync.aws.items import Found, Items
-from sync.aws.keys import Source
+from sync.aws.keys import AttributeMap
 from sync.errors import NotTried, RecordError, Refused, RegistryError, Retry, SyncError, Unavailable
 from sync.model.planner import Planner
 from sync.recovery.letters import DeadLetter
@@ -24,6 +24,7 @@ from sync.runtime.deadline import Deadline
 from sync.runtime.log import logger
 from sync.writing.fanout import Fanout
 from sync.writing.op import Address, Done, Op, Outcome
+from sync.writing.versions import SECOND
 
 C = TypeVar("C")
 
@@ -122,11 +123,8 @@ class Resync:
         *after_version* has not passed ends in Retry. Of several keys of one item only the one with
         the highest *after_version* is resynced.
         """
-        latest: dict[Source, Parked] = {}
-        for key in keys:
-            if key.source not in latest or key.after_version > latest[key.source].after_version:
-                latest[key.source] = key
-        waiting = list(latest.values())
+        rising = sorted(keys, key=lambda key: key.after_version)
+        waiting = list({key.source: key for key in rising}.values())  # the highest of each stays
         for at in range(0, len(waiting), SLICE):
             yield from self._slice(waiting[at : at + SLICE], deadline, only)
 
@@ -196,7 +194,7 @@ class Resync:
             if key.after_version < version:
                 due.append(key)
             else:
-                wait_s = (key.after_version - version) / 1e9
+                wait_s = (key.after_version - version) / SECOND
                 early = NotTried(f"its time comes in {wait_s:.0f} s")
                 asked.settled.append(Settled(key, early))
         items = self._items.read([key.source for key in due], deadline)
@@ -219,13 +217,14 @@ class Resync:
                 asked.askers.setdefault(op.address, []).append(key)
         return asked
 
-    def _plan(self, key: Parked, found: Found, version: int, only: str | None) -> list[Op]:
-        """The ops for *key*, whose item is *found*; each carries *since_s* of the key."""
+    def _plan(
+        self, key: Parked, item: AttributeMap | None, version: int, only: str | None
+    ) -> list[Op]:
+        """The ops for *key*, whose item is *item*; each carries *since_s* of the key."""
         pattern = self._planner.match(key.source)
         if pattern is None:
             return []
-        image = None if isinstance(found, Retry) else found
-        plan = self._planner.plan(pattern, key.source, version, new_image=image)
+        plan = self._planner.plan(pattern, key.source, version, new_image=item)
         return [replace(op, since_s=key.since_s) for op in plan.ops if only in (None, op.sink)]
 
 

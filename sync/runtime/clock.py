@@ -24,3 +24,8 @@ class SystemClock:
     monotonic = staticmethod(time.monotonic)
     time_ns = staticmethod(time.time_ns)
     sleep = staticmethod(time.sleep)
+
+
+def now_s(clock: Clock) -> float:
+    """Seconds since the epoch by *clock*."""
+    return clock.time_ns() / 1e9

@@ -111,10 +111,7 @@ class Entity(NamedTuple):
             entity = cls.of_image({"PK": {"S": value["pk"]}}, value)
         except (ValueError, LookupError, TypeError, RecordError) as error:
             raise Refused(f"the body names no entity: {error}") from error
-        try:
-            longest = len(f"ID#{entity.entity_id}".encode())
-        except UnicodeEncodeError as error:
-            raise Refused(f"the body holds a lone surrogate: {error.reason}") from error
+        longest = len(f"ID#{entity.entity_id}".encode())
         if longest > MOST_SORT_KEY_BYTES:
             raise Refused(f"its lookup key would have {longest} bytes, over {MOST_SORT_KEY_BYTES}")
         return entity

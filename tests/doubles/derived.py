@@ -73,6 +73,8 @@ class Watched:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.client, name)
+        if not callable(method):
+            return method
 
         def call(**request: Any) -> Any:
             self.calls[name] += 1

@@ -1,7 +1,6 @@
 """Parking, dead letters and items that are kept in memory."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sync.aws.items import Found, Items
@@ -31,11 +30,11 @@ class KeptParking(Parking):
         """Each parked key, and its sink."""
         return [(message.sink, key) for message in self.messages for key in message.keys]
 
-    def _send(self, like: ParkedMessage, keys: Sequence[Parked]) -> Iterator[tuple[Parked, Retry]]:
+    def _send(self, whole: ParkedMessage) -> Iterator[tuple[Parked, Retry]]:
         if self.error:
-            yield from ((key, self.error) for key in keys)
-        elif keys:
-            self.messages.append(replace(like, keys=tuple(keys)))
+            yield from ((key, self.error) for key in whole.keys)
+        elif whole.keys:
+            self.messages.append(whole)
 
 
 class KeptLetters(DeadLetters):

@@ -46,6 +46,7 @@ TESTS: Final = (
 UNITS: Final = "tests/unit"  # whose folders mirror those of sync/
 
 _LOG: Final = "mutmut.log"
+_NOT_RUN: Final = 255  # mutmut calls that a timeout
 _LONGEST_S: Final = 600.0  # of one simulation; a mutant that never ends is caught
 _ALIVE: Final = ("survived", "no tests")
 _UNDECIDED: Final = ("not checked", "check was interrupted by user", "skipped")
@@ -126,7 +127,10 @@ def _settings(files: Sequence[str], tests: Sequence[str], beside: Sequence[str])
         "only_mutate": list(files),
         "also_copy": list(beside),
         "pytest_add_cli_args_test_selection": list(tests),
-        "pytest_add_cli_args": ["--hypothesis-seed=1", "-p", "no:cacheprovider"],
+        "pytest_add_cli_args": [
+            *("--hypothesis-seed=1", "--hypothesis-profile=mutants"),
+            *("-p", "no:cacheprovider"),
+        ],
         "process_isolation": "forkserver",  # with "fork", tests run twice in one process
     }
     lines = [f"{name} = {json.dumps(value)}" for name, value in given.items()]
@@ -175,6 +179,8 @@ def _read(names: Sequence[str]) -> Iterator[Mutant]:
                 if names and name not in names:
                     continue
                 status = status_by_exit_code[code]
+                if code == _NOT_RUN:
+                    raise NotMeasured(f"{name}: pytest could not run its tests")
                 if status in _UNDECIDED:
                     raise NotMeasured(f"{name}: {status}; see {FOLDER / 'mutmut.log'}")
                 before, after = _lines(get_diff_for_mutant(name, path=file))

@@ -133,11 +133,13 @@ class Sqs:
         return answer
 
     def change_message_visibility(self, **given: Any) -> None:
-        """Without faults: all that is lost by one is time."""
-        queue = self._aws.queues[given["QueueUrl"]]
-        for message in queue.messages:
-            if message.id == given["ReceiptHandle"]:
-                queue.release(message, given["VisibilityTimeout"])
+        def effect(_partial: bool) -> None:
+            queue = self._aws.queues[given["QueueUrl"]]
+            for message in queue.messages:
+                if message.id == given["ReceiptHandle"]:
+                    queue.release(message, given["VisibilityTimeout"])
+
+        self._aws.call("sqs.change_message_visibility", effect)
 
 
 def _send(queue: Queue, entry: Any) -> str:

@@ -2,7 +2,6 @@
 
 import argparse
 import gc
-import json
 import os
 import secrets
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.asked import Ask
+from tests.simulation.kept import keep
 from tests.simulation.run import Report, simulate
 
 CHUNK = 25
@@ -156,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--fresh", type=int, help="run so many seeds that are new, instead")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="all cores, if not")
     parser.add_argument(
-        "--keep", type=Path, help="write the figures to this file, as JSON (docs/proof.md)"
+        "--keep", type=Path, help="add the figures to those in this file (docs/proof.md)"
     )
     parser.add_argument("--seed", type=int, help="run this one alone")
     parser.add_argument("--trace", action="store_true", help="print the history of --seed")
@@ -180,8 +180,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     total = run_many(seeds, given.jobs, progress(len(seeds)))
     seconds = time.perf_counter() - began
     if given.keep:
-        kept = {"seeds": [seeds.start, seeds.stop - 1], "jobs": given.jobs, "seconds": seconds}
-        given.keep.write_text(json.dumps({**kept, **total.plain()}, indent=1) + "\n")
+        which = {"seeds": [[seeds.start, seeds.stop - 1]], "jobs": given.jobs}
+        keep(given.keep, {**which, "seconds": seconds, **total.plain()})
     print(table(total.fired))
     print(efforts(total))
     for report in total.failures:

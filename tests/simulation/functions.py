@@ -70,9 +70,16 @@ class Function:
         self._release = 0
 
     def invoke(
-        self, event: Callable[[], Any], done: Callable[[Result], object]
+        self,
+        event: Callable[[], Any],
+        done: Callable[[Result], object],
+        *,
+        expected: tuple[type[Exception], ...] = (),
     ) -> Invocation | None:
-        """Have *event* handled; *done* is told how it went. None: it was not taken."""
+        """Have *event* handled; *done* is told how it went. None: it was not taken.
+
+        *expected*: what the handler may raise by design for this event, if not what it always may.
+        """
         world, trouble = self._calls.world, self._calls.trouble
         if not trouble.over and world.random.random() < trouble.rates.get("lambda.invoke", 0.0):
             self._calls.fired["lambda.invoke", "throttled"] += 1
@@ -103,7 +110,7 @@ class Function:
             world.note("ended", invocation.aws_request_id, value, type(error).__name__)
             if isinstance(error, Killed):
                 world.after(0.0, lambda: world.kill(invocation.tasks))
-            elif error is not None and not isinstance(_root(error), self._expected):
+            elif error is not None and not isinstance(_root(error), expected or self._expected):
                 self.unexpected.append(error)
                 world.broken = True
             if not isinstance(error, Killed) and container.release == self._release:

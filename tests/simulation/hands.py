@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sync.deadletters.row import DISCARDED, OPEN
+from tests.simulation import meddling, people
 from tests.simulation.invariants import Owner, Violated, owner
 from tests.simulation.queues import FifoQueue
 from tests.simulation.stack import Stack
@@ -17,6 +18,16 @@ from tests.simulation.weeks import DAY_S
 
 FUTURE: Final = 99  # a schema that nobody here knows
 REASON: Final = "a person was sure"
+MALFORMED: Final[tuple[dict[str, Any], ...]] = (  # messages of a schema that is known here
+    {"schema": 1, "since": 1.0, "sink": ["typesense"], "keys": []},
+    {"schema": 1, "since": -1.0, "sink": None, "keys": []},
+    {"schema": 1, "since": 1.0, "sink": None, "keys": [{"keys": {}, "table": None}]},
+    {"schema": 1, "actions": [{"action": "truncate"}]},
+    {"schema": 1, "actions": [{"action": "delete", "source": {"keys": []}}]},
+    {"schema": 1, "actions": [
+        {"action": "delete", "source": {"keys": {"PK": {"S": "A"}}}, "collection": 1}
+    ]},
+)  # fmt: skip
 STRANGE: Final = "sent by a stranger"  # in each of their messages
 
 
@@ -30,12 +41,20 @@ def befall(stack: Stack, incident: str) -> None:
         if not rows:
             return
         row = random.choice(rows)
-        stack.command(
-            {"command": "dlq discard", "ids": [row["id"]], "reason": REASON}
-            if incident == "discard"
-            else {"command": "dlq erase", "table": row["table"], "keys": [row["keys"]]},
-            lambda _answer: None,
-        )
+        for _ in range(random.choice((1, 2))):  # two people may do the same at once
+            stack.command(
+                {"command": "dlq discard", "ids": [row["id"]], "reason": REASON}
+                if incident == "discard"
+                else {"command": "dlq erase", "table": row["table"], "keys": [row["keys"]]},
+                lambda _answer: None,
+            )
+    elif incident == "ask":
+        people.ask(stack)
+    elif incident == "mistype":
+        people.mistype(stack)
+    elif incident == "meddle":
+        for _ in range(random.choice((1, 3))):
+            meddling.meddle(stack)
     elif incident == "clock":
         random.choice(stack.functions).set_clock()
     elif incident == "deploy":
@@ -64,6 +83,8 @@ def _send_strange(stack: Stack) -> None:
             json.dumps({"schema": FUTURE, "sink": None, "keys": [], "of": which}),
             json.dumps({"schema": FUTURE, "actions": [], "of": which}),
             json.dumps({"schema": FUTURE, "kind": "quarantined", "of": which}),
+            json.dumps({"Records": [], "of": which}),
+            *(json.dumps({**message, "of": which}) for message in MALFORMED),
         )
     )
     stack.strange.add(body)

@@ -5,12 +5,15 @@ theirs, and keys that are no text.
 """
 
 import base64
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
+
+from pydantic import ConfigDict
 
 from sync.aws.keys import AttributeMap
 from sync.model.change import Change
@@ -25,6 +28,7 @@ from sync.models.core.icao_image import IcaoImage
 from sync.models.core.icao_matcher import IcaoMatcher
 from sync.models.core.registration_image import RegistrationImage
 from sync.sinks.opensearch import OpenSearch
+from sync.sinks.typesense import Typesense
 from sync.writing.op import Op
 from tests.simulation.plain import Plain
 
@@ -34,6 +38,7 @@ PARTS: Final = "stream-sync-sim-parts"
 CONTRIBUTIONS: Final = "stream-sync-sim-contributions"
 TABLES: Final = {"core": CORE, "parts": PARTS}
 KEYS: Final = {CORE: ("PK", "SK"), PARTS: ("code", "number")}
+LONGEST_ID: Final = 512
 BUG: Final = "plan-fails"  # a title at which the plan of Article raises, until mended
 
 
@@ -105,10 +110,32 @@ class Part(Model):
     details: Object | None = None
 
 
+class Size(Model):
+    width: Number
+    unit: Keyword | None = None
+
+
+@route(
+    "stream-sync-{stage}-core",
+    PK="CRATE",
+    SK=r"C#.+",
+    into={Typesense: "crates", Plain: "crates"},
+)
+class Crate(Model):
+    """Is open: its documents have whatever attributes its items have."""
+
+    model_config = ConfigDict(extra="allow")
+
+    title: Text
+    size: Size | None = None
+    others: list[Size] | None = None
+
+
 MODELS: Final[tuple[type[Model], ...]] = (
     Article,
     Shelf,
     Part,
+    Crate,
     FaaRegistration,
     ForeignRegistration,
     RegistrationImage,
@@ -128,13 +155,14 @@ REGISTRY_BEFORE: Final = Registry((ArticleBefore, *MODELS[1:]), TABLES)
 class Kind:
     """Items of one kind: *fields* of them stand in *target* of each of *sinks*.
 
-    *proof* is the attribute in which generated items can be wrong: it has to be a text.
+    *proof* is the attribute in which generated items can be wrong: it has to be a text. Without
+    *fields*, all do.
     """
 
     name: str
     sinks: tuple[str, ...]
     target: str
-    fields: tuple[str, ...]
+    fields: tuple[str, ...] | None
     proof: str
 
 
@@ -142,6 +170,7 @@ _KINDS: Final = {
     kind.name: kind
     for kind in (
         Kind("ARTICLE", ("opensearch", "plain"), "articles", ("title", "rank", "labels"), "title"),
+        Kind("CRATE", ("typesense", "plain"), "crates", None, "title"),
         Kind("SHELF", ("plain",), "shelves", ("title", "rank"), "title"),
         Kind(
             "parts",
@@ -196,7 +225,8 @@ def kind_of(item: AttributeMap) -> Kind | None:
 def document_id(item: AttributeMap) -> str:
     if "code" in item:
         return f"{quote(item['code']['B'], safe='')}|{item['number']['N']}"
-    return "|".join(quote(item[name]["S"], safe="") for name in ("PK", "SK"))
+    id_ = "|".join(quote(item[name]["S"], safe="") for name in ("PK", "SK"))
+    return id_ if len(id_) <= LONGEST_ID else hashlib.sha256(id_.encode()).hexdigest()
 
 
 def expected(item: AttributeMap) -> dict[Place, Any]:
@@ -204,7 +234,8 @@ def expected(item: AttributeMap) -> dict[Place, Any]:
     kind = kind_of(item)
     if kind is None or not kind.sinks:
         return {}
-    document = {name: _plain(item[name]) for name in kind.fields if name in item}
+    names = item if kind.fields is None else kind.fields
+    document = {name: _plain(item[name]) for name in names if name in item}
     return {(sink, kind.target, document_id(item)): document for sink in kind.sinks}
 
 
@@ -217,9 +248,23 @@ def expected_before(item: AttributeMap) -> dict[Place, Any]:
 
 
 def is_valid(item: AttributeMap) -> bool:
-    """Whether a model takes *item*; the generated items can be wrong in one way only."""
+    """Whether a model takes *item*. The generated items can be wrong in one attribute, and images
+    name another organisation than their keys."""
     kind = kind_of(item)
-    return kind is None or not item.get(kind.proof, {"S": ""}).keys().isdisjoint(("S", "NULL"))
+    if kind is None:
+        return True
+    if item.get("org_id", {}).get("S") != corrected(item, kind).get("org_id", {}).get("S"):
+        return False
+    return not item.get(kind.proof, {"S": ""}).keys().isdisjoint(("S", "NULL"))
+
+
+def corrected(item: AttributeMap, kind: Kind) -> dict[str, dict[str, Any]]:
+    """What makes *item* valid."""
+    proof = {kind.proof: {"S": "!"}}
+    if "org_id" not in item:
+        return proof
+    _, _, org, *_ = item["PK"]["S"].split("#")
+    return {**proof, "org_id": {"S": org}}
 
 
 def parsed(body: bytes | str) -> Any:
@@ -230,15 +275,21 @@ def parsed(body: bytes | str) -> Any:
 def _plain(av: Mapping[str, Any]) -> Any:
     ((tag, value),) = av.items()
     if tag == "N":
-        number = Decimal(value)
-        return int(number) if number == number.to_integral_value() else number
+        return _number(value)
     if tag == "M":
         return {name: _plain(inner) for name, inner in value.items()}
     if tag == "L":
         return [_plain(inner) for inner in value]
-    if tag == "SS":
+    if tag in ("SS", "BS"):
         return sorted(value)
+    if tag == "NS":
+        return sorted(map(_number, value))
     return None if tag == "NULL" else value
+
+
+def _number(text: str) -> int | Decimal:
+    number = Decimal(text)
+    return int(number) if number == number.to_integral_value() else number
 
 
 def part_keys(code: bytes, number: int) -> dict[str, dict[str, Any]]:

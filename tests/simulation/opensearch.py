@@ -14,6 +14,11 @@ from tests.simulation.calls import LATE, WHOLE, Calls, Fault
 
 SITE: Final = "opensearch.bulk"
 REFUSED_WORD: Final = "index-refuses"  # a document with it fails to be parsed, until mended
+NOT_NOW: Final = (  # what a shard or an index says that is not right just then
+    (429, "rejected_execution_exception"),
+    (503, "unavailable_shards_exception"),
+    (403, "cluster_block_exception"),
+)
 REJECTED_WORD: Final = "server-rejects"  # a request with it fails as a whole, until mended
 
 
@@ -43,6 +48,7 @@ class Server:
         self.documents: dict[tuple[str, str], bytes] = {}
         self.aliases = set(aliases)
         self.blocked = False  # read-only: the flood stage of disk use
+        self.locked = False  # the password is another one for now
         self.mended = False
         self._calls = calls
         self._gc_deletes_s = gc_deletes_s
@@ -77,6 +83,8 @@ class Server:
         raise NotImplementedError("indexes are there from the beginning")
 
     def _bulk(self, body: bytes, partial: bool) -> Any:
+        if self.locked:
+            raise _raised(401, "security_exception")
         if not body.endswith(b"\n"):
             raise _raised(400, "illegal_argument_exception")
         if not self.mended and REJECTED_WORD.encode() in body:
@@ -84,13 +92,13 @@ class Server:
         lines = iter(body.splitlines())
         items = []
         failed = False
-        random = self._calls.world.random.random
+        chance = self._calls.world.random
         for line in lines:
             ((kind, head),) = orjson.loads(line).items()
             source = None if kind == "delete" else next(lines)
-            if partial and (random() < 0.5 or not failed):
+            if partial and (chance.random() < 0.5 or not failed):
                 failed = True
-                items.append(_failure(kind, head, 429, "rejected_execution_exception"))
+                items.append(_failure(kind, head, *chance.choice(NOT_NOW)))
                 continue
             items.append(self._item(kind, head, source))
         return {"took": 1, "errors": True, "items": items}
@@ -134,7 +142,7 @@ class Server:
 
 
 def _failure(kind: str, head: dict[str, Any], status: int, error: str) -> dict[str, Any]:
-    told = {"type": error, "reason": "simulated"}
+    told = {"type": error, "reason": "simulated", "caused_by": {"type": "i_o_exception"}}
     return {kind: {"_index": head["_index"], "_id": head["_id"], "status": status, "error": told}}
 
 

@@ -180,8 +180,8 @@ def acknowledged_before_parked() -> Planted:
     """A record is done even though its key could not be parked."""
     send = Parking._send
 
-    def forget(self: Parking, like: Any, keys: Any) -> Iterator[Any]:
-        for _ in send(self, like, keys):
+    def forget(self: Parking, message: Any) -> Iterator[Any]:
+        for _ in send(self, message):
             pass
         yield from ()
 

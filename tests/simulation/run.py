@@ -17,10 +17,10 @@ from sync.runtime.log import logger
 from sync.sinks.typesense import Typesense
 from sync.writing.lane import by_document
 from tests.asked import Ask
-from tests.simulation import derived, hands, invariants, letters
+from tests.simulation import derived, hands, invariants, letters, meddling
 from tests.simulation.effort import Effort
 from tests.simulation.isolation import Isolation
-from tests.simulation.models import Article, expected, is_valid, kind_of
+from tests.simulation.models import Article, corrected, expected, is_valid, kind_of
 from tests.simulation.scenario import Scenario, draw
 from tests.simulation.stack import ALIASES, COLLECTIONS, Stack
 from tests.simulation.table import key_of
@@ -141,8 +141,9 @@ class Simulation:
         if scenario.deploys:  # to models with other fields: then the table is resynced
             self._resync({"table": table.name} for table in self.stack.tables)
         self._recover()
+        meddling.put_right(stack, self._rest)
         lost = self._lost()
-        history = letters.History(self.stack.tables)
+        history = letters.History(self.stack.tables, limited=scenario.most_bytes is not None)
         rows = list(self.stack.rows())
         for row in rows:
             self.world.note("letter", row["id"], row["status"], row["error"], row["version"])
@@ -229,7 +230,8 @@ class Simulation:
                 stack.opensearch.aliases.discard(random.choice(ALIASES))
                 stack.typesense.aliases.discard(random.choice(COLLECTIONS))
             stack.opensearch.blocked |= incident == "block"
-            stack.typesense.locked |= incident == "key"
+            if incident == "key":
+                stack.opensearch.locked = stack.typesense.locked = True
             world.after(random.choice((5.0, 120.0)), self._put_right)
         elif incident in ("replay", "replay twice"):
             old = hands.old_letters(stack, world.now)
@@ -255,11 +257,14 @@ class Simulation:
         opensearch, typesense = self.stack.opensearch, self.stack.typesense
         opensearch.aliases.update(ALIASES)
         typesense.aliases.update(COLLECTIONS)
-        opensearch.blocked = typesense.locked = False
+        opensearch.blocked = opensearch.locked = typesense.locked = False
 
     def _calm(self) -> None:
         self.world.note("all trouble is over")
         self._put_right()
+        self.stack.typesense.guarded = False
+        if self.scenario.bulk:  # what nearly all items of a bulk load were, is put right at once
+            self._mend()
         self.stack.calls.trouble.over = True
 
     def _park_long_ago(self) -> None:
@@ -287,9 +292,7 @@ class Simulation:
             for item in list(table):
                 kind = kind_of(item)
                 if kind and not is_valid(item):
-                    table.update(
-                        {name: item[name] for name in table.names}, {kind.proof: {"S": "!"}}
-                    )
+                    table.update({name: item[name] for name in table.names}, corrected(item, kind))
 
     def _recover(self) -> None:
         """Let the schedule do what it does every quarter of an hour, until nothing is left to it.

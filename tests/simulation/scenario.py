@@ -52,9 +52,10 @@ BEFALLEN: Final = ("mixed", "late", "lanes", "contended", "pointers")
 INCIDENTS: Final = {  # and how often, compared with others
     "kill": 6, "recycle": 3, "split": 2, "replace poller": 2, "rewind": 2, "restart": 2,
     "alias": 2, "block": 2, "key": 2, "replay": 3, "replay twice": 2, "show": 24, "recover": 3,
-    "resync": 5, "recount": 3, "discard": 2, "erase": 2, "clock": 4, "strange": 3,
+    "resync": 5, "recount": 3, "discard": 2, "erase": 2, "clock": 4, "strange": 3, "ask": 12,
+    "mistype": 5, "meddle": 6,
 }  # fmt: skip
-MIXED_ALONE: Final = ("discard", "erase", "strange")  # where what they leave is looked at
+MIXED_ALONE: Final = ("discard", "erase", "strange", "meddle")  # where what they leave is looked at
 BY_HAND: Final = {"by hand": "resync typesense", "replays": "replay"}
 """What a person does, where that is all that befalls."""
 AMID_S: Final = (0.0, 30.0, 60.0, 90.0, 115.0)  # bursts of writes, and the person's calls
@@ -82,6 +83,9 @@ MIXED: Final = {  # who takes part in a seed of the mixed kind
     ("registry",): 12,
     ("images",): 12,
     ("links",): 10,
+    ("crates",): 8,
+    ("bulk documents",): 2,
+    ("bulk registry",): 2,
     ("documents", "images"): 12,
     ("registry", "links"): 8,
     ("documents", "registry", "images", "links"): 16,
@@ -95,7 +99,8 @@ PARTLY: Final = {  # … and in those of other kinds, if not documents alone
     "pointers": (("few images",),),
     "one down": (("documents",), ("documents", "registry", "images")),
     "overlap": (("links",), ("other images",), ("links", "other images")),
-    **dict.fromkeys(LONG, tuple(MIXED)),
+    # A bulk load is parked as a whole: for weeks that would be nothing but tries.
+    **dict.fromkeys(LONG, tuple(cast for cast in MIXED if not cast[0].startswith("bulk "))),
     "down for weeks": (("documents",), ("registry",), ("documents", "images"), ("images",)),
 }
 
@@ -124,6 +129,8 @@ class Scenario:
     deploys: bool  # the release before begins
     strict: str  # the sink of which Lambda retries what fails
     backoff: Backoff  # of Lambda, between tries of a batch
+    bulk: bool  # many items are loaded, and nearly all of them are wrong
+    most_bytes: int | None  # in a request to Typesense, for a proxy before it
     missing: str | None = None  # an index without its alias, until all trouble is over
 
 
@@ -157,7 +164,7 @@ def draw(seed: int) -> Scenario:
         outages=outages,
         kinds=LATE_KINDS.get(kind, {}),
         latest_s=19.0 if late_plain else 600.0 if very_late else 30.0,
-        slow=random.choice((0.0, 0.02, 0.3, 0.3, 0.4)),
+        slow=random.choice((0.0, 0.02, 0.3, 0.3, 0.4, *((0.9,) if kind == "mixed" else ()))),
         hangs=0.001 if kind == "mixed" else 0.0,
     )
     if kind == "mixed" and random.random() < 0.5:
@@ -235,6 +242,8 @@ def draw(seed: int) -> Scenario:
         if kind == "mixed" and retries > 0 and random.random() < 0.15
         else "",
         backoff=long.backoff if long else Backoff(),
+        bulk=cast[0].startswith("bulk "),
+        most_bytes=random.choice((None, None, 1000, 2000)) if kind in ("mixed", "lanes") else None,
     )
     return _one_down(random, drawn) if kind == "one down" else drawn
 
@@ -284,7 +293,7 @@ def _rates(random: Random, kind: str) -> dict[str, float]:
         rates[site] = 0.65 if site in ADMIN else 0.4
     rates[RANGES] = 0.05
     rates["dynamodb.get_item core"] = 0.3
-    rates["typesense.delete"] = 0.5
+    rates["typesense.delete"] = rates["sqs.change_message_visibility"] = 0.5
     rates["typesense.import"] = max(0.25, rates["typesense.import"])
     if kind == "lanes":
         rates["typesense.import"] = random.choice((0.05, 0.2, 0.5))

@@ -12,6 +12,7 @@ SITES: Final = (
     "typesense.delete",
     "sqs.send_message_batch",
     "sqs.send_message_batch fifo",
+    "sqs.change_message_visibility",
     "sns.publish_batch",
     "s3.put_object",
     "s3.get_object",

@@ -45,7 +45,7 @@ from tests.simulation.topic import Bucket, Topic
 from tests.simulation.world import MachineClock, World
 
 ALIASES: Final = ("articles", "parts")
-COLLECTIONS: Final = ("registry", "aircraft_images")
+COLLECTIONS: Final = ("registry", "aircraft_images", "crates")
 BY_STATUS: Final = ("status", "first_at")
 
 
@@ -76,8 +76,10 @@ class Stack:
             ServiceBefore if scenario.deploys else SimulatedService
         )
         self.strange: set[str] = set()  # messages of strangers, which no worker can read
+        self.meddled = False  # somebody changed rows that the service derives
         self.opensearch = opensearch.Server(self.calls, ALIASES, gc_deletes_s=scenario.gc_deletes_s)
         self.typesense = typesense.Server(self.calls, COLLECTIONS)
+        self.typesense.most_bytes = scenario.most_bytes
         self.store = Store(self.calls, late=scenario.late_plain)
         self.tables = [
             Streamed(world, name, names, self._stream(name, scenario))
@@ -153,14 +155,23 @@ class Stack:
         if self.calls.late or self.topic.under_way or self.bucket.under_way:
             yield "something under way"
 
-    def command(self, payload: dict[str, Any], done: Callable[[Any], object]) -> None:
-        """Invoke the admin function; *done* is given its answer, None where it failed."""
+    def command(
+        self,
+        payload: dict[str, Any],
+        done: Callable[[Any], object],
+        *,
+        expected: tuple[type[Exception], ...] = (),
+    ) -> None:
+        """Invoke the admin function; *done* is given its answer, None where it failed.
+
+        *expected*: what it may raise for *payload*, if not what it always may.
+        """
 
         def answered(result: Result) -> None:
             good = isinstance(result, Answered) and not result.error
             done(json.loads(result.body) if good and isinstance(result, Answered) else None)
 
-        self.named["admin"].invoke(lambda: payload, answered)
+        self.named["admin"].invoke(lambda: payload, answered, expected=expected)
 
     def schedule(self, payload: dict[str, Any], tries: int = 3) -> None:
         """Invoke the admin function asynchronously, as EventBridge does: what fails is tried again
@@ -193,7 +204,9 @@ class Stack:
         admin.invoke(lambda: payload, answered)
 
     def deploy(self) -> None:
-        """The current release takes the place of the one before; what runs goes on to its end."""
+        """The current release takes the place of the one before; what runs goes on to its end. Its
+        notifications are set up anew, of which S3 tells (S3 guide, notifications)."""
+        self.letter_queue.send(json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent"}))
         self.release = SimulatedService
         for function in self.functions:
             function.replace()

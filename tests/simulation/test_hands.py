@@ -12,7 +12,7 @@ from tests.simulation.world import World
 
 
 @pytest.fixture
-def stack() -> Stack:
+def quiet() -> Stack:
     stack = Stack(World(1), draw(1))
     stack.calls.trouble.over = True
     return stack
@@ -24,21 +24,21 @@ def send(stack: Stack, count: int) -> None:
     stack.world.run(most_steps=100_000)
 
 
-def test_what_strangers_send_is_kept_as_it_came(stack: Stack) -> None:
+def test_what_strangers_send_is_kept_as_it_came(quiet: Stack) -> None:
     """On whatever queue, after as many tries as that has."""
-    send(stack, 12)
-    assert len(hands.needless(stack)) == len(stack.strange) == 12
+    send(quiet, 12)
+    assert len(hands.needless(quiet)) == len(quiet.strange) == 12
 
 
-def test_a_message_that_is_nowhere_kept_is_noticed(stack: Stack) -> None:
+def test_a_message_that_is_nowhere_kept_is_noticed(quiet: Stack) -> None:
     """One that was dropped quietly, for one."""
-    send(stack, 1)
-    stack.dead_letters.items.clear()
+    send(quiet, 1)
+    quiet.dead_letters.items.clear()
     with pytest.raises(Violated, match="nobody kept it"):
-        hands.needless(stack)
+        hands.needless(quiet)
 
 
-def test_what_nobody_knows_is_refused(stack: Stack) -> None:
+def test_what_nobody_knows_is_refused(quiet: Stack) -> None:
     """A misspelt incident would never happen."""
     with pytest.raises(ValueError, match="earthquake"):
-        hands.befall(stack, "earthquake")
+        hands.befall(quiet, "earthquake")

@@ -16,8 +16,16 @@ from tests.simulation.calls import LATE, WHOLE, Calls, Fault
 IMPORT: Final = "typesense.import"
 DELETE: Final = "typesense.delete"
 REFUSED_WORD: Final = "collection-refuses"  # a document with it is refused, until mended
+FORBIDDEN_WORD: Final = "firewall-forbids"  # a request with it is, until all trouble is over
 TIMEOUT_S: Final = 20.0
 LATEST_S: Final = 19.0  # a request is over when it may have taken its timeout once more
+NOT_NOW: Final[tuple[dict[str, Any], ...]] = (  # what a line says that is right
+    {"code": 503, "error": "Not Ready"},
+    {"code": 429, "error": "Queue is full"},
+    {"code": 422, "error": "Rejecting write: DISK"},
+    {"code": 500, "error": "Could not write to local storage."},
+    {"error": "Request timed out."},
+)
 
 
 class TypesenseErrors:
@@ -49,6 +57,8 @@ class Server:
         self.documents: dict[tuple[str, str], dict[str, Any]] = {}
         self.aliases = set(aliases)
         self.locked = False  # the API key is another one for now
+        self.guarded = True  # a firewall before it reads what is sent
+        self.most_bytes: int | None = None  # in a request, for a proxy before it
         self.mended = False
         self._calls = calls
         self._errors = TypesenseErrors(calls)
@@ -72,15 +82,13 @@ class Server:
 
         def effect(partial: bool) -> str:
             self._check(target, sent_to)
+            self._check_body(lines)
             random = self._calls.world.random
             unlucky = random.randrange(lines.count(b"\n") + 1) if partial else -1
             answers = []
             for at, line in enumerate(lines.split(b"\n")):
                 if at == unlucky or (partial and random.random() < 0.3):
-                    code, text = random.choice(
-                        ((503, "Not Ready"), (429, "Queue is full"), (422, "Rejecting write: DISK"))
-                    )
-                    answers.append({"code": code, "error": text, "success": False})
+                    answers.append({**random.choice(NOT_NOW), "success": False})
                 else:
                     answers.append(self._upsert(target, line))
             if partial and random.random() < 0.2:  # cut short: nobody knows what became of it
@@ -128,8 +136,15 @@ class Server:
         if target not in self.aliases:
             raise request_failure(404, "Not Found")
 
+    def _check_body(self, lines: bytes) -> None:
+        """What a proxy and a firewall before the server say of a request. Raises."""
+        if self.guarded and FORBIDDEN_WORD.encode() in lines:
+            raise request_failure(403, "<html>Forbidden</html>")
+        if self.most_bytes is not None and len(lines) > self.most_bytes and not self.mended:
+            raise request_failure(413, "<html>Request Entity Too Large</html>")
+
     def _upsert(self, target: str, line: bytes) -> dict[str, Any]:
-        document = json.loads(line)  # numbers become 64-bit integers or doubles
+        document = json.loads(line, parse_float=_double)
         document_id = document["id"]
         if REFUSED_WORD.encode() in line and not self.mended:
             error = "Field `name` must be something else."
@@ -138,3 +153,8 @@ class Server:
         self.documents[target, document_id] = kept
         self._calls.world.note("typesense", "put", document_id, str(kept)[:200])
         return {"id": document_id, "success": True}
+
+
+def _double(text: str) -> Decimal:
+    """What the server tells of a fraction, which it keeps as a double."""
+    return Decimal(repr(float(text)))

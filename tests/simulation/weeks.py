@@ -79,11 +79,15 @@ def _stuck(random: Random, _cast: tuple[str, ...]) -> Long:
     """Keys can't be parked, and Lambda tries again until records are too old (a day)."""
     lasts = random.uniform(24.5, 40.0) * HOUR_S
     how = random.choice(DOWN)
-    sites = "sqs", *random.sample(SINKS, random.choice((1, 2, 3)))
+    sinks = random.sample(SINKS, random.choice((1, 2, 3)))
+    since = random.choice((0.0, 12.0))  # then queues hold what was written before
     return Long(
         ends=lasts + HOUR_S,
         bursts=(0.0, 10.0, *(random.uniform(0.0, lasts) for _ in range(2))),
-        outages=tuple(_outage(site, 0.0, lasts, how) for site in sites),
+        outages=(
+            _outage("sqs", since, lasts, how),
+            *(_outage(site, 0.0, lasts, how) for site in sinks),
+        ),
         incidents=_happenings(random, ("recover", "replay", "recycle", "kill"), lasts, 4),
         retries=-1,
         backoff=Backoff(cap_s=random.choice((300.0, 900.0))),

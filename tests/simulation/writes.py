@@ -21,6 +21,37 @@ TYPES: Final = (("A20N", "AIRBUS", "A-320neo"), ("B38M", "BOEING", "737 MAX 8"))
 
 Values = dict[str, dict[str, Any]]
 
+SIZES: Final[tuple[dict[str, Any], ...]] = (
+    {"M": {"width": {"N": "2"}, "unit": {"S": "é"}}},
+    {"M": {"width": {"N": "0.1"}, "unit": {"NULL": True}}},
+)
+MANY: Final = [{"N": str(number)} for number in range(-4, 8)]
+CRATED: Final[dict[str, tuple[dict[str, Any], ...]]] = {  # attributes of crates
+    "size": SIZES,
+    "others": ({"L": list(SIZES)}, {"L": []}),
+    "id": ({"S": "not that of the document"},),
+    "_exact": ({"S": "{}"},),
+    "weight": (
+        {"N": "-2.5"},
+        {"N": "1E-130"},
+        {"N": "9.9999999999999999999999999999999999999E+125"},
+        {"N": "18446744073709551616"},
+        {"N": "0"},
+    ),
+    "history": (
+        {"L": MANY},
+        {"L": [*MANY, {"N": "0.1"}]},
+        {"L": [*MANY, {"N": "0.123456789012345678"}]},
+        {"L": [*MANY, {"S": "none"}]},
+    ),
+    "grades": ({"NS": ["10", "-1.5", "9"]},),
+    "photo": ({"B": "AAH/"},),
+    "photos": ({"BS": ["AQ==", "AAH/"]},),
+    "sealed": ({"BOOL": True}, {"BOOL": False}),
+    "seal": ({"NULL": True},),
+    "content": ({"M": {"a": {"L": [{"M": {}}, {"SS": ["b", "ä"]}]}, "é": {"N": "7"}}},),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Write:
@@ -49,7 +80,8 @@ def documents(random: Random) -> list[Spot]:
     """For the sinks with versions, and the one without."""
     words = opensearch.REFUSED_WORD, opensearch.REJECTED_WORD, plain.REFUSED_WORD, BUG
     found = [
-        *(core_keys("ARTICLE", f"A#{n}") for n in range(random.randint(2, 4))),
+        *(core_keys("ARTICLE", f"A#{n}") for n in range(random.randint(2, 3))),
+        core_keys("ARTICLE", "A#" + random.choice(("3", "é" * 100))),  # the id of which is a hash
         *(core_keys("SHELF", f"S#{n} é/|") for n in range(random.randint(1, 2))),
     ]
     spots = [Spot(CORE, keys, _document, words) for keys in found]
@@ -82,6 +114,27 @@ def registry(random: Random) -> list[Spot]:
         for n in range(2)
     ]
     return spots
+
+
+def bulk_documents(random: Random) -> list[Spot]:
+    """A bulk load of articles, all of which are wrong in the same way, or nearly so."""
+    wrong = random.choice((_refused_document, _invalid_document))
+    return [Spot(CORE, core_keys("ARTICLE", f"A#{n}"), wrong) for n in range(30)]
+
+
+def bulk_registry(random: Random) -> list[Spot]:
+    """… and of registrations, too many for one request to their queue."""
+    wrong = random.choice((_refused_registration, _registration))
+    keys = [core_keys("AIRCRAFT#REGISTRY#FAA", f"DETAIL#N{n}") for n in range(30)]
+    return [Spot(CORE, one, wrong) for one in keys]
+
+
+def crates(random: Random) -> list[Spot]:
+    """For Typesense and the sink without versions, with attributes of every type."""
+    words = typesense.REFUSED_WORD, typesense.FORBIDDEN_WORD, plain.REFUSED_WORD
+    return [
+        Spot(CORE, core_keys("CRATE", f"C#{n}"), _crate, words) for n in range(random.randint(6, 8))
+    ]
 
 
 def images(random: Random) -> list[Spot]:
@@ -124,6 +177,9 @@ def links(random: Random) -> list[Spot]:
 CASTS: Final[dict[str, Callable[[Random], list[Spot]]]] = {
     "documents": documents,
     "registry": registry,
+    "crates": crates,
+    "bulk documents": bulk_documents,
+    "bulk registry": bulk_registry,
     "images": images,
     "few images": few_images,
     "other images": other_images,
@@ -153,6 +209,8 @@ def values_of(
         if which < len(words):
             name = "name" if "name" in values else kind.proof
             values[name] = {"S": f"{text} {words[which]}"}
+        elif "org_id" in values and random.random() < 0.4:
+            values["org_id"] = {"S": "ANOTHER"}
         elif random.random() < 0.6:
             values[kind.proof] = {"L": [{"S": "x" * LARGE}]}
         else:
@@ -170,6 +228,29 @@ def _document(random: Random, text: str) -> Values:
         values["labels"] = {"SS": ["b", "a"]}
     if random.random() < 0.2:
         values["details"] = {"M": {"x": {"N": "1"}, "y": {"L": [{"NULL": True}, {"S": "é"}]}}}
+    return values
+
+
+def _refused_document(random: Random, text: str) -> Values:
+    word = opensearch.REFUSED_WORD if random.random() < 0.9 else "taken"
+    return {"title": {"S": f"{text} {word}"}}
+
+
+def _invalid_document(random: Random, text: str) -> Values:
+    wrong = {"N": f"{random.randrange(10**6)}"}
+    return {"title": wrong if random.random() < 0.9 else {"S": text}}
+
+
+def _refused_registration(random: Random, text: str) -> Values:
+    word = typesense.REFUSED_WORD if random.random() < 0.9 else "taken"
+    return {**_registration(random, text), "name": {"S": f"{text} {word}"}}
+
+
+def _crate(random: Random, text: str) -> Values:
+    values: Values = {"title": {"S": text}}
+    for name, drawn in CRATED.items():
+        if random.random() < 0.25:
+            values[name] = random.choice(drawn)
     return values
 
 

@@ -1,7 +1,7 @@
 """What OpenSearch's answers mean, for each op of a bulk request and for the whole request."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sync.errors import Misconfigured, Refused, Retry, Throttled, Unavailable
@@ -46,19 +46,21 @@ def read_items(answer: Any, guards: int, ops: Sequence[Op]) -> list[Result]:
     asked = [("update", HARMLESS_ID)] * guards + [(action(op), op.id) for op in ops]
     if len(items) != len(asked):
         raise Unavailable(f"the answer has {len(items)} items for {len(asked)} actions")
-    return [
-        item_result(kind, held) for (kind, _), held in zip(asked, _held(items, asked), strict=True)
-    ][guards:]
+    results = [
+        item_result(kind, _held(item, kind, document_id))
+        for item, (kind, document_id) in zip(items, asked, strict=True)
+    ]
+    return results[guards:]
 
 
-def _held(items: Sequence[Any], asked: Sequence[tuple[str, str]]) -> Iterator[Mapping[str, Any]]:
-    for item, (kind, document_id) in zip(items, asked, strict=True):
-        held = item.get(kind) if isinstance(item, Mapping) else None
-        if not isinstance(held, Mapping) or not isinstance(held.get("status"), int):
-            raise Unavailable(f"the answer has no {kind} of {document_id!r} in its place")
-        if held.get("_id") != document_id:
-            raise Unavailable(f"the answer has another id in the place of {document_id!r}")
-        yield held
+def _held(item: Any, kind: str, document_id: str) -> Mapping[str, Any]:
+    """What *item* says of the action *kind* of a document. Raises Unavailable."""
+    held = item.get(kind) if isinstance(item, Mapping) else None
+    if not isinstance(held, Mapping) or not isinstance(held.get("status"), int):
+        raise Unavailable(f"the answer has no {kind} of {document_id!r} in its place")
+    if held.get("_id") != document_id:
+        raise Unavailable(f"the answer has another id in the place of {document_id!r}")
+    return held
 
 
 def item_result(kind: str, item: Mapping[str, Any]) -> Result:

@@ -67,14 +67,13 @@ def document_failure(code: Any, error: Any) -> Refused | Retry:
     Codes are HTTP status codes. A line without a code tells no cause, so it is a Retry.
     """
     text = f"{code} {describe(error)}"
-    if not isinstance(code, int) or code >= 500 or code in (408, 409):
-        return Unavailable(text, of_target=True)
-    if code == 429 or _NO_ROOM in text:
-        return Throttled(text)
-    if code in (401, 403):
-        return Misconfigured(text, of_target=True)
-    if 400 <= code < 500:
-        return Refused(text)
+    if isinstance(code, int) and code < 500 and code not in (408, 409):
+        if code == 429 or _NO_ROOM in text:
+            return Throttled(text)
+        if code in (401, 403):
+            return Misconfigured(text, of_target=True)
+        if code >= 400:
+            return Refused(text)
     return Unavailable(text, of_target=True)
 
 

@@ -46,7 +46,7 @@ def encode(op: Op) -> bytes:
     own = [f'"id":{json.dumps(op.id)}']
     # The items of an open model may have attributes with these names.
     if "id" in found or EXACT in found or (_SUSPECT.search(body) and _loses(body)):
-        own.insert(0, f'"{EXACT}":{json.dumps(body.decode())}')
+        own.append(f'"{EXACT}":{json.dumps(body.decode())}')
     comma = b"" if body == b"{}" else b","
     return b"%b%b%b}" % (body[:-1], comma, ",".join(own).encode())
 

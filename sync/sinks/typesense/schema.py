@@ -31,7 +31,7 @@ def collection(documents: Sequence[Schema]) -> dict[str, Any]:
     Raises RegistryError if two of them give one field different types, or if a field has a name
     that the sink itself uses.
     """
-    owned = [(each, list(_declared(each, "", many=False, required=True))) for each in documents]
+    owned = [(each, list(_declared(each))) for each in documents]
     declared: dict[str, dict[str, Any]] = {}
     for schema, found in owned:
         for field in found:
@@ -49,7 +49,7 @@ def collection(documents: Sequence[Schema]) -> dict[str, Any]:
 
 
 def _declared(
-    schema: Schema, prefix: str, *, many: bool, required: bool
+    schema: Schema, prefix: str = "", *, many: bool = False, required: bool = True
 ) -> Iterator[dict[str, Any]]:
     for field in schema.fields:
         if not prefix and field.name in _OWN:

@@ -192,7 +192,7 @@ class Typesense:
         One half is then written without it. The other is parked, and halved once more when it is
         resynced. If too little time is left, nothing is sent.
         """
-        if isinstance(error, Forbidden) or self._wait(error, 1, took_s, deadline):
+        if isinstance(error, Forbidden) or self._outlast(took_s, deadline):
             middle = len(lines) // 2
             halves = [lines[:middle], lines[middle:]]
         else:
@@ -239,13 +239,18 @@ class Typesense:
         *whole*: why the last request failed as a whole, if it did. *took_s*: the time since it was
         sent.
         """
-        if isinstance(whole, Unanswered):  # it must not take effect after the retry
-            return deadline.pause(max(0.0, self.effect_s - took_s))
+        if isinstance(whole, Unanswered):
+            return self._outlast(took_s, deadline)
         if isinstance(whole, Busy):
             least, most = BUSY_S
             most = min(most, deadline.remaining() / 2)  # leaves as much for the retry
             return most > least and deadline.pause(random.uniform(least, most))  # noqa: S311 - not a secret
         return deadline.pause(full_jitter(retry))
+
+    def _outlast(self, took_s: float, deadline: Deadline) -> bool:
+        """Wait until a request that was sent *took_s* ago can no longer take effect: it must not do
+        so after its retry. False: there is no time for that."""
+        return deadline.pause(max(0.0, self.effect_s - took_s))
 
 
 def requests(lines: Iterable[Line]) -> Iterator[list[Line]]:

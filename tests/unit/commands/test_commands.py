@@ -6,7 +6,7 @@ import pytest
 
 from sync.errors import Refused, Unavailable
 from sync.runtime.deadline import Deadline
-from tests.doubles.account import LETTERS, Account
+from tests.doubles.account import GIVEN_UP, LETTERS, Account
 from tests.doubles.sinks import Answering
 from tests.doubles.trouble import SOUND, failing, letter, one_letter, poison
 from tests.records import CORE, PRODUCTS, core_keys, stream_record
@@ -98,6 +98,14 @@ def test_rows_without_keys_can_only_be_discarded(account: Account) -> None:
     answer = account.call("dlq discard", ids=[result["id"]], reason="noise")
     assert answer["counts"] == {"discarded": 1}
     assert [row["reason"] for row in account.rows("discarded")] == ["noise"]
+
+
+def test_a_lost_range_can_only_be_resynced(account: Account) -> None:
+    """And a replay says how."""
+    account.consume(GIVEN_UP)
+    (result,) = account.call("dlq replay", all=True)["results"]
+    why = f"run python -m sync resync --table {PRODUCTS}, then discard it"
+    assert (result["result"], result["why"]) == ("no keys", why)
 
 
 def test_a_row_is_resolved_once(account: Account) -> None:

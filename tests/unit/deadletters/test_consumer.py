@@ -11,6 +11,7 @@ from sync.errors import RecordError
 from sync.recovery.parking import Parked, ParkedMessage
 from sync.stream.record import version_of
 from tests.doubles.account import BUCKET, CREATED, GIVEN_UP, LETTERS, OBJECT, Account
+from tests.doubles.clocks import ManualClock
 from tests.doubles.trouble import letter, poison
 from tests.records import PRODUCTS
 
@@ -118,12 +119,14 @@ def test_a_body_that_is_in_s3_already_stays_there(account: Account) -> None:
 
 
 def test_a_large_body_goes_to_s3(account: Account) -> None:
-    """An item holds 400 KB at most."""
+    """An item holds 400 KB at most. Its folder is the row's, so that it is erased with it."""
     record = poison(text="x" * 300_000)
     account.consume(letter(record))
     (row,) = account.rows()
     item = account.dynamodb.get_item(TableName=LETTERS, Key={"id": {"S": row["id"]}})["Item"]
     assert "body" not in item
+    key = json.loads(item["payload"]["S"])["key"]
+    assert key == f"letters/{row['id']}/{item['letter']['S']}.json"
     assert account.call("dlq show", id=row["id"])["body"] == record
 
 
@@ -152,17 +155,40 @@ def test_a_record_that_is_none_costs_no_other_of_its_object(account: Account) ->
     assert all(one in bodies for one in odd)
 
 
-@pytest.mark.parametrize("payload", ["{}", "no JSON", '{"Records": []}', '{"Records": 5}'])
-def test_an_object_that_cannot_be_read_is_kept_as_it_is(payload: str, account: Account) -> None:
+@pytest.mark.parametrize(
+    ("payload", "error", "why"),
+    [
+        ("{}", "KeyError", "'Records'"),
+        ("no JSON", "JSONDecodeError", "Expecting value: line 1 column 1 (char 0)"),
+        ('{"Records": []}', "RecordError", "the object contains no record"),
+        ('{"Records": 5}', "TypeError", "'int' object is not iterable"),
+    ],
+)
+def test_an_object_that_cannot_be_read_is_kept_as_it_is(
+    payload: str, error: str, why: str, account: Account
+) -> None:
     """In a row, and in the bucket."""
     account.boto("s3").put_object(
         Bucket=BUCKET, Key=OBJECT, Body=json.dumps({**GIVEN_UP, "payload": payload})
     )
     assert account.consume(CREATED) == DONE
     (row,) = account.rows()
-    assert row["kind"] == "unknown"
+    assert (row["kind"], row["error_class"], row["error"]) == ("unknown", error, why)
+    assert row["first_at"] == "2027-01-15T08:01:40.000Z"
     assert account.call("dlq show", id=row["id"])["body"]["payload"] == payload
     assert len(account.boto("s3").list_objects_v2(Bucket=BUCKET)["Contents"]) == 1
+
+
+def test_a_message_about_two_objects_keeps_the_records_of_both(account: Account) -> None:
+    """S3 may tell of several objects at once."""
+    one, two = "aws/lambda/one", "aws/lambda/two"
+    for name, record in ((one, poison("p", number=1)), (two, poison("q", number=2))):
+        document = {**GIVEN_UP, "payload": json.dumps({"Records": [record]})}
+        account.boto("s3").put_object(Bucket=BUCKET, Key=name, Body=json.dumps(document))
+    told = [{"s3": {"bucket": {"name": BUCKET}, "object": {"key": key}}} for key in (one, two)]
+    assert account.consume({"Records": told}) == DONE
+    assert sorted(row["keys"]["productId"]["S"] for row in account.rows()) == ["p", "q"]
+    assert "Contents" not in account.boto("s3").list_objects_v2(Bucket=BUCKET)
 
 
 def test_a_bucket_that_does_not_answer_brings_the_message_again(account: Account) -> None:
@@ -247,6 +273,39 @@ class FailingTable:
         return self.client.put_item(**request)
 
 
+class ContendedTable:
+    """… with rows that others change between each reading and writing."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.tries = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.client, name)
+
+    def put_item(self, **_request: Any) -> Any:
+        self.tries += 1
+        code = "ConditionalCheckFailedException"
+        raise self.client.exceptions.ConditionalCheckFailedException(
+            {"Error": {"Code": code}}, "PutItem"
+        )
+
+
+class SlowTable:
+    """… that takes as long for a write as an invocation has."""
+
+    def __init__(self, client: Any, clock: ManualClock) -> None:
+        self.client = client
+        self.clock = clock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.client, name)
+
+    def put_item(self, **request: Any) -> Any:
+        self.clock.sleep(300)
+        return self.client.put_item(**request)
+
+
 def test_a_row_that_cannot_be_kept_delays_no_other(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,6 +318,28 @@ def test_a_row_that_cannot_be_kept_delays_no_other(
     assert table.written == ["p1", "p2", "p3", "p4"]
     kept = {row["keys"]["productId"]["S"] for row in account.rows()}
     assert kept == {"p1", "p3", "p4"}
+
+
+def test_a_row_that_others_change_at_each_try_comes_again(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A consumer does not try for ever."""
+    table = ContendedTable(account.dynamodb)
+    monkeypatch.setattr(account.service.dead_letter_table, "_clients", lambda _: table)
+    assert account.consume(letter(poison())) == {"batchItemFailures": [{"itemIdentifier": "m-0"}]}
+    assert table.tries == 5
+    assert account.rows() == []
+
+
+def test_rows_for_which_no_time_is_left_come_again(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one took all of it, and is kept."""
+    table = SlowTable(account.dynamodb, account.clock)
+    monkeypatch.setattr(account.service.dead_letter_table, "_clients", lambda _: table)
+    again = {"batchItemFailures": [{"itemIdentifier": "m-0"}]}
+    assert account.give_up([poison(f"p{n}", number=n) for n in range(1, 5)]) == again
+    assert [row["keys"]["productId"]["S"] for row in account.rows()] == ["p1"]
 
 
 def test_a_message_that_comes_again_does_only_what_is_left(
@@ -276,32 +357,65 @@ def test_a_message_that_comes_again_does_only_what_is_left(
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "error", "why"),
     [
-        "no JSON at all",
-        "[]",
-        "null",
-        '{"a": 1}',
-        '{"kind": "quarantined"}',
-        '{"kind": "quarantined", "schema": 2, "id": "x"}',
-        '{"kind": "quarantined", "schema": 1, "id": "x", "at": "noon", "error": {}}',
-        '{"DDBStreamBatchInfo": {}}',
-        '{"Records": []}',
-        '{"Records": [{"s3": 5}]}',
-        '{"Records": [{"s3": {"bucket": {"name": "b"}, "object": {"key": 5}}}]}',
-        '{"requestPayload": {}}',
-        '{"sink": "opensearch", "keys": [{}], "schema": 1}',
-        '{"sink": "s", "keys": [], "schema": 99}',
-        '{"sink": "s", "keys": [], "schema": 1, "tries": 0, "since": 0}',
-        '{"kind": "quarantined", "schema": 1, "payload": 5, "at": "2026-11-21T08:00:00Z", '
-        '"id": "i", "error": {"class": "a", "message": "b", "trace": "c"}}',
+        ("no JSON at all", "JSONDecodeError", "Expecting value: line 1 column 1 (char 0)"),
+        ("[]", "RecordError", "the message is not a JSON object"),
+        ("null", "RecordError", "the message is not a JSON object"),
+        ('{"a": 1}', "Unknown", "not a message that this queue is for"),
+        ('{"sink": "s"}', "Unknown", "not a message that this queue is for"),
+        ('{"keys": []}', "Unknown", "not a message that this queue is for"),
+        ('{"kind": "quarantined"}', "KeyError", "'schema'"),
+        (
+            '{"kind": "quarantined", "schema": 2, "id": "x"}',
+            "RecordError",
+            "a letter of schema 2; this is 1",
+        ),
+        (
+            '{"kind": "quarantined", "schema": 1, "id": "x", "at": "noon", "error": {}}',
+            "ValueError",
+            "Invalid isoformat string: 'noon'",
+        ),
+        ('{"DDBStreamBatchInfo": {}}', "KeyError", "'timestamp'"),
+        ('{"Records": []}', "RecordError", "the message names no key"),
+        ('{"Records": [{"s3": 5}]}', "TypeError", "'int' object is not subscriptable"),
+        (
+            '{"Records": [{"s3": {"bucket": {"name": "b"}, "object": {"key": 5}}}]}',
+            "AttributeError",
+            "'int' object has no attribute 'replace'",
+        ),
+        ('{"requestPayload": {}}', "KeyError", "'requestContext'"),
+        (
+            '{"sink": "opensearch", "keys": [{}], "schema": 1}',
+            "RecordError",
+            "not a message of parked keys: KeyError('since')",
+        ),
+        (
+            '{"sink": "s", "keys": [], "schema": 99}',
+            "RecordError",
+            "a message of schema 99; this is 2",
+        ),
+        (
+            '{"sink": "s", "keys": [], "schema": 1, "tries": 0, "since": 0}',
+            "RecordError",
+            "the message names no key",
+        ),
+        (
+            '{"kind": "quarantined", "schema": 1, "payload": 5, "at": "2026-11-21T08:00:00Z", '
+            '"id": "i", "error": {"class": "a", "message": "b", "trace": "c"}}',
+            "RecordError",
+            "not a pointer to a payload: 5",
+        ),
     ],
 )
-def test_anything_else_is_kept_as_it_came(body: str, account: Account) -> None:
-    """Nothing that arrives here is dropped, or comes again for ever."""
+def test_anything_else_is_kept_as_it_came(
+    body: str, error: str, why: str, account: Account
+) -> None:
+    """Nothing that arrives here is dropped, or comes again for ever; its row says what is wrong."""
     assert account.consume(body) == DONE
     (row,) = account.rows()
-    assert row["kind"] == "unknown"
+    assert (row["kind"], row["error_class"], row["error"]) == ("unknown", error, why)
+    assert row["first_at"] == row["last_at"] == "2027-01-15T08:01:40.000Z"  # when it arrived
     shown = account.call("dlq show", id=row["id"])["body"]
     assert shown == (body if body.startswith("no") else json.loads(body))
 

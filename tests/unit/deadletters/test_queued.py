@@ -54,24 +54,29 @@ def test_messages_of_one_document_are_one_row_that_counts(account: Account) -> N
     assert [row["seen"] for row in account.rows()] == [2]
 
 
+UNREADABLE = "not a message of actions: "
+
+
 @pytest.mark.parametrize(
-    "body",
+    ("body", "why"),
     [
-        "no JSON",
-        '{"schema":99,"actions":[]}',
-        '{"schema":1,"actions":[]}',
-        '{"schema":1,"actions":[{"action":"merge"}]}',
-        '{"kind": "quarantined", "schema": 1}',
-        '{"sink": "opensearch", "keys": [], "schema": 1, "tries": 0, "since": 0}',
+        ("no JSON", UNREADABLE),
+        ('{"schema":99,"actions":[]}', "a message of schema 99; this is 1"),
+        ('{"schema":1,"actions":[]}', "the message contains no action"),
+        ('{"schema":1,"actions":[{"action":"merge"}]}', UNREADABLE),
+        ('{"kind": "quarantined", "schema": 1}', UNREADABLE),
+        ('{"sink": "opensearch", "keys": [], "schema": 1, "tries": 0, "since": 0}', UNREADABLE),
     ],
 )
 def test_a_message_of_actions_that_cannot_be_read_is_kept_whole(
-    body: str, account: Account
+    body: str, why: str, account: Account
 ) -> None:
     """A newer release may have written it, of which this one knows only whose queue it was."""
     assert account.consume(body, queue=QUEUED) == DONE
     (row,) = account.rows()
     assert (row["kind"], row["sink"]) == ("unknown", "typesense")
+    assert row["error_class"] == "RecordError"
+    assert row["error"].startswith(why)
     shown = account.call("dlq show", id=row["id"])["body"]
     assert shown == (body if body.startswith("no") else json.loads(body))
 

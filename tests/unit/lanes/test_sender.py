@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from sync.aws.clients import client as aws_client
 from sync.aws.keys import Source
-from sync.errors import ConfigError, Misconfigured, RecordError, Refused, Unavailable
+from sync.errors import ConfigError, Misconfigured, Refused, Unavailable
 from sync.lanes.messages import MAX_BYTES, Action, read
 from sync.lanes.sender import TRIES, Sender
 from sync.runtime.deadline import Deadline
@@ -145,9 +145,9 @@ def test_a_document_too_large_for_a_message_is_left_to_its_item() -> None:
 def test_a_document_at_the_limit_is_carried_whole() -> None:
     """One byte more is not."""
     fifo = Fifo()
-    room = MAX_BYTES - len('{"schema":1,"actions":[]}') - len(Action.of(put("1")).text())
+    room = 250_000 - len('{"schema":1,"actions":[]}') - len(Action.of(put("1")).text())
     write(fifo, put("1", b'{"%b"}' % (b"x" * (room - 4))), deadline=patient())
-    assert [len(message.body) for message in fifo.waiting] == [MAX_BYTES]
+    assert [len(message.body) for message in fifo.waiting] == [250_000]
     assert [action.reads_item for action in actions(fifo)] == [False]
     fifo = Fifo()
     write(fifo, put("1", b'{"%b"}' % (b"x" * (room - 3))))
@@ -220,7 +220,9 @@ def test_a_missing_queue_is_told_at_once() -> None:
         raise refusing("AWS.SimpleQueueService.NonExistentQueue")
 
     fifo.trouble = missing
-    assert results(write(fifo, put("1"))) == {"1": Misconfigured}
+    ((_, error),) = write(fifo, put("1"))
+    assert isinstance(error, Misconfigured)
+    assert str(error).startswith("sending to the queue of typesense: An error occurred (AWS.")
     assert len(fifo.calls) == 1
 
 
@@ -243,38 +245,13 @@ def test_no_time_left_sends_nothing() -> None:
 
 
 def test_a_body_that_is_no_text_is_refused_alone() -> None:
-    """It would have no place in a message."""
-    assert results(write(Fifo(), put("1", b'{"a":"\xff"}'), put("2"))) == {
-        "1": Refused,
-        "2": WRITTEN,
-    }
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        "",
-        "[]",
-        "{}",
-        '{"schema":2,"actions":[]}',
-        '{"schema":1}',
-        '{"schema":1,"actions":[{}]}',
-        '{"schema":1,"actions":[{"action":"patch","collection":"c","id":"1","version":1,'
-        '"source":{"table":"t","keys":{}}}]}',
-        '{"schema":1,"actions":[{"action":"upsert","collection":"c","id":1,"version":1,'
-        '"source":{"table":"t","keys":{}}}]}',
-        '{"schema":1,"actions":[{"action":"delete","collection":"c","id":"1","document":"{}",'
-        '"version":1,"source":{"table":"t","keys":{}}}]}',
-        '{"schema":1,"actions":[{"action":"upsert","collection":"c","id":"1","document":{},'
-        '"version":1,"source":{"table":"t","keys":{}}}]}',
-        '{"schema":1,"actions":[{"action":"upsert","collection":"c","id":"1","version":1,'
-        '"source":{"table":"t","keys":null}}]}',
-    ],
-)
-def test_what_is_no_message_is_told(body: str) -> None:
-    """One of a newer schema too, since its meaning isn't known here."""
-    with pytest.raises(RecordError, match="message of"):
-        read(body)
+    """It would have no place in a message; its letter shows the byte at fault."""
+    found = {op.id: result for op, result in write(Fifo(), put("1", b'{"a":"\xff"}'), put("2"))}
+    assert found["2"] is WRITTEN
+    refused = found["1"]
+    assert isinstance(refused, Refused)
+    assert str(refused) == "the body is not UTF-8"
+    assert isinstance(refused.__cause__, UnicodeDecodeError)
 
 
 def test_sqs_takes_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,13 +271,25 @@ def test_sqs_takes_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found == [b'{"a":1}', None, b'{"a":1}']
 
 
-@pytest.mark.parametrize("url", ["", "queue.fifo", "https://sqs/1/typesense"])
-def test_the_queue_has_to_be_a_fifo_queue(url: str) -> None:
-    """A standard one would lose the order of a document's writes."""
-    with pytest.raises(ConfigError, match="TYPESENSE_QUEUE_URL"):
-        Sender.from_settings(
-            "typesense", Typesense.lanes, {**REQUIRED, "TYPESENSE_QUEUE_URL": url}, aws_client
-        )
+@pytest.mark.parametrize("name", ["TYPESENSE_QUEUE_URL", "TYPESENSE_DEAD_LETTER_QUEUE_URL"])
+@pytest.mark.parametrize("url", ["queue.fifo", "https://sqs/1/typesense"])
+def test_both_queues_have_to_be_fifo_queues(name: str, url: str) -> None:
+    """A standard one would lose the order of a document's writes; the error names the setting."""
+    with pytest.raises(ConfigError) as told:
+        Sender.from_settings("typesense", Typesense.lanes, {**REQUIRED, name: url}, aws_client)
+    assert str(told.value) == f"{name} must be the URL of an SQS FIFO queue, not {url!r}"
+
+
+def test_a_sender_has_the_queues_that_its_lanes_name() -> None:
+    """It sends to the first; what no worker handles ends in the second."""
+    fifo = Fifo()
+    clients = {"sqs": fifo}.__getitem__
+    made = Sender.from_settings("typesense", Typesense.lanes, REQUIRED, clients)
+    assert made.sink == "typesense"
+    assert made.queue_url == REQUIRED["TYPESENSE_QUEUE_URL"]
+    assert made.dead_letter_queue_url == REQUIRED["TYPESENSE_DEAD_LETTER_QUEUE_URL"]
+    assert results(list(made.write([put("1")], patient()))) == {"1": WRITTEN}
+    assert [message.group for message in fifo.waiting] == [Typesense.lanes.of(put("1"))]
 
 
 def test_the_stream_never_imports_the_typesense_client() -> None:

@@ -124,6 +124,21 @@ def test_what_can_t_be_parked_comes_again_with_all_that_follows_it(
     assert set(destination.holds()) >= {str(first), str(stranger)}
 
 
+def test_from_the_first_failed_message_on_all_of_its_lane_come_again(
+    line: Line, destination: Destination, mates: tuple[int, int, int]
+) -> None:
+    """Also what was written between two failures: it comes again behind the first."""
+    first, _, third = mates
+    destination.answer = lambda o: (
+        Misconfigured("401 no") if o.id in (str(first), str(third)) else None
+    )
+    line.parking.error = Unavailable("parking: down")
+    for n in mates:
+        line.send(op(n, "x"))
+    waiting = line.fifo.waiting
+    assert run(line, waiting) == [message.id for message in waiting]
+
+
 def test_a_failed_message_keeps_its_lane_waiting_no_longer_than_it_has_to(
     destination: Destination,
 ) -> None:
@@ -158,7 +173,10 @@ def test_a_queue_that_can_t_be_told_to_hurry_is_no_failure(
     line.send(op(1, "x"))
     line.fifo.trouble = trouble
     assert run(line, line.fifo.waiting) == [line.fifo.waiting[0].id]
-    assert "a lane waits" in caplog.text
+    (told,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert told.message == "a lane waits for its queue's visibility timeout"
+    assert told.exc_info is not None
+    assert str(told.exc_info[1]).startswith("setting the visibility timeout of a message: ")
 
 
 def test_what_can_t_be_quarantined_comes_again(line: Line, destination: Destination) -> None:
@@ -194,51 +212,6 @@ def test_behind_a_message_that_can_t_be_read_its_lane_waits(
 def queue_body(line: Line, what: Op) -> str:
     line.send(what)
     return line.fifo.waiting.pop().body
-
-
-def test_a_document_too_large_for_a_message_comes_from_its_item(
-    line: Line, destination: Destination
-) -> None:
-    """As it is by then; if it is gone, so is the document."""
-    item = {**source(1).keys, "name": {"S": "now"}}
-    line.table.items[source(1)] = item
-    line.send(op(1, "x" * 300_000), op(2, "y" * 300_000), op(3, "z"))
-    destination.documents["things", "THING|2"] = b"{}"
-    line.pump()
-    held = destination.holds()
-    assert held["THING|1"] == {"name": "now"}
-    assert "THING|2" not in held
-    assert held["3"] == {"name": "z"}
-
-
-def test_an_item_too_large_and_refused_is_quarantined(line: Line) -> None:
-    """Here because its model does not fit it."""
-    line.table.items[source(1)] = {**source(1).keys, "name": {"N": "1"}}
-    line.send(op(1, "x" * 300_000))
-    line.pump(rounds=1)
-    assert not line.fifo.waiting
-    (letter,) = line.letters.kept
-    assert letter.sink == "typesense"
-    assert letter.keys == source(1).keys
-
-
-def test_an_item_that_can_t_be_read_is_parked(line: Line) -> None:
-    """Past the version of the write that asked for it."""
-    line.table.items[source(1)] = Unavailable("dynamodb: down")
-    line.send(op(1, "x" * 300_000, version=5))
-    line.pump(rounds=1)
-    assert not line.fifo.waiting
-    assert parked(line) == [Parked(source(1), 5)]
-
-
-def test_a_later_small_action_takes_the_place_of_a_large_one(
-    line: Line, destination: Destination
-) -> None:
-    """And the other way round."""
-    line.send(op(1, "x" * 300_000))
-    line.send(op(1, "small"))
-    line.pump()
-    assert destination.holds() == {"1": {"name": "small"}}
 
 
 def test_without_time_everything_is_parked(line: Line) -> None:
@@ -341,16 +314,18 @@ def test_the_line_of_a_call_counts_every_end(
     caplog.set_level(logging.INFO, "sync")
     ends: dict[str, Result] = {"2": Done.STALE, "3": Refused("no"), "4": Unavailable("503")}
     destination.answer = lambda o: ends.get(o.id)
-    line.table.items[source(6)] = {**source(6).keys, "name": {"S": "now"}}
-    line.send(*(op(n, "x") for n in (1, 2, 3, 4, 5, 1)), op(6, "x" * 300_000))
+    large = 6, 7
+    for n in large:
+        line.table.items[source(n)] = {**source(n).keys, "name": {"S": "now"}}
+    line.send(*(op(n, "x") for n in (1, 2, 3, 4, 5, 1)), *(op(n, "x" * 300_000) for n in large))
     waiting = [*line.fifo.waiting, Message("m0", "another", "nonsense")]
     run(line, waiting)
     assert counted(caplog) == {
         "messages": len(waiting),
-        "actions": 7,
+        "actions": 8,
         "written": 2,
         "stale": 1,
-        "read": 1,
+        "read": 2,
         "parked": 2,
         "quarantined": 1,
         "failed": 1,

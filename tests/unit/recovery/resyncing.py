@@ -117,5 +117,5 @@ class Work(World):
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
-def key(n: int = 1, *, after: int = 0) -> Parked:
-    return Parked(Source(CORE, core_keys("THING", str(n))), after)
+def key(n: int = 1, *, after: int = 0, since_s: float | None = None) -> Parked:
+    return Parked(Source(CORE, core_keys("THING", str(n))), after, since_s)

@@ -18,7 +18,7 @@ from sync.errors import (
     RegistryError,
     Unavailable,
 )
-from sync.recovery.brake import LEAST, WINDOW, Brake
+from sync.recovery.brake import LEAST, Brake
 from sync.recovery.letters import DeadLetter
 from sync.recovery.parking import LIFETIME_S
 from sync.writing.metrics import Metrics
@@ -163,6 +163,19 @@ def on(*, refused: int) -> Brake:
     return one
 
 
+@pytest.mark.parametrize(
+    ("refused", "taken", "held"),
+    [(19, 0, False), (20, 0, True), (20, 20, True), (20, 21, False), (100, 100, True)],
+)
+def test_twenty_refused_documents_put_it_on_if_they_are_half(
+    refused: int, taken: int, held: bool
+) -> None:
+    """Of the last 200; the guarantees say so."""
+    one = on(refused=refused)
+    one.saw("memory", [Outcome(replace(OP, id=f"good {n}"), Done.WRITTEN) for n in range(taken)])
+    assert bool(one.sift([letter()])[1]) is held
+
+
 def test_the_reason_says_who_refused_how_many() -> None:
     """It becomes the error of the parked keys, and the line by which a person finds the cause."""
     one = on(refused=30)
@@ -261,11 +274,10 @@ def test_stale_documents_count_as_taken() -> None:
 
 def test_the_window_forgets_the_documents_that_were_tried_longest_ago() -> None:
     """One that was tried again is among the latest."""
-    half = WINDOW // 2
-    one = on(refused=half)
-    one.saw("memory", [Outcome(replace(OP, id=f"good {n}"), Done.WRITTEN) for n in range(half)])
+    one = on(refused=100)
+    one.saw("memory", [Outcome(replace(OP, id=f"good {n}"), Done.WRITTEN) for n in range(100)])
     one.saw("memory", [Outcome(replace(OP, id="0"), NO)])  # again, and it is no further document
-    one.saw("memory", [Outcome(replace(OP, id=f"bad {n}"), NO) for n in range(half - 1)])
+    one.saw("memory", [Outcome(replace(OP, id=f"bad {n}"), NO) for n in range(99)])
     one.saw("memory", [Outcome(replace(OP, id="another"), Done.WRITTEN)])
     ((_, reason),) = one.sift([letter()])[1]
-    assert str(reason).startswith(f"memory things refused {half} of the last {WINDOW} documents")
+    assert str(reason).startswith("memory things refused 100 of the last 200 documents")

@@ -5,10 +5,11 @@ import logging
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from sync.aws.keys import Source
 from sync.errors import InvalidImage, Refused, Throttled, Unavailable
-from sync.recovery.letters import INLINE_BYTES, DeadLetter, DeadLetters, digest, row_id
+from sync.recovery.letters import DeadLetter, DeadLetters, digest, row_id
 from sync.recovery.state import state_of
 from sync.writing.metrics import Metrics
 from sync.writing.op import Op
@@ -21,10 +22,12 @@ NOW_S = 1_795_248_000.0  # 2026-11-21T08:00:00Z
 
 
 class Aws:
-    """SNS and S3; entries with these ids are refused."""
+    """SNS and S3; SNS answers *failed* for these entries, and does not answer the first calls that
+    are *lost*."""
 
-    def __init__(self, *refused: str) -> None:
-        self.refused = refused
+    def __init__(self, *failed: dict[str, str], lost: int = 0) -> None:
+        self.failed = failed
+        self.lost = lost
         self.sent: list[dict[str, Any]] = []
         self.objects: list[dict[str, Any]] = []
 
@@ -33,8 +36,11 @@ class Aws:
 
     def publish_batch(self, **call: Any) -> Any:
         assert call["TopicArn"] == "topic"
+        if self.lost:
+            self.lost -= 1
+            raise EndpointConnectionError(endpoint_url="https://sns")
         self.sent += call["PublishBatchRequestEntries"]
-        return {"Failed": [{"Id": id_, "Code": "Internal"} for id_ in self.refused]}
+        return {"Failed": self.failed} if self.failed else {}
 
     def put_object(self, **call: Any) -> None:
         self.objects.append(call)
@@ -79,8 +85,10 @@ def test_a_message_says_all_that_a_person_and_a_replay_need() -> None:
         "error": {"class": "Refused", "message": "mapping conflict"},
         "record": record,
     }
-    assert trace.startswith("Traceback")
-    assert trace.endswith("Refused: mapping conflict\n")
+    first, place, *_, last = trace.splitlines()
+    assert first == "Traceback (most recent call last):"
+    assert place.startswith('  File "')
+    assert last == "sync.errors.Refused: mapping conflict"
 
 
 def test_the_line_of_a_letter_is_its_message_without_the_record(
@@ -119,6 +127,7 @@ def test_letters_of_one_record_are_told_apart_by_what_was_written() -> None:
         DeadLetter({"a": 2}, Refused("no")),
         DeadLetter({"eventID": "", "a": 1}, Refused("no")),
         DeadLetter({"eventID": 5}, Refused("no")),
+        DeadLetter({"eventID": "\ud800"}, Refused("no")),  # half of a surrogate pair
         DeadLetter("text", Refused("no")),
     ]
     assert len({letter.id for letter in every}) == len(every)
@@ -129,7 +138,7 @@ def test_letters_of_one_record_are_told_apart_by_what_was_written() -> None:
 @pytest.mark.parametrize(("over", "inline"), [(0, True), (1, False)])
 def test_a_record_at_the_limit_is_in_the_message(over: int, inline: bool) -> None:
     """One byte more, and it is an object in the folder of its row, which goes with the row."""
-    raw = "x" * (INLINE_BYTES - 2 + over)
+    raw = "x" * (200_000 - 2 + over)
     aws = Aws()
     letter = DeadLetter(raw, Refused("no"), table=CORE, keys=KEYS, sink="memory")
     assert list(letters(aws).publish([letter])) == []
@@ -137,7 +146,7 @@ def test_a_record_at_the_limit_is_in_the_message(over: int, inline: bool) -> Non
     assert ("record" in message, "payload" in message) == (inline, not inline)
     if not inline:
         key = f"letters/{row_id(CORE, KEYS, 'memory')}/{letter.id}.json"
-        assert message["payload"] == {"bucket": "bucket", "key": key, "bytes": INLINE_BYTES + 1}
+        assert message["payload"] == {"bucket": "bucket", "key": key, "bytes": 200_000 + 1}
         ((stored),) = aws.objects
         assert (stored["Bucket"], stored["Key"]) == ("bucket", key)
         assert json.loads(stored["Body"]) == raw
@@ -148,7 +157,7 @@ def test_a_record_at_the_limit_is_in_the_message(over: int, inline: bool) -> Non
 def test_a_large_record_of_no_known_item_has_a_folder_of_its_own(known: Any) -> None:
     """Its row is that of the letter alone."""
     aws = Aws()
-    letter = DeadLetter("x" * INLINE_BYTES, Refused("no"), **known)
+    letter = DeadLetter("x" * 200_000, Refused("no"), **known)
     assert list(letters(aws).publish([letter])) == []
     assert aws.messages[0]["payload"]["key"] == f"letters/{letter.id}/{letter.id}.json"
 
@@ -166,20 +175,34 @@ def test_rows_are_told_apart_by_table_key_and_sink() -> None:
     assert row_id(CORE, dict(reversed(KEYS.items())), None) == rows[3]
 
 
+@pytest.mark.parametrize(("says", "why"), [({}, ""), ({"Message": "try later"}, "try later")])
 def test_a_letter_that_sns_refuses_is_told_with_its_code(
-    caplog: pytest.LogCaptureFixture,
+    says: dict[str, str], why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """And with id, table and keys in a line of its own; the others are published."""
     one, two = (DeadLetter({"n": n}, Refused("no"), table=CORE, keys=KEYS) for n in (1, 2))
-    ((given_back, error),) = letters(Aws("1")).publish([one, two])
+    aws = Aws({"Id": "1", "Code": "Internal", **says})
+    ((given_back, error),) = letters(aws).publish([one, two])
     assert given_back is two
-    assert (type(error), str(error)) == (Unavailable, "SNS: Internal: ")
+    assert (type(error), str(error)) == (Unavailable, f"SNS: Internal: {why}")
     (line,) = [r for r in caplog.records if r.message.startswith("a dead letter could not")]
     assert line.message == "a dead letter could not be published; its cause will come again"
     said = vars(line)
     assert (said["id"], said["table"], said["keys"]) == (two.id, CORE, KEYS)
     assert line.exc_info is not None
     assert line.exc_info[1] is error
+
+
+def test_letters_of_a_call_that_fails_are_given_back_and_no_others() -> None:
+    """A call holds ten; the next one is made all the same."""
+    aws = Aws(lost=1)
+    many = [DeadLetter({"n": n}, Refused("no")) for n in range(11)]
+    given_back = list(letters(aws).publish(many))
+    assert [letter for letter, _ in given_back] == many[:10]
+    ((kind, why),) = {(type(error), str(error)) for _, error in given_back}
+    assert kind is Unavailable
+    assert why.startswith("publishing dead letters: Could not connect")
+    assert [message["record"] for message in aws.messages] == [many[10].raw]
 
 
 def test_a_body_that_can_t_be_stored_is_given_back_with_the_reason() -> None:
@@ -189,7 +212,7 @@ def test_a_body_that_can_t_be_stored_is_given_back_with_the_reason() -> None:
         def put_object(self, **call: Any) -> None:
             raise Throttled("503 SlowDown")
 
-    letter = DeadLetter("x" * INLINE_BYTES, Refused("no"))
+    letter = DeadLetter("x" * 200_000, Refused("no"))
     aws = Slow()
     ((given_back, error),) = letters(aws).publish([letter])
     assert given_back is letter

@@ -1,20 +1,21 @@
 """The counters sink, in an account in this process."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.errors import ConfigError, Misconfigured, Refused
+from sync.errors import ConfigError, Refused, RegistryError
 from sync.models.core.faa_link import IcaoType
-from sync.runtime.deadline import Deadline
-from sync.sinks.counters import Counters
+from sync.sinks.counters import Counted, Counters
+from sync.sinks.counters.families import _FAMILIES
 from sync.sinks.counters.rows import Contribution
 from sync.sinks.counters.sink import Move, portions, read
 from sync.writing.op import Done, Op
-from tests.doubles.derived import FAMILY, Tables, counted, link, says, write
+from tests.doubles.derived import FAMILY, Tables, counted, link, patient, says, write
 
 WRITTEN, STALE = Done.WRITTEN, Done.STALE
 
@@ -103,37 +104,77 @@ def body(**fields: Any) -> bytes:
     return json.dumps({**counted(1).parts, **fields}).encode()
 
 
+PARTS = "the body must hold type_designator, manufacturer, model, and nothing else"
+
+
 @pytest.mark.parametrize(
-    ("bad", "named"),
+    ("bad", "why"),
     [
-        (b"{", "no JSON"),
-        (b"\xff", "no JSON"),
-        (b"[]", "must hold"),
-        (b"null", "must hold"),
-        (b'{"model":"a"}', "must hold type_designator"),
-        (body(other=1), "nothing else"),
-        (body(model=""), "model"),
-        (body(model=None), "model"),
-        (body(manufacturer=5), "manufacturer"),
-        (body(model="\ud800"), "surrogate"),
-        (body(model="ü" * 500), "bytes"),
+        (b"{", "the body is no JSON: "),
+        (b"\xff", "the body is no JSON: "),
+        (b"[]", PARTS),
+        (b"null", PARTS),
+        (b'{"model":"a"}', PARTS),
+        (body(other="a"), PARTS),
+        (body(model=""), "model must be a non-empty text"),
+        (body(model=None), "model must be a non-empty text"),
+        (body(manufacturer=5), "manufacturer must be a non-empty text"),
+        (body(model="\ud800"), "the body holds a lone surrogate: surrogates not allowed"),
+        (body(model="x" * 1_000), "its counter's key would have 1029 bytes, over 1024"),
+        (body(model="x" * 996), "its counter's key would have 1025 bytes, over 1024"),
     ],
 )
-def test_a_bad_body_is_refused_alone(tables: Tables, bad: bytes, named: str) -> None:
+def test_a_bad_body_is_refused_alone(tables: Tables, bad: bytes, why: str) -> None:
     """The error says what is wrong with it."""
     sink, _ = tables.counters()
     ops = [says(1, counted(1), 1), Op("counters", link(2), FAMILY, "2", bad, 1)]
-    outcomes = {op.id: result for op, result in sink.write(ops, Deadline(60))}
+    outcomes = {op.id: result for op, result in sink.write(ops, patient())}
     assert outcomes[ops[0].id] is WRITTEN
     assert isinstance(outcomes["2"], Refused)
-    assert named in str(outcomes["2"])
+    assert str(outcomes["2"]).startswith(why)
+    if not why.endswith(" "):
+        assert str(outcomes["2"]) == why
+
+
+def test_a_key_of_the_most_bytes_is_counted(tables: Tables) -> None:
+    """Percent-encoded, as DynamoDB holds it."""
+    sink, _ = tables.counters()
+    op = Op("counters", link(2), FAMILY, "2", body(model="x" * 995), 1)
+    assert write(sink, [op]) == [WRITTEN]
 
 
 def test_a_target_that_is_no_family_is_about_us(tables: Tables) -> None:
-    """The rest is written."""
+    """It is named, with those there are; the rest is written."""
     sink, _ = tables.counters()
-    ops = [says(1, counted(1), 1), Op("counters", link(2), "typo", "2", None, 1)]
-    assert write(sink, ops) == [WRITTEN, Misconfigured]
+    stray = Op("counters", link(2), "typo", "2", None, 1)
+    good, bad = says(1, counted(1), 1), stray
+    outcomes = {op.id: result for op, result in sink.write([good, bad], patient())}
+    assert outcomes.pop("2").args == (  # type: ignore[union-attr] # an error
+        f"no counters are called 'typo', only {', '.join(_FAMILIES)}",
+    )
+    assert FAMILY in _FAMILIES
+    assert list(outcomes.values()) == [WRITTEN]
+
+
+def test_two_families_of_one_target_are_refused_at_start() -> None:
+    """Their counters would be counted together; a module that is loaded anew is no other."""
+
+    def family(name: str) -> type[Counted]:
+        @dataclass(frozen=True)
+        class Kind(Counted, target="kinds", partition="KINDS", prefix="KIND"):
+            __qualname__ = name
+            maker: str
+
+        return Kind
+
+    try:
+        family("One")
+        assert family("One") is _FAMILIES["kinds"]
+        with pytest.raises(RegistryError) as caught:
+            family("Two")
+        assert str(caught.value) == "two families of counters are called 'kinds'"
+    finally:
+        _FAMILIES.pop("kinds", None)
 
 
 def test_settings_are_named_when_they_are_missing() -> None:

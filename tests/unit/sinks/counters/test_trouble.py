@@ -13,7 +13,9 @@ from sync.models.core.faa_link import IcaoType
 from sync.runtime.deadline import Deadline
 from sync.sinks.counters import Counters
 from sync.writing.op import Done, Op
+from tests.doubles.clocks import ManualClock
 from tests.doubles.derived import (
+    FAMILY,
     Killed,
     Tables,
     at,
@@ -22,9 +24,11 @@ from tests.doubles.derived import (
     killed_before,
     lost_answer,
     lost_request,
+    patient,
     says,
     write,
 )
+from tests.doubles.logged import logged
 
 WRITTEN, STALE = Done.WRITTEN, Done.STALE
 
@@ -78,10 +82,91 @@ def test_a_missing_table_is_about_us(tables: Tables) -> None:
     """It is not tried again, and named."""
     _, client = tables.counters()
     sink = Counters(client, contributions="gone", counters=tables.core)
-    ((_, result),) = sink.write([says(1, counted(1), 1)], Deadline(60))
+    ((_, result),) = sink.write([says(1, counted(1), 1)], patient())
     assert isinstance(result, Misconfigured)
-    assert "gone" in str(result)
+    assert str(result).startswith("reading from gone: ")
     assert sum(client.calls.values()) == 1
+
+
+def test_a_missing_table_of_counters_is_about_us(tables: Tables) -> None:
+    """It is found when the contribution and its counter are written together; neither is."""
+    _, client = tables.counters()
+    sink = Counters(client, contributions=tables.contributions, counters="gone")
+    ((_, result),) = sink.write([says(1, counted(1), 1)], patient())
+    assert isinstance(result, Misconfigured)
+    assert str(result).startswith("counting: ")
+    assert tables.rows(tables.contributions) == []
+
+
+def test_a_transaction_that_fails_is_not_followed_by_others(tables: Tables) -> None:
+    """Its failure would repeat: all that is left has the same error, and is tried again with it."""
+    sink, client = tables.counters(cancelled("ValidationError"))
+    ops = [says(n, counted(n), 1) for n in range(60)]  # two transactions
+    assert write(sink, ops) == [Misconfigured] * 60
+    assert client.calls["transact_write_items"] == 1
+
+
+def test_a_transaction_that_lost_leaves_the_others_alone(tables: Tables) -> None:
+    """Others changed its counters, not theirs; only its own ops are tried again."""
+    sink, client = tables.counters(at(1, cancelled("TransactionConflict")))
+    ops = [says(n, counted(n), 1) for n in range(60)]
+    assert write(sink, ops) == [WRITTEN] * 60
+    sizes = [
+        len(request["TransactItems"])
+        for name, request in client.requests
+        if name == "transact_write_items"
+    ]
+    assert sizes == [100, 20, 100]
+    assert tables.held() == {counted(n): 1 for n in range(60)}
+
+
+def test_time_that_runs_out_ends_before_a_transaction(tables: Tables) -> None:
+    """What was counted until then stays counted."""
+    clock = ManualClock()
+
+    def slow(name: str, call: Callable[[], Any]) -> Any:
+        if name == "transact_write_items":
+            clock.now += 5
+        return call()
+
+    sink, client = tables.counters(slow)
+    ops = [says(n, counted(n), 1) for n in range(60)]
+    deadline = Deadline(5, clock=clock.monotonic, sleep=clock.sleep)
+    outcomes = list(sink.write(ops, deadline))
+    late = [result for _, result in outcomes if result is not WRITTEN]
+    assert {(type(result), str(result)) for result in late} == {(Unavailable, "no time is left")}
+    assert len(late) == 10
+    assert client.calls["transact_write_items"] == 1
+
+
+def test_contention_is_told_in_the_end(tables: Tables) -> None:
+    """It names nobody: the others may be any."""
+    sink, _ = tables.counters(cancelled("TransactionConflict"))
+    ((_, result),) = sink.write([says(1, counted(1), 1)], patient())
+    assert str(result) == "other calls changed the same counters at the same time"
+
+
+def test_a_contribution_that_cannot_be_read_is_left_as_it_is(tables: Tables) -> None:
+    """Nobody knows what its item contributed before; the others are counted."""
+
+    def half(name: str, call: Callable[[], Any]) -> Any:
+        answer = call()
+        if name == "batch_get_item" and tables.contributions in answer["Responses"]:
+            keys = [{"id": {"S": f"{FAMILY}#{says(1, None, 1).id}"}}]
+            answer["UnprocessedKeys"] = {tables.contributions: {"Keys": keys}}
+        return answer
+
+    sink, _ = tables.counters(half)
+    clock = ManualClock()
+    deadline = Deadline(2, clock=clock.monotonic, sleep=clock.sleep)
+    outcomes = {
+        op.id: result
+        for op, result in sink.write([says(1, counted(1), 1), says(2, counted(2), 1)], deadline)
+    }
+    unread = outcomes.pop(says(1, None, 1).id)
+    assert isinstance(unread, Throttled)
+    assert "left unprocessed" in str(unread)
+    assert counted(1) not in tables.held()
 
 
 def test_no_time_left_asks_nothing(tables: Tables) -> None:
@@ -135,8 +220,13 @@ def test_a_counter_that_holds_too_little_is_gone_and_told(
     assert client.calls["transact_write_items"] == 1
     assert tables.held() == {}
     assert tables.contributing() == {counted(1): 3}
-    (record,) = caplog.records
-    assert vars(record)["sort_key"] == counted(1).sort_key
+    assert logged(caplog) == [
+        (
+            "ERROR",
+            "a counter held less than what contributes to it, and is gone: run recount",
+            {"target": FAMILY, "sort_key": counted(1).sort_key, "held": held},
+        )
+    ]
 
 
 def test_a_row_that_is_no_counter_is_told(tables: Tables) -> None:
@@ -145,7 +235,10 @@ def test_a_row_that_is_no_counter_is_told(tables: Tables) -> None:
     write(sink, [says(1, counted(1), 1)])
     key = {"PK": {"S": "ICAO#MATCHER"}, "SK": {"S": counted(1).sort_key}}
     tables.put(key, count="many")
-    assert write(sink, [says(1, None, 2)]) == [Misconfigured]
+    ((_, result),) = sink.write([says(1, None, 2)], patient())
+    assert isinstance(result, Misconfigured)
+    assert str(result).startswith("not a counter, since it has no whole count: ")
+    assert tables.get(key) == {**key, "count": {"S": "many"}}
 
 
 # ── Others at the same counters ───────────────────────────────────────────────────────────────────

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sync.aws.keys import Source
-from sync.errors import Misconfigured, Refused, Throttled, Unavailable
+from sync.errors import Misconfigured, Refused, Retry, Throttled, Unavailable
 from sync.sinks.opensearch.answers import (
     Rejected,
     describe,
@@ -38,6 +38,7 @@ def item(status: int, error_type: str | None = None, reason: str = "") -> dict[s
         (408, "x", Unavailable),
         (409, "another_conflict", Unavailable),
         (302, "x", Unavailable),
+        (300, None, Unavailable),
         (401, "security_exception", Misconfigured),
         (403, "cluster_block_exception", Misconfigured),
         (404, "index_not_found_exception", Misconfigured),
@@ -56,8 +57,12 @@ def item(status: int, error_type: str | None = None, reason: str = "") -> dict[s
 def test_an_item_s_failure_is_told_by_status_and_type(
     kind: str, status: int, error_type: str | None, result: type
 ) -> None:
-    """Only what is about this one document is refused."""
-    assert type(item_result(kind, item(status, error_type))) is result
+    """Only what is about this one document is refused. The server answers, so it is not down: what
+    may pass is about the target alone."""
+    told = item_result(kind, item(status, error_type, "because"))
+    assert type(told) is result
+    assert str(told) == (f"{status} {error_type}: because" if error_type else f"{status} ")
+    assert isinstance(told, Refused) or (isinstance(told, Retry) and told.of_target)
 
 
 @pytest.mark.parametrize(
@@ -97,35 +102,41 @@ def test_guards_are_read_and_left_out() -> None:
     assert read_items(answer, 1, [PUT, DELETE]) == [Done.WRITTEN, Done.WRITTEN]
 
 
+NO_LIST = "the answer has no list of items"
+NOT_SECOND = "the answer has no delete of '2' in its place"
+OTHER_ID = "the answer has another id in the place of '2'"
+
+
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "why"),
     [
-        None,
-        "",
-        [],
-        {},
-        {"items": None},
-        {"items": {}},
-        {"items": []},
-        {"items": [TAKEN]},
-        {"items": [TAKEN, GONE, GONE]},
-        {"items": [GONE, TAKEN]},
-        {"items": [TAKEN, TAKEN]},
-        {"items": [TAKEN, None]},
-        {"items": [TAKEN, {}]},
-        {"items": [TAKEN, {"delete": None}]},
-        {"items": [TAKEN, {"delete": {"_id": "3", "status": 200}}]},
-        {"items": [TAKEN, {"delete": {"status": 200}}]},
-        {"items": [TAKEN, {"delete": {"_id": "2"}}]},
-        {"items": [TAKEN, {"delete": {"_id": "2", "status": "200"}}]},
-        {"items": [TAKEN, {"index": {"_id": "2", "status": 200}}]},
+        (None, NO_LIST),
+        ("", NO_LIST),
+        ([], NO_LIST),
+        ({}, NO_LIST),
+        ({"items": None}, NO_LIST),
+        ({"items": {}}, NO_LIST),
+        ({"items": []}, "the answer has 0 items for 2 actions"),
+        ({"items": [TAKEN]}, "the answer has 1 items for 2 actions"),
+        ({"items": [TAKEN, GONE, GONE]}, "the answer has 3 items for 2 actions"),
+        ({"items": [GONE, TAKEN]}, "the answer has no index of '1' in its place"),
+        ({"items": [TAKEN, TAKEN]}, NOT_SECOND),
+        ({"items": [TAKEN, None]}, NOT_SECOND),
+        ({"items": [TAKEN, {}]}, NOT_SECOND),
+        ({"items": [TAKEN, {"delete": None}]}, NOT_SECOND),
+        ({"items": [TAKEN, {"delete": {"_id": "3", "status": 200}}]}, OTHER_ID),
+        ({"items": [TAKEN, {"delete": {"status": 200}}]}, OTHER_ID),
+        ({"items": [TAKEN, {"delete": {"_id": "2"}}]}, NOT_SECOND),
+        ({"items": [TAKEN, {"delete": {"_id": "2", "status": "200"}}]}, NOT_SECOND),
+        ({"items": [TAKEN, {"index": {"_id": "2", "status": 200}}]}, NOT_SECOND),
     ],
     ids=repr,
 )
-def test_an_answer_that_does_not_match_the_request_tells_nothing(answer: Any) -> None:
+def test_an_answer_that_does_not_match_the_request_tells_nothing(answer: Any, why: str) -> None:
     """Wrong count, order, ids, actions or shape: nothing is taken for written."""
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable) as caught:
         read_items(answer, 0, [PUT, DELETE])
+    assert str(caught.value) == why
 
 
 @pytest.mark.parametrize(
@@ -188,8 +199,16 @@ def test_an_error_is_told_in_one_short_line_without_values(error: Any, text: str
     assert describe(error) == text
 
 
+def test_all_causes_are_told() -> None:
+    """The last one is often the one that helps."""
+    last = {"type": "c", "caused_by": None}
+    error = {"type": "a", "caused_by": {"type": "b", "caused_by": last}}
+    assert describe(error) == "a < b < c"
+
+
 def test_endless_causes_end() -> None:
-    """However deep a server nests its causes."""
-    error: dict[str, Any] = {"type": "a"}
+    """However deep a server nests its causes: no more once 800 characters are reached."""
+    error: dict[str, Any] = {"type": "timeouts"}
     error["caused_by"] = error
-    assert len(describe(error)) < 1_000
+    assert describe(error) == "timeouts" + " < timeouts" * 72
+    assert len(describe(error)) == 800

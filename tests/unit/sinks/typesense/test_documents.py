@@ -87,6 +87,11 @@ def test_an_attribute_of_a_name_that_is_ours_is_kept(name: str) -> None:
         (b'{"n":0.1234567890123456}', False),
         (b'{"n":0.12345678901234567}', True),
         (b'{"n":1E-130}', False),
+        (b'{"n":1234567890123456}', False),
+        (b'{"n":-1234567890123456}', False),
+        (b'{"n":-9223372036854775808}', False),
+        (b'{"n":18446744073709551616,"m":1234567890123456}', True),
+        (b'{"n":0.12345678901234567,"m":0.1234567890123456}', True),
         (b'{"a":[{"b":null}]}', True),
         (b"{}", False),
     ],
@@ -97,30 +102,54 @@ def test_only_what_would_lose_something_is_carried_twice(body: bytes, loses: boo
 
 
 @pytest.mark.parametrize(
-    ("id_", "body"),
+    ("id_", "body", "why"),
     [
-        ("", b"{}"),
-        ("x" * 513, b"{}"),
-        ("\ud800", b"{}"),
-        ("1", b""),
-        ("1", b"[1]"),
-        ("1", b'{"a":1}\n{"a":2}'),
-        ("1", b'{"a":null'),
-        ("1", b'{"a":null,}'),
-        ("1", b'{"a":"\xff null"}'),
-        ("1", b'{"a":"\xff"}'),  # Typesense would drop the byte
-        ("1", b'{"a":"\xed\xa0\x80"}'),
-        ("1", b'{"a":"\\ud800"}'),
-        ("1", b'{"a":' * 18_500 + b"1" + b"}" * 18_500),  # … and end at this
-        ("1", b'{"a":' + b"[" * 80_000 + b"]" * 80_000 + b"}"),
-        ("1", b'{"a":"%b"}' % (b"x" * 10_000_000)),
+        ("", b"{}", "the id has 0 bytes, not 1 to 512"),
+        ("x" * 513, b"{}", "the id has 513 bytes, not 1 to 512"),
+        ("\ud800", b"{}", "the id holds half of a surrogate pair, so it has no UTF-8 form"),
+        ("1", b"", "the body is no JSON object"),
+        ("1", b"[1]", "the body is no JSON object"),
+        ("1", b'{"a":1}\n{"a":2}', "the body has more than one line"),
+        ("1", b'{"a":null', "the body is no JSON object"),
+        ("1", b'{"a":null,}', "the body is not JSON: "),
+        ("1", b'{"a":"\xff null"}', "the body is not JSON: "),
+        ("1", b'{"a":"\xff"}', "the body is not JSON: "),  # Typesense would drop the byte
+        ("1", b'{"a":"\xed\xa0\x80"}', "the body is not JSON: "),
+        ("1", b'{"a":"\\ud800"}', "the body is not JSON: "),
+        (
+            "1",
+            b'{"a":' * 18_500 + b"1" + b"}" * 18_500,
+            "the body is not JSON: ",
+        ),  # … and end at this
+        ("1", b'{"a":' + b"[" * 80_000 + b"]" * 80_000 + b"}", "the body is not JSON: "),
+        (
+            "1",
+            b'{"a":"%b"}' % (b"x" * 9_999_993),
+            "the body has 10,000,001 bytes, more than 10,000,000",
+        ),
     ],
-    ids=lambda value: repr(value)[:20],
+    ids=range(15),
 )
-def test_what_would_alter_another_line_is_refused(id_: str, body: bytes) -> None:
-    """Or what can't be stored at all."""
-    with pytest.raises(Refused):
+def test_what_would_alter_another_line_is_refused(id_: str, body: bytes, why: str) -> None:
+    """Or what can't be stored at all; the error says why, without the document."""
+    with pytest.raises(Refused) as caught:
         encode(op(body, id_))
+    assert str(caught.value).startswith(why)
+    if not why.endswith(" "):
+        assert str(caught.value) == why
+
+
+def test_a_document_of_almost_too_many_levels_is_refused() -> None:
+    """The parser that looks for nulls takes fewer than the one that looks for bad JSON."""
+    with pytest.raises(Refused) as caught:
+        encode(op(b'{"a":' + b"[" * 1_010 + b"null" + b"]" * 1_010 + b"}"))
+    assert str(caught.value) == "the body is not JSON: RecursionError"
+
+
+def test_a_document_of_the_most_bytes_is_sent() -> None:
+    """As it is, with its id."""
+    body = b'{"a":"%b"}' % (b"x" * 9_999_992)
+    assert encode(op(body)) == body[:-1] + b',"id":"1"}'
 
 
 def test_a_field_called_id_does_not_move_the_document() -> None:

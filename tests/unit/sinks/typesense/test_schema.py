@@ -27,6 +27,7 @@ class Thing(Model):
     part: Part
     parts: list[Part]
     extra: Object | None = None
+    extras: list[Object] | None = None
 
 
 class Sparse(Model):
