@@ -7,6 +7,7 @@ records → match (keys only) → plan → ops → last op of each document → 
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from sync.aws.keys import Source, keys_in
@@ -60,6 +61,10 @@ class Dispatcher:
             counts["equal"] += plan.equal
             for op in plan.ops:
                 address = op.address
+                if (earlier := ops.get(address)) and op.version <= earlier.version:
+                    # Creation times are approximate. The earlier write is left out here, and may
+                    # still come from an invocation that Lambda gave up on.
+                    op = replace(op, version=earlier.version + 1)
                 ops[address], asked_by[address] = op, raw
         for outcome in self._fanout.write(ops.values(), deadline.within(WRITE_S)):
             if isinstance(outcome.result, Done):
