@@ -116,7 +116,7 @@ class Size(Model):
 
 
 @route(
-    "stream-sync-{stage}-core",
+    "core",
     PK="CRATE",
     SK=r"C#.+",
     into={Typesense: "crates", Plain: "crates"},

@@ -22,6 +22,7 @@ from sync.runtime.deadline import Deadline
 from sync.writing.op import Done
 from tests.doubles.kept import KeptItems
 from tests.records import PRODUCTS
+from tests.settings import TABLES
 
 AT = "2026-11-21T08:00:00.000Z"
 ITEM = {"productId": {"S": "p"}, "name": {"S": "Kettle"}}
@@ -104,7 +105,7 @@ class Replaying:
         self.resync = Told(verdict, found)
         self.items = Items()
         self.replay = Replay(
-            Registry([Product], "test"), self.resync, self.items, self.table, queued={"typesense"}
+            Registry([Product], TABLES), self.resync, self.items, self.table, queued={"typesense"}
         )
 
     def run(self, *rows: Row) -> list[Replayed]:
