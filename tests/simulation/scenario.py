@@ -243,7 +243,7 @@ def draw(seed: int) -> Scenario:
         else "",
         backoff=long.backoff if long else Backoff(),
         bulk=cast[0].startswith("bulk "),
-        most_bytes=random.choice((None, None, 1000, 2000)) if kind in ("mixed", "lanes") else None,
+        most_bytes=random.choice((None, None, 4000, 8000)) if kind in ("mixed", "lanes") else None,
     )
     return _one_down(random, drawn) if kind == "one down" else drawn
 
