@@ -9,7 +9,7 @@ from urllib.parse import unquote_plus
 
 from sync.aws.responses import BatchResponse, failures_of
 from sync.deadletters import rows
-from sync.deadletters.row import Row
+from sync.deadletters.row import Row, folded
 from sync.deadletters.table import DeadLetterTable
 from sync.errors import NotTried, RecordError, RegistryError, Retry
 from sync.lanes.messages import read
@@ -85,7 +85,7 @@ class DeadLetterConsumer:
         failures: list[Retry] = []
         objects: list[Payload] = []
         try:
-            letters = self._queued(record, of) if of else self._letters(record, objects)
+            letters = folded(self._queued(record, of) if of else self._letters(record, objects))
             known = self._table.known(list({letter.id for letter in letters}), deadline)
         except Retry as error:
             letters, known = [], {}

@@ -7,6 +7,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sync.aws.keys import Source, keys_in
+from sync.deadletters.row import Row
+from sync.deadletters.table import DeadLetterTable
 from sync.errors import RecordError
 from sync.recovery.parking import Parked, ParkedMessage
 from sync.stream.record import version_of
@@ -143,6 +145,27 @@ def test_the_records_that_lambda_gave_up_on_are_kept_whole(account: Account) -> 
     assert "Contents" not in account.boto("s3").list_objects_v2(Bucket=BUCKET)
     assert account.consume(CREATED, message_id="again") == DONE  # S3 tells at least once
     assert len(account.rows()) == 5
+
+
+def test_the_records_of_one_item_are_written_once(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many an object holds. Where calls often fail, a message that took a call for each
+    record would never get through."""
+    written: list[str] = []
+    record = DeadLetterTable.record
+
+    def counted(self: DeadLetterTable, letter: Row, *more: Any) -> Any:
+        written.append(letter.id)
+        return record(self, letter, *more)
+
+    monkeypatch.setattr(DeadLetterTable, "record", counted)
+    records = [poison("p", number=n) for n in (1, 3, 2)]
+    assert account.give_up(records) == DONE
+    (row,) = account.rows()
+    assert written == [row["id"]]
+    assert row["seen"] == 3
+    assert account.call("dlq show", id=row["id"])["body"] == records[1]
 
 
 def test_a_record_that_is_none_costs_no_other_of_its_object(account: Account) -> None:
