@@ -13,6 +13,7 @@ from sync.commands.parts.problems import Level, Problem
 from sync.commands.parts.queues import UNKNOWN, Waiting, total, waiting
 from sync.deadletters.table import Filter
 from sync.errors import Retry
+from sync.runtime.clock import now_s
 from sync.runtime.deadline import Deadline
 from sync.runtime.moments import iso
 from sync.service import lane_name
@@ -80,14 +81,14 @@ class Status(Command):
 
     def run(self, service: "Service", deadline: Deadline) -> State:
         found: list[Problem] = []
-        now_s = service.clock.time_ns() / 1e9
+        at_s = now_s(service.clock)
         config, clients = service.config, service.clients
         letters = _asked(found, lambda: _dead_letters(service, deadline))
         parked: Waiting | dict[str, Any] = (
-            _asked(found, lambda: waiting(clients, config.resync_queue_url, now_s)) or {}
+            _asked(found, lambda: waiting(clients, config.resync_queue_url, at_s)) or {}
         )
-        queued = _asked(found, lambda: waiting(clients, config.dead_letter_queue_url, now_s))
-        age_ms = _asked(found, lambda: _iterator_age_ms(service, now_s))
+        queued = _asked(found, lambda: waiting(clients, config.dead_letter_queue_url, at_s))
+        age_ms = _asked(found, lambda: _iterator_age_ms(service, at_s))
         rows = _asked(found, lambda: service.state.read() if service.state else {}) or {}
         dead: LetterState
         dead, by_sink = letters or ({}, None)
@@ -96,12 +97,12 @@ class Status(Command):
                 name,
                 rows.get(name, {}),
                 by_sink[name] if has_letters and by_sink is not None else None,
-                now_s,
+                at_s,
             )
             for name, has_letters in sorted(_names(service))
         ]
         queues = [
-            _queue(sink, url, dead_letters, _asked(found, partial(waiting, clients, url, now_s)))
+            _queue(sink, url, dead_letters, _asked(found, partial(waiting, clients, url, at_s)))
             for sink, url, dead_letters in _queues(service)
         ]
         dead["queued"] = total(queued) if queued else None
@@ -121,7 +122,7 @@ class Status(Command):
             "parked": parked,
             "dead_letters": dead,
             "stream": {"iterator_age_ms": age_ms},
-            "at": iso(now_s),
+            "at": iso(at_s),
         }
 
 

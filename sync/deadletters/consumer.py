@@ -9,13 +9,13 @@ from urllib.parse import unquote_plus
 
 from sync.aws.responses import BatchResponse, failures_of
 from sync.deadletters import rows
-from sync.deadletters.row import Row
+from sync.deadletters.row import Row, folded
 from sync.deadletters.table import DeadLetterTable
 from sync.errors import NotTried, RecordError, RegistryError, Retry
 from sync.lanes.messages import read
 from sync.model.registry import Registry
 from sync.recovery.bodies import Bodies, Payload, folder
-from sync.runtime.clock import Clock
+from sync.runtime.clock import Clock, now_s
 from sync.runtime.deadline import Deadline
 from sync.runtime.log import logger
 from sync.writing.metrics import Metrics
@@ -85,8 +85,8 @@ class DeadLetterConsumer:
         failures: list[Retry] = []
         objects: list[Payload] = []
         try:
-            letters = self._queued(record, of) if of else self._letters(record, objects)
-            known = self._table.known(list({letter.id for letter in letters}), deadline)
+            letters = folded(self._queued(record, of) if of else self._letters(record, objects))
+            known = self._table.known([letter.id for letter in letters], deadline)
         except Retry as error:
             letters, known = [], {}
             failures.append(error)
@@ -94,7 +94,7 @@ class DeadLetterConsumer:
             try:
                 if not deadline.remaining():
                     raise NotTried("time is up")
-                counts[self._keep(letter, known.pop(letter.id, None), deadline)] += 1
+                counts[self._keep(letter, known.get(letter.id), deadline)] += 1
             except Retry as error:
                 failures.append(error)
         try:
@@ -117,18 +117,18 @@ class DeadLetterConsumer:
 
     def _queued(self, record: Mapping[str, Any], of: str) -> list[Row]:
         """The rows of a message from a lane of the sink *of*."""
-        now_s = self._clock.time_ns() / 1e9
+        at_s = now_s(self._clock)
         try:
             receives = _receives(record)
             found = [
-                rows.queued(of, action, receives, now_s, wait_s=self._wait_s)
+                rows.queued(of, action, receives, at_s, wait_s=self._wait_s)
                 for action in read(record["body"])
             ]
             if not found:
                 raise RecordError("the message contains no action")
             return found
         except _MALFORMED as error:
-            return [rows.unknown(record["body"], error, now_s, sink=of)]
+            return [rows.unknown(record["body"], error, at_s, sink=of)]
 
     def _letters(self, record: Mapping[str, Any], objects: list[Payload]) -> list[Row]:
         """The rows of one message of the dead-letter queue, whatever its kind. Raises Retry.
@@ -136,7 +136,7 @@ class DeadLetterConsumer:
         Adds to *objects* the objects to delete once the rows are stored.
         """
         body = record["body"]
-        now_s = self._clock.time_ns() / 1e9
+        at_s = now_s(self._clock)
         try:
             message = json.loads(body)
             if not isinstance(message, dict):
@@ -146,24 +146,24 @@ class DeadLetterConsumer:
             if isinstance(message.get("Records"), list):
                 found = []
                 for event in message["Records"]:
-                    found += self._object(event, objects, now_s)
+                    found += self._object(event, objects, at_s)
             elif message.get("kind") == "quarantined":
                 found = [rows.quarantined(message)]
             elif "DDBStreamBatchInfo" in message:
                 found = [rows.lost_range(message)]
             elif "requestPayload" in message:
-                found = [rows.invocation(message, now_s)]
+                found = [rows.invocation(message, at_s)]
             elif "sink" in message and "keys" in message:
-                found = rows.parked(body, _receives(record), now_s)
+                found = rows.parked(body, _receives(record), at_s)
             else:
-                return [rows.unknown(body, None, now_s)]
+                return [rows.unknown(body, None, at_s)]
             if not found and not objects:
                 raise RecordError("the message names no key")
             return found
         except _MALFORMED as error:
-            return [rows.unknown(body, error, now_s)]
+            return [rows.unknown(body, error, at_s)]
 
-    def _object(self, event: Any, objects: list[Payload], now_s: float) -> list[Row]:
+    def _object(self, event: Any, objects: list[Payload], at_s: float) -> list[Row]:
         """The rows of an object in the payload bucket, which S3's *event* announces.
 
         Lambda writes such an object for a batch that it gave up on: its on-failure document and, as
@@ -172,7 +172,7 @@ class DeadLetterConsumer:
         of _MALFORMED if *event* is malformed.
         """
         s3 = event["s3"]
-        # Its size is of no use here.
+        # Nobody asks for its size here.
         payload = Payload(str(s3["bucket"]["name"]), unquote_plus(s3["object"]["key"]), bytes=0)
         text = self._bodies.find(payload)
         if text is None:
@@ -186,7 +186,7 @@ class DeadLetterConsumer:
             if not found:
                 raise RecordError("the object contains no record")
         except _MALFORMED as error:
-            return [rows.unknown(text, error, now_s)]  # the object is not deleted
+            return [rows.unknown(text, error, at_s)]  # the object is not deleted
         objects.append(payload)
         return found
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 from sync.deadletters.row import RUNNING, Row
 from sync.deadletters.table import DeadLetterTable, Filter
 from sync.recovery.parking import Parked, ParkedMessage, Parking
-from sync.runtime.clock import Clock
+from sync.runtime.clock import Clock, now_s
 from sync.runtime.deadline import Deadline
 from sync.runtime.log import logger
 from sync.runtime.moments import epoch, iso
@@ -28,15 +28,15 @@ class TableJournal:
 
     def begin(self, keys: Sequence[Parked], sink: str | None) -> str:
         """Write a note of *keys*; returns its id. Raises Retry."""
-        now_s = self._clock.time_ns() / 1e9
+        at_s = now_s(self._clock)
         note = Row(
             id=uuid4().hex,
             kind="by-hand",
-            first_at=iso(now_s),
-            last_at=iso(now_s),
+            first_at=iso(at_s),
+            last_at=iso(at_s),
             status=RUNNING,
             sink=sink,
-            body=ParkedMessage(sink, tuple(keys), 0, now_s).body(),
+            body=ParkedMessage(sink, tuple(keys), 0, at_s).body(),
         )
         self._table.add(note)
         return note.id
@@ -57,7 +57,7 @@ class TableJournal:
                 Filter(status=RUNNING), limit=_PAGE, cursor=cursor, deadline=deadline
             )
             for note in notes:
-                age_s = self._clock.time_ns() / 1e9 - epoch(note.first_at)
+                age_s = now_s(self._clock) - epoch(note.first_at)
                 if age_s > LONGEST_CALL_S:
                     parked += self._park(note.id, parking)
             if cursor is None or not deadline.remaining():

@@ -1,7 +1,7 @@
 """A row of the dead-letter table, and merging another letter into it."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
@@ -61,7 +61,7 @@ class Row:
 
 
 def merged(row: Row | None, letter: Row) -> Row | None:
-    """*row* after merging *letter*, a row of one letter; None if *row* does not change.
+    """*row* after merging *letter*, a new row; None if *row* does not change.
 
     A redelivered letter changes nothing. Neither does the letter of a write that is older than the
     replay that resolved the row, or not newer than the write whose letter was discarded. Versions
@@ -85,11 +85,20 @@ def merged(row: Row | None, letter: Row) -> Row | None:
         newest,
         first_at=min(row.first_at, letter.first_at),
         last_at=max(row.last_at, letter.last_at),
-        seen=row.seen + 1,
+        seen=row.seen + letter.seen,
         after=max(row.after, letter.after),
         replays=row.replays,
         replayed_at=row.replayed_at,
     )
+
+
+def folded(letters: Iterable[Row]) -> list[Row]:
+    """One row for each id in *letters*: what merging them one by one comes to."""
+    rows: dict[str, Row] = {}
+    for letter in letters:
+        row = rows.get(letter.id)
+        rows[letter.id] = merged(row, letter) or row or letter
+    return list(rows.values())
 
 
 def to_item(row: Row) -> dict[str, Any]:

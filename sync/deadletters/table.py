@@ -11,7 +11,7 @@ from sync.deadletters.row import OPEN, Row, from_item, merged, to_item
 from sync.errors import ConfigError, Retry, Throttled
 from sync.recovery.letters import LONGEST_ERROR
 from sync.recovery.state import state_of
-from sync.runtime.clock import Clock
+from sync.runtime.clock import Clock, now_s
 from sync.runtime.deadline import Deadline
 from sync.runtime.moments import iso
 
@@ -121,7 +121,7 @@ class DeadLetterTable:
         *wrote*: the version of the replay. *item*: the item that the replay read. False, and no
         change, if the row is no longer open, or if a letter was merged since *row* was read.
         """
-        now_s = self._clock.time_ns() / 1e9
+        at_s = now_s(self._clock)
         return self._update(
             row.id,
             "SET #status = :status, #reason = :reason, #resolved_at = :now, #wrote = :wrote, "
@@ -130,10 +130,10 @@ class DeadLetterTable:
             {
                 "status": {"S": status},
                 "reason": {"S": reason},
-                "now": {"S": iso(now_s)},
+                "now": {"S": iso(at_s)},
                 "wrote": {"N": str(wrote)},
                 "state": {"S": state_of(item)},
-                "expires_at": {"N": str(int(now_s) + KEPT_S)},
+                "expires_at": {"N": str(int(at_s) + KEPT_S)},
                 "open": {"S": OPEN},
                 "seen": {"N": str(row.seen)},
             },
@@ -153,7 +153,7 @@ class DeadLetterTable:
             {
                 "error_class": {"S": type(error).__name__},
                 "error": {"S": str(error)[:LONGEST_ERROR]},
-                "now": {"S": iso(self._clock.time_ns() / 1e9)},
+                "now": {"S": iso(now_s(self._clock))},
                 "one": {"N": "1"},
                 "open": {"S": OPEN},
                 **({"state": {"S": state}} if state else {}),
@@ -167,7 +167,7 @@ class DeadLetterTable:
             row.id,
             "SET #erased_at = :now REMOVE #body, #payload, #trace",
             "attribute_exists(id)",
-            {"now": {"S": iso(self._clock.time_ns() / 1e9)}},
+            {"now": {"S": iso(now_s(self._clock))}},
             ["erased_at", "body", "payload", "trace"],
         )
 

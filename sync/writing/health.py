@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sync.aws.clients import Clients, failures
 from sync.errors import Retry
-from sync.runtime.clock import Clock
+from sync.runtime.clock import Clock, now_s
 from sync.runtime.log import logger
 from sync.runtime.moments import iso
 from sync.writing.breaker import Breakers
@@ -43,7 +43,7 @@ class StateTable:
 
         lag_s is the age in seconds of the oldest change in this write.
         """
-        now, now_s = self._clock.monotonic(), self._clock.time_ns() / 1e9
+        now, at_s = self._clock.monotonic(), now_s(self._clock)
         for target, breaker in breakers.open():
             if self._opened.get((sink, target)) == breaker.until:
                 continue
@@ -52,8 +52,8 @@ class StateTable:
             cause = f"{type(breaker.cause).__name__}: {breaker.cause}"
             self._note(
                 sink,
-                broken_at={"S": iso(now_s)},
-                broken_until={"S": iso(now_s + breaker.left_s)},
+                broken_at={"S": iso(at_s)},
+                broken_until={"S": iso(at_s + breaker.left_s)},
                 broken_by={"S": (f"{target}: {cause}" if target else cause)[:_LONGEST]},
                 broken_target={"S": target or ""},
             )
@@ -62,8 +62,8 @@ class StateTable:
             self._noted[sink] = now
             self._note(
                 sink,
-                last_success_at={"S": iso(now_s)},
-                lag_s={"N": str(max(0, int(now_s) - min(written) // SECOND))},
+                last_success_at={"S": iso(at_s)},
+                lag_s={"N": str(max(0, int(at_s) - min(written) // SECOND))},
             )
 
     def read(self) -> dict[str, dict[str, Any]]:

@@ -1,7 +1,8 @@
 """Versions order the writes of one document in sinks that store them (OpenSearch external_gte).
 
 The version of a resync is the time in nanoseconds at which it began to read; that of a stream
-record is on the same scale.
+record is on the same scale. Of several records of one item in a batch the last is written, with a
+version above theirs all.
 tests/proofs/ shows over every interleaving of a small history that each rule is needed.
 """
 

@@ -154,7 +154,7 @@ class Simulation:
         letters.are_few(rows)
         letters.are_true(rows, history)
         letters.have_reasons(rows, history, self._may_expire)
-        letters.whole(self.stack.tables, rows, {*lost, *hands.erased(rows)})
+        letters.whole(self.stack.tables, rows, {*lost, *stack.forgotten})
         self._mend()
         self._rest()
         self._resync(lost.values())

@@ -24,6 +24,7 @@ from tests.simulation.aws import Aws
 from tests.simulation.calls import Calls
 from tests.simulation.dynamodb import DynamoDB
 from tests.simulation.functions import Function, at_once
+from tests.simulation.invariants import Owner
 from tests.simulation.mappings import QueueMapping, StreamMapping
 from tests.simulation.models import (
     CONTRIBUTIONS,
@@ -76,6 +77,7 @@ class Stack:
             ServiceBefore if scenario.deploys else SimulatedService
         )
         self.strange: set[str] = set()  # messages of strangers, which no worker can read
+        self.forgotten: set[Owner] = set()  # items of which somebody asked to erase dead letters
         self.meddled = False  # somebody changed rows that the service derives
         self.opensearch = opensearch.Server(self.calls, ALIASES, gc_deletes_s=scenario.gc_deletes_s)
         self.typesense = typesense.Server(self.calls, COLLECTIONS)
