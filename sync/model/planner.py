@@ -27,6 +27,7 @@ class Planner:
 
     def __init__(self, registry: Registry, saw: Saw | None = None) -> None:
         self._registry = registry
+        self._off = registry.off
         self._saw = saw
 
     def match(self, source: Source) -> Pattern | None:
@@ -57,7 +58,7 @@ class Planner:
             old_image=old_image,
         )
         try:
-            ops = list(model.plan(change))
+            ops = [op for op in model.plan(change) if op.sink not in self._off]
         except SyncError as error:
             self._report(change, error)
             raise

@@ -7,7 +7,7 @@ partition key, or with one sort key, cost a record about as much as ten.
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Generic, TypeVar
@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from sync.aws.attributes import key_text
 from sync.aws.keys import AttributeMap
 from sync.errors import InvalidImage, RecordError, RegistryError
-from sync.model.model import Model
+from sync.model.model import Model, Route
 from sync.model.patterns import CAN_PARSE, literal_prefix, samples
 from sync.runtime.log import logger
 from sync.writing.sink import Sink
@@ -105,19 +105,26 @@ class _Table:
 class Registry:
     """The *models* whose tables a stage has, by table and keys.
 
-    *names*: the full name of each of its tables, by role. Raises RegistryError if a model has no
+    *names*: the full name of each of its tables, by role. *off*: the sinks that it does without; a
+    model that feeds no others is left out. Raises RegistryError if a model has no
     route, the models of a table disagree on its key attributes, patterns are found to overlap, or
     two sinks have the same name.
     """
 
-    def __init__(self, models: Iterable[type[Model]], names: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        models: Iterable[type[Model]],
+        names: Mapping[str, str],
+        off: Collection[str] = (),
+    ) -> None:
         self._names = names
+        self.off = frozenset(off)
         tables: dict[str, list[type[Model]]] = {}
         known = []
         for model in models:
             if model.route is None:
                 raise RegistryError(f"{model.__name__} has no route")
-            if model.route.table in names:
+            if model.route.table in names and not self._is_off(model.route):
                 known.append(model)
                 tables.setdefault(names[model.route.table], []).append(model)
         self.models = tuple(known)
@@ -140,7 +147,7 @@ class Registry:
     def feeding(self, sink: type[Sink]) -> Iterator[tuple[type[Model], str, str]]:
         """Each model with documents in *sink*, with its table's full name and its target."""
         for model in self.models:
-            if model.route is not None and sink in model.route.into:
+            if model.route is not None and sink in model.route.into and sink.name not in self.off:
                 yield model, self._names[model.route.table], model.route.into[sink]
 
     @property
@@ -149,8 +156,12 @@ class Registry:
         found: dict[type[Sink], set[str]] = {}
         for model in self.models:
             for sink, target in (model.route.into if model.route else {}).items():
-                found.setdefault(sink, set()).add(target)
+                if sink.name not in self.off:
+                    found.setdefault(sink, set()).add(target)
         return {sink: frozenset(targets) for sink, targets in found.items()}
+
+    def _is_off(self, route: Route) -> bool:
+        return bool(route.into) and all(sink.name in self.off for sink in route.into)
 
     def match(self, table: str, keys: AttributeMap) -> Pattern | None:
         """The pattern that matches *keys* in full; None if no model's does.

@@ -1,6 +1,7 @@
 """Reads `stages/{stage}.yml`; each fault is named with file, line and field."""
 
 import io
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -13,10 +14,15 @@ from ruamel.yaml.error import MarkedYAMLError
 from sync.errors import ConfigError
 from sync.stages.schema import Stage
 
-FOLDER: Final = Path("stages")
+_FOLDER: Final = Path(__file__).parents[2] / "stages"
 
 
-def path_of(stage: str, folder: Path = FOLDER) -> Path:
+def folder() -> Path:
+    """Where stage files are: that which STREAM_SYNC_STAGES names, or `stages/` of this checkout."""
+    return Path(os.environ.get("STREAM_SYNC_STAGES") or _FOLDER)
+
+
+def path_of(stage: str, folder: Path) -> Path:
     """The file of *stage*."""
     return folder / f"{stage}.yml"
 
