@@ -57,7 +57,8 @@ class Deployment:
     """The service as one stage of one account.
 
     *env* is the whole environment of osls. Its AWS_ENDPOINT_URL, credentials and AWS_REGION say
-    which AWS to use. *params* are the parameters of serverless.yml. The output of osls is appended
+    which AWS to use, and its STREAM_SYNC_STAGES may say where stage files are. *params* are the
+    parameters of serverless.yml. The output of osls is appended
     to *log*. Every method raises LocalError, with the last lines of that output, if osls fails.
     """
 

@@ -7,13 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
 import boto3
 
-from local import package
+from local import package, stages
 from local.delivery.takeover import take_over
 from local.deploy import Deployment, check_node
 from local.downloads import Say
@@ -103,12 +104,8 @@ class Stack:
             )
             env = {**self.environment, "ARTIFACT": str(packaged.result().path)}
             self._say("deploying")
-            self.deployment = Deployment(
-                STAGE,
-                env,
-                params={"typesenseUrl": self.typesense_url},
-                log=self._logs / "deploy.log",
-            )
+            env |= self._stage()
+            self.deployment = Deployment(STAGE, env, log=self._logs / "deploy.log")
             self._outputs = self.deployment.deploy()
             try:
                 collections.result()
@@ -127,6 +124,11 @@ class Stack:
         self.drivers = take_over(function, self._session, endpoint_url=self.endpoint_url)
         for driver in self.drivers:
             self._open.enter_context(driver)
+
+    def _stage(self) -> dict[str, str]:
+        """Write the file of the stage to a folder of its own; returns what osls needs for it."""
+        folder = Path(self._open.enter_context(TemporaryDirectory(prefix="stream-sync-stage-")))
+        return stages.write(folder, STAGE, stages.local(self.typesense_url))
 
     @property
     def endpoint_url(self) -> str:

@@ -17,7 +17,9 @@ module.exports = async ({ resolveVariable }) => {
       const printed = execFileSync(python, ['-m', 'sync.stages', stage], { cwd: root, encoding: 'utf8', stdio: 'pipe' });
       read[stage] = JSON.parse(printed);
     } catch (error) {
-      throw new Error((error.stderr || error.message).trim());
+      const fault = new Error((error.stderr || error.message).trim());
+      fault.stack = fault.message; // osls prints it; where in here it arose says nothing to a reader
+      throw fault;
     }
   }
   return read[stage];

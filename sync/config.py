@@ -20,6 +20,7 @@ class Config:
     payload_bucket: str
     resync_queue_url: str
     park_delay_s: float | None  # until a parked key is retried; None: as sync/runtime/waits.py says
+    sinks_off: frozenset[str]  # nothing is written to them
     strict_sinks: frozenset[str]  # what they fail is reported to Lambda, not parked
     dead_letter_queue_url: str
     dead_letter_table: str
@@ -48,7 +49,8 @@ class Config:
             park_delay_s=seconds(env, "PARK_DELAY_S", most=900.0)
             if env.get("PARK_DELAY_S", "").strip()
             else None,
-            strict_sinks=frozenset(env.get("STRICT_SINKS", "").replace(",", " ").split()),
+            sinks_off=_names(env, "SINKS_OFF"),
+            strict_sinks=_names(env, "STRICT_SINKS"),
             dead_letter_queue_url=matching(
                 env, "DEAD_LETTER_QUEUE_URL", r"https?://\S+", "an SQS queue's URL"
             ),
@@ -62,3 +64,8 @@ class Config:
             if env.get("ITERATOR_AGE_ALARM_MS")
             else 900_000,
         )
+
+
+def _names(env: Mapping[str, str], name: str) -> frozenset[str]:
+    """The names in the value of *name*, between commas or blanks."""
+    return frozenset(env.get(name, "").replace(",", " ").split())

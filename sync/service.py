@@ -106,7 +106,7 @@ class Service:
         from sync import models
         from sync.model.registry import Registry
 
-        return Registry(models.load(), self.config.tables)
+        return Registry(models.load(), self.config.tables, off=self.config.sinks_off)
 
     @cached_property
     def sinks(self) -> Mapping[str, Sink]:

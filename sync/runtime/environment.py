@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from sync.errors import ConfigError
 
 ROLE = r"[a-z][a-z0-9_]{0,31}"  # what models call a table
+PREFIX = r"([a-z][a-z0-9_-]{0,30})?"  # of indexes and collections
 TABLE = r"[A-Za-z0-9_.-]{3,255}"  # DynamoDB table names (developer guide, naming rules)
 
 
@@ -23,6 +24,14 @@ def matching(env: Mapping[str, str], name: str, pattern: str, what: str) -> str:
     value = required(env, name)
     if not re.fullmatch(pattern, value):
         raise ConfigError(f"{name} must be {what}, not {value[:80]!r}")
+    return value
+
+
+def prefix(env: Mapping[str, str], name: str) -> str:
+    """The value of *name*, what the names of a stage's indexes or collections begin with."""
+    value = env.get(name, "").strip()
+    if not re.fullmatch(PREFIX, value):
+        raise ConfigError(f"{name} must be a prefix of names such as 'shop-', not {value[:80]!r}")
     return value
 
 

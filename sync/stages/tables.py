@@ -42,7 +42,7 @@ def resources(tables: Tables, *, keep: bool) -> Json:
     """
     found: Json = {"Resources": {}, "Outputs": {}, "extensions": {}}
     for role, table in tables.items():
-        if not table.exists:
+        if not table.arn:
             found["Resources"][_logical(role)] = _table(role, table, keep=keep)
         found["Resources"][f"{_title(role)}StreamStoppedAlarm"] = _stopped(role, table)
         found["Outputs"][_logical(role)] = {"Value": name(role, table)}
@@ -83,7 +83,7 @@ def _logical(role: str) -> str:
 
 
 def _names(tables: Tables) -> str | Json:
-    refers = any(not table.exists for table in tables.values())
+    refers = any(not table.arn for table in tables.values())
     text = json.dumps(
         {
             role: table.arn.rpartition("/")[2] if table.arn else f"${{{_logical(role)}}}"

@@ -4,14 +4,15 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from local import stages
 from local.deploy import Deployment
 from local.paths import STATE
 from local.servers.typesense import TypesenseServer
 from local.stack import Stack
-from tests.integ.stages import URL
 
 pytest.register_assert_rewrite("tests.integ.template")  # promises say why they are broken
 
@@ -32,10 +33,11 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     env = {name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ}
     env |= {"ARTIFACT": str(artifact), "AWS_CONFIG_FILE": os.devnull, "AWS_REGION": "eu-west-1"}
 
-    def package(stage: str, params: Mapping[str, str] | None = None) -> Path:
+    def package(stage: str, content: Mapping[str, Any] | None) -> Path:
+        """*content* of its file; None: of that in this checkout."""
         folder = tmp_path_factory.mktemp(stage)
-        params = URL if params is None else params
-        Deployment(stage, env, params=params, log=folder / "osls.log").package(folder)
+        where = stages.write(folder / "stages", stage, content) if content else {}
+        Deployment(stage, {**env, **where}, log=folder / "osls.log").package(folder)
         return folder / "cloudformation-template-update-stack.json"
 
     return package

@@ -15,8 +15,8 @@ from tests.integ.permissions.faults import ACCEPTED, Faults, faults
 from tests.integ.permissions.lambdas import UNKNOWN, own
 from tests.integ.permissions.planted import PLANTED, planted
 from tests.integ.permissions.simulator import decide, roles
-from tests.integ.stages import URL, VPC
-from tests.integ.template.reading import Template
+from tests.integ.stages import VPC
+from tests.integ.template.reading import Template, of_parts
 
 SECURITY = ROOT / "docs" / "security.md"
 FUNCTIONS = ("stream", "resync", "typesense", "deadletters", "admin")
@@ -24,8 +24,7 @@ FUNCTIONS = ("stream", "resync", "typesense", "deadletters", "admin")
 
 @pytest.fixture(scope="module")
 def template(compiled: Callable[..., Path]) -> Template:
-    loaded: Template = json.loads(compiled("prod", {**URL, **VPC}).read_text())
-    return loaded
+    return of_parts(json.loads(compiled("prod", VPC).read_text()))
 
 
 @pytest.fixture(scope="module")

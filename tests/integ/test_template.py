@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
+from local import stages
 from local.errors import LocalError
-from tests.integ.stages import SUBNETS, URL, VPC
+from tests.integ.stages import PROD, SUBNETS, VPC
 from tests.integ.template import dashboard, delivery, keeping, roles, sizing, watching
 from tests.integ.template.reading import (
     Planted,
     Template,
     functions,
+    of_parts,
     of_type,
     properties,
     resolved,
@@ -24,13 +26,12 @@ from tests.integ.template.roles import NETWORK_ACTIONS
 
 @pytest.fixture(scope="module")
 def template_path(compiled: Callable[..., Path]) -> Path:
-    return compiled("prod")
+    return compiled("prod", PROD)
 
 
 @pytest.fixture(scope="module")
 def template(template_path: Path) -> Template:
-    loaded: Template = json.loads(template_path.read_text())
-    return loaded
+    return of_parts(json.loads(template_path.read_text()))
 
 
 PLANTED: Planted = {
@@ -81,8 +82,9 @@ def test_the_local_stage_differs_by_its_parameters_alone(
     compiled: Callable[..., Path], template: Template
 ) -> None:
     """What runs on one machine is what is deployed to AWS, save what a machine can't offer."""
-    text = compiled("local", {}).read_text().replace("stream-sync-local", "stream-sync-prod")
-    here, there = dict(leaves(json.loads(text))), dict(leaves(template))
+    content = stages.local("http://127.0.0.1:8108")
+    text = compiled("local", content).read_text().replace("stream-sync-local", "stream-sync-prod")
+    here, there = dict(leaves(of_parts(json.loads(text)))), dict(leaves(template))
     # On AWS sns:Publish is what PublishBatch asks for, and sqs:SendMessage SendMessageBatch.
     asked = {
         way for way, value in here.items() if value in ("sns:PublishBatch", "sqs:SendMessageBatch")
@@ -134,7 +136,7 @@ def test_the_local_stage_differs_by_its_parameters_alone(
 
 def test_a_trial_is_one_small_node_and_small_functions(compiled: Callable[..., Path]) -> None:
     """`make deploy` without a stage costs tens of dollars a month, not hundreds."""
-    trial: Template = json.loads(compiled("dev").read_text())
+    trial: Template = json.loads(compiled("dev", None).read_text())
     domain = resolved(trial, properties(trial, "Search"))
     assert domain["ClusterConfig"] == {
         "InstanceType": "t3.small.search",
@@ -152,8 +154,8 @@ def test_the_domain_stands_in_as_many_subnets_as_zones(
     zones: int, compiled: Callable[..., Path]
 ) -> None:
     """OpenSearch Service refuses more, and less; functions stand in all of them."""
-    params = {**URL, **VPC, "searchZones": str(zones)}
-    placed: Template = json.loads(compiled("prod", params).read_text())
+    content = {**VPC, "opensearch": {"made": {"zones": zones, "instances": 6}}}
+    placed: Template = json.loads(compiled("prod", content).read_text())
     domain = resolved(placed, properties(placed, "Search"))
     chosen = [
         joined.split(separator)[index]
@@ -167,7 +169,7 @@ def test_the_domain_stands_in_as_many_subnets_as_zones(
     assert int(awareness["AvailabilityZoneCount"]) == zones
     for function in functions(placed).values():
         assert resolved(placed, function)["VpcConfig"]["SubnetIds"] == {
-            "Fn::Split": [",", VPC["subnetIds"]]
+            "Fn::Split": [",", ",".join(SUBNETS)]
         }
 
 
@@ -177,12 +179,16 @@ def test_cloudformation_s_limits_are_far(template: Template) -> None:
     assert len(json.dumps(template)) < 300_000
 
 
-def test_a_stage_that_does_not_say_where_typesense_is_is_refused_by_that_name(
-    compiled: Callable[..., Path],
-) -> None:
+def test_a_fault_of_a_stage_file_is_told_with_its_line(compiled: Callable[..., Path]) -> None:
     """At the deploy, by whoever deploys; else every function would refuse to start."""
-    with pytest.raises(LocalError, match=r"custom\.typesenseUrl"):
-        compiled("dev", {})
+    faulty = {**PROD, "typesense": {"timeout_s": 20}}
+    with pytest.raises(LocalError, match=r"prod\.yml:\d+: typesense\.url: Field required"):
+        compiled("prod", faulty)
+
+
+def test_a_stage_without_a_file_is_told_with_those_there_are(compiled: Callable[..., Path]) -> None:
+    with pytest.raises(LocalError, match=r"nowhere\.yml: there is no such stage; .*: dev"):
+        compiled("nowhere", None)
 
 
 def test_permissions_for_a_network_stand_under_the_condition_of_one(template: Template) -> None:

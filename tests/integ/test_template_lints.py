@@ -6,10 +6,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.integ.stages import URL, VPC
+from tests.integ.stages import ATTACHED, PROD, VPC
 from tests.integ.template import accepted
 from tests.integ.template.linting import checkov, parliament
 from tests.integ.template.reading import Template
@@ -19,19 +20,20 @@ OTHERS = [pytest.mark.soak, alone("each resource of this one is in that with a V
 
 
 @pytest.mark.parametrize(
-    ("stage", "params"),
+    ("stage", "content"),
     [
         pytest.param("prod", VPC, id="vpc"),  # with all there is
-        pytest.param("prod", {}, id="production", marks=OTHERS),
-        pytest.param("dev", {}, id="trial", marks=OTHERS),
+        pytest.param("prod", ATTACHED, id="attached"),  # with as little as can be
+        pytest.param("prod", PROD, id="production", marks=OTHERS),
+        pytest.param("dev", None, id="trial", marks=OTHERS),
     ],
 )
 def test_cfn_lint_finds_nothing(
-    stage: str, params: Mapping[str, str], compiled: Callable[..., Path]
+    stage: str, content: Mapping[str, Any] | None, compiled: Callable[..., Path]
 ) -> None:
     """The template is one that CloudFormation's own schemas accept, warnings included."""
-    ignored = {**accepted.CFN_LINT, **({} if params else accepted.CFN_LINT_OUTSIDE_A_VPC)}
-    path = compiled(stage, {**URL, **params})
+    ignored = {**accepted.CFN_LINT, **({} if content is VPC else accepted.CFN_LINT_OUTSIDE_A_VPC)}
+    path = compiled(stage, content)
     linted = subprocess.run(
         [Path(sys.executable).with_name("cfn-lint"), path, "--ignore-checks", *ignored],
         stdout=subprocess.PIPE,
@@ -44,7 +46,7 @@ def test_cfn_lint_finds_nothing(
 
 @pytest.fixture(scope="module")
 def template_path(compiled: Callable[..., Path]) -> Path:
-    return compiled("prod")
+    return compiled("prod", PROD)
 
 
 @pytest.fixture(scope="module")

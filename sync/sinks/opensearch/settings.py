@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from sync.errors import ConfigError
-from sync.runtime.environment import one_of, required, seconds
+from sync.runtime.environment import one_of, prefix, required, seconds
 
 _ENDPOINT = re.compile(r"(https?)://([A-Za-z0-9.-]+)(:\d{1,5})?/?")
 _ON_AWS = (".amazonaws.com", ".amazonaws.com.cn", ".on.aws")
@@ -18,11 +18,12 @@ class Settings:
     region: str | None  # to sign requests with; None: requests are not signed
     refresh: str  # the `refresh` of bulk requests: false, true or wait_for
     timeout_s: float  # the longest that a request may take
+    prefix: str = ""  # of the names of aliases and indexes
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
         """From OPENSEARCH_ENDPOINT, OPENSEARCH_AUTH, OPENSEARCH_REFRESH,
-        OPENSEARCH_TIMEOUT_S and AWS_REGION.
+        OPENSEARCH_TIMEOUT_S, OPENSEARCH_PREFIX and AWS_REGION.
 
         Raises ConfigError that names the first variable that is missing or wrong.
         """
@@ -43,4 +44,5 @@ class Settings:
                 env, "OPENSEARCH_REFRESH", ("false", "true", "wait_for"), default="false"
             ),
             timeout_s=seconds(env, "OPENSEARCH_TIMEOUT_S", default=20.0, most=300.0),
+            prefix=prefix(env, "OPENSEARCH_PREFIX"),
         )

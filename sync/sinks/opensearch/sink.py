@@ -52,8 +52,12 @@ class OpenSearch:
 
     name: ClassVar[str] = "opensearch"
 
-    def __init__(self, connect: Callable[[], Client], timeout_s: float = 20.0) -> None:
-        """*connect* is called once, by the first write."""
+    def __init__(
+        self, connect: Callable[[], Client], timeout_s: float = 20.0, *, prefix: str = ""
+    ) -> None:
+        """*connect* is called once, by the first write. The alias of a target is *prefix* and its
+        name: stages that share a domain have different ones."""
+        self._prefix = prefix
         self.timeout_s = timeout_s
         self.effect_s = effect_s(timeout_s)
         self._connect = connect
@@ -67,7 +71,7 @@ class OpenSearch:
 
             return Connection(settings)
 
-        return cls(connect, settings.timeout_s)
+        return cls(connect, settings.timeout_s, prefix=settings.prefix)
 
     @cached_property
     def _client(self) -> Client:
@@ -80,13 +84,13 @@ class OpenSearch:
         return index_body(documents)
 
     def prepare(self, target: str, schema: Mapping[str, Any]) -> str:
-        return self._client.prepare(target, schema)
+        return self._client.prepare(f"{self._prefix}{target}", schema)
 
     def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
         lines = []
         for op in ops:
             try:
-                lines.append(Line(op, encode(op)))
+                lines.append(Line(op, encode(op, self._prefix)))
             except Refused as refused:
                 yield Outcome(op, refused)
         given_up: dict[str | None, Retry] = {}  # by target; None: the whole destination
@@ -208,15 +212,17 @@ class OpenSearch:
         if timeout_s < MARGIN_S:
             raise NotTried("no time is left before the deadline")
         guarded = sorted(targets - {line.op.target for line in group if line.op.body is not None})
-        body = b"".join([harmless_update(t) for t in guarded] + [line.data for line in group])
+        harmless = [harmless_update(f"{self._prefix}{target}") for target in guarded]
+        body = b"".join([*harmless, *(line.data for line in group)])
         answer = self._client.bulk(body, timeout_s)
         return read_items(answer, len(guarded), [line.op for line in group])
 
 
-def encode(op: Op) -> bytes:
-    """The lines of *op* in a bulk request. Raises Refused if they would affect other ops.
+def encode(op: Op, prefix: str = "") -> bytes:
+    """The lines of *op* in a bulk request; *prefix* is that of aliases.
 
-    One bad id or version fails a whole request, and a newline in a body would start a new action.
+    Raises Refused if they would affect other ops: one bad id or version fails a whole request, and
+    a newline in a body would start a new action.
     """
     check_id(op.id)
     if not 0 <= op.version <= HIGHEST:
@@ -224,7 +230,7 @@ def encode(op: Op) -> bytes:
     head = orjson.dumps(
         {
             action(op): {
-                "_index": op.target,
+                "_index": f"{prefix}{op.target}",
                 "_id": op.id,
                 "version": op.version,
                 "version_type": "external_gte",

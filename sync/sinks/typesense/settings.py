@@ -7,7 +7,7 @@ from typing import Final, Self
 
 from sync.aws.clients import Clients, failures
 from sync.errors import ConfigError, Misconfigured, NotGiven
-from sync.runtime.environment import matching, required, seconds
+from sync.runtime.environment import matching, prefix, required, seconds
 
 _URL: Final = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::(\d{1,5}))?/?")
 _PORTS: Final = {"http": 80, "https": 443}
@@ -23,10 +23,12 @@ class Settings:
     port: int
     api_key_arn: str  # of the secret that holds the key
     timeout_s: float  # the longest that a request may take
+    prefix: str = ""  # of the names of aliases and collections
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """From TYPESENSE_URL, TYPESENSE_API_KEY_ARN and TYPESENSE_TIMEOUT_S.
+        """From TYPESENSE_URL, TYPESENSE_API_KEY_ARN, TYPESENSE_TIMEOUT_S and
+        TYPESENSE_PREFIX.
 
         Raises ConfigError that names the first variable that is missing or wrong.
         """
@@ -44,6 +46,7 @@ class Settings:
                 "a secret's ARN",
             ),
             timeout_s=seconds(env, "TYPESENSE_TIMEOUT_S", default=20.0, most=300.0),
+            prefix=prefix(env, "TYPESENSE_PREFIX"),
         )
 
     def api_key(self, clients: Clients) -> str:

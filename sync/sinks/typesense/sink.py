@@ -63,8 +63,13 @@ class Typesense:
         "TYPESENSE_QUEUE_URL", "TYPESENSE_DEAD_LETTER_QUEUE_URL", by_document(32)
     )
 
-    def __init__(self, connect: Callable[[], Client], timeout_s: float = 20.0) -> None:
-        """*connect* is called by the first write, and again when the server refuses the key."""
+    def __init__(
+        self, connect: Callable[[], Client], timeout_s: float = 20.0, *, prefix: str = ""
+    ) -> None:
+        """*connect* is called by the first write, and again when the server refuses the key. The
+        alias of a target is *prefix* and its name: stages that share a server have different ones.
+        """
+        self._prefix = prefix
         self.timeout_s = timeout_s
         self.effect_s = effect_s(timeout_s)
         self._connect = connect
@@ -79,7 +84,7 @@ class Typesense:
 
             return Connection(settings, settings.api_key(aws_client))
 
-        return cls(connect, settings.timeout_s)
+        return cls(connect, settings.timeout_s, prefix=settings.prefix)
 
     @property
     def _client(self) -> Client:
@@ -94,7 +99,7 @@ class Typesense:
         return collection(documents)
 
     def prepare(self, target: str, schema: Mapping[str, Any]) -> str:
-        return self._client.prepare(target, schema)
+        return self._client.prepare(f"{self._prefix}{target}", schema)
 
     def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
         lines: dict[str, list[Line]] = {}
@@ -218,12 +223,12 @@ class Typesense:
         timeout_s = min(self.timeout_s, deadline.remaining() - MARGIN_S)
         if timeout_s < MARGIN_S:
             raise NotTried("no time is left before the deadline")
-        ops = [line.op for line in lines]
+        ops, alias = [line.op for line in lines], f"{self._prefix}{target}"
         try:
             if ops[0].body is None:
-                return [read_delete(self._client.delete(target, ops[0].id, timeout_s), ops[0])]
+                return [read_delete(self._client.delete(alias, ops[0].id, timeout_s), ops[0])]
             body = b"\n".join(line.data for line in lines)
-            return read_import(self._client.import_(target, body, timeout_s), ops)
+            return read_import(self._client.import_(alias, body, timeout_s), ops)
         except Misconfigured:
             self._forget()  # the API key may have changed since it was read
             raise

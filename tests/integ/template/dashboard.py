@@ -21,10 +21,19 @@ SEARCH = re.compile(
 
 def widgets(template: Template) -> list[dict[str, Any]]:
     """Those of the body, with the names of resources where their values will be."""
-    body, given = properties(template, "Dashboard")["DashboardBody"]["Fn::Sub"]
+    body, given = _body(template)
     text = NAMED.sub(lambda found: str(given.get(found[1], found[1])), body)
     shown: list[dict[str, Any]] = json.loads(text)["widgets"]
     return shown
+
+
+def _body(template: Template) -> tuple[str, dict[str, Any]]:
+    """The text of the dashboard with the parts that its stage has, and what else is put in."""
+    text, given = properties(template, "Dashboard")["DashboardBody"]["Fn::Sub"]
+    parts = {name: part["Fn::Sub"] for name, part in given.items() if isinstance(part, dict)}
+    for name, part in parts.items():
+        text = text.replace(f"${{{name}}}", part)
+    return text, {name: part for name, part in given.items() if name not in parts}
 
 
 def rows(widget: dict[str, Any]) -> Iterator[list[str]]:
@@ -40,7 +49,7 @@ def rows(widget: dict[str, Any]) -> Iterator[list[str]]:
 
 
 def what_it_names_is_there(template: Template) -> None:
-    body, given = properties(template, "Dashboard")["DashboardBody"]["Fn::Sub"]
+    body, given = _body(template)
     assert given == {"stage": "prod", "late": 900_000}
     named = {name for name in NAMED.findall(body) if not name.startswith("AWS::")}
     assert named <= {*template["Resources"], *given}

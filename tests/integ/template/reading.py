@@ -6,6 +6,8 @@ from typing import Any
 Template = dict[str, Any]
 
 NOTHING = {"Ref": "AWS::NoValue"}
+PARTS = ("HasSearch", "MakesSearch", "HasTypesense", "MakesTypesenseSecret", "HasDerived")
+"""Conditions about the parts of a stage."""
 
 Way = tuple[str | int, ...]
 Planted = Mapping[Callable[[Template], None], tuple[Way, Any]]
@@ -80,6 +82,60 @@ def holds(template: Template, condition: str) -> bool:
             return bool(one != other)
         case {"Fn::Equals": [one, other]}:
             return bool(one == other)
+    raise AssertionError(said)
+
+
+def of_parts(template: Template) -> Template:
+    """*template* with what its stage has, and without what it does without.
+
+    Only the conditions about parts are decided, which a stage file fixes (sync/stages/template.py).
+    """
+    decided = {
+        name: _decided(said) for name, said in template["Conditions"].items() if name in PARTS
+    }
+    both = {"TypesenseOverTls": "HasTypesense", "MakesSearchOverTls": "MakesSearch"}
+
+    def walk(value: Any) -> Any:
+        match value:
+            case {"Fn::If": [condition, then, otherwise]} if condition in decided:
+                return walk(then if decided[condition] else otherwise)
+            case {"Fn::If": [condition, then, otherwise]}:
+                return {"Fn::If": [condition, walk(then), walk(otherwise)]}
+            case {"Fn::Sub": [text, {"domain": domain}]}:
+                arn = walk(domain)
+                named = f"${{{arn['Fn::GetAtt'][0]}.Arn}}" if isinstance(arn, dict) else arn
+                return {"Fn::Sub": text.replace("${domain}", named)}
+            case dict():
+                return {key: walk(inner) for key, inner in value.items()}
+            case list():
+                return [inner for inner in map(walk, value) if inner != NOTHING]
+        return value
+
+    def kept(parts: Mapping[str, Any]) -> dict[str, Any]:
+        found = {}
+        for name, part in parts.items():
+            condition = part.get("Condition")
+            if not decided.get(both.get(condition, condition), True):
+                continue
+            rest = {key: inner for key, inner in part.items() if key != "Condition"}
+            if condition in both:
+                rest["Condition"] = "OverTls"
+            elif condition not in decided and condition is not None:
+                rest["Condition"] = condition
+            found[name] = walk(rest)
+        return found
+
+    return {
+        **template,
+        "Resources": kept(template["Resources"]),
+        "Outputs": kept(template["Outputs"]),
+    }
+
+
+def _decided(said: Any) -> bool:
+    match said:
+        case {"Fn::Equals": [one, "yes"]}:
+            return bool(one == "yes")
     raise AssertionError(said)
 
 
