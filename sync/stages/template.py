@@ -11,6 +11,7 @@ from sync.stages import tables
 from sync.stages.schema import Made, Stage
 
 DERIVED: Final = "core"  # the role of the table that counters and default images are written to
+NOTHING: Final = "arn:aws:dynamodb:::none"  # under a condition that is false
 OWN: Final = ("contributions", "dead_letter", "state")
 """No table can have these roles: a table of the stack itself has its logical id."""
 
@@ -43,8 +44,9 @@ def template(stage: Stage) -> Mapping[str, Any]:
             "mirrors": json.dumps(mirrored),
             "deletion": tables.deletion(keep=stage.keep_data),
             "derived": tables.name(DERIVED, stage.tables[DERIVED]) if derived else "",
-            "derived_arn": tables.arn(DERIVED, stage.tables[DERIVED]) if derived else "none",
-            "typesense_arns": [tables.arn(role, stage.tables[role]) for role in sorted(read)],
+            "derived_arn": tables.arn(DERIVED, stage.tables[DERIVED]) if derived else NOTHING,
+            "typesense_arns": [tables.arn(role, stage.tables[role]) for role in sorted(read)]
+            or [NOTHING],
         },
         "resources": tables.resources(stage.tables, keep=stage.keep_data),
     }

@@ -13,7 +13,7 @@ import pytest
 from tests.integ.stages import ATTACHED, PROD, VPC
 from tests.integ.template import accepted
 from tests.integ.template.linting import checkov, parliament
-from tests.integ.template.reading import Template
+from tests.integ.template.reading import Template, of_parts
 from tests.lengths import alone
 
 OTHERS = [pytest.mark.soak, alone("each resource of this one is in that with a VPC")]
@@ -51,8 +51,7 @@ def template_path(compiled: Callable[..., Path]) -> Path:
 
 @pytest.fixture(scope="module")
 def template(template_path: Path) -> Template:
-    loaded: Template = json.loads(template_path.read_text())
-    return loaded
+    return of_parts(json.loads(template_path.read_text()))
 
 
 def accepted_of_checkov() -> Iterator[tuple[str, str]]:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 CFN_LINT: Final[Mapping[str, str]] = {
+    "W1028": "a stage decides each condition about its parts, and one may follow from another",
     "W3005": "osls names a role that a function refers to once more, as DependsOn",
-    "W8003": "conditions compare a parameter of osls, which is a constant by then",
+    "W8003": "conditions compare what a stage says, which is a constant by then",
 }
 CFN_LINT_OUTSIDE_A_VPC: Final[Mapping[str, str]] = {
     "W1033": "the lists of subnets and groups, then not used, are empty",
