@@ -87,12 +87,12 @@ requirements: setup ## pin anew from requirements/*.in
 	@cd requirements && for f in data java typesense; do \
 	  ../.venv/bin/uv pip compile -q --no-deps --universal --python-version 3.11 --generate-hashes --no-header $$f.in -o $$f.txt; done
 
-deploy: package ## to AWS, as STAGE (default dev), with PARAMS='--param=typesenseUrl=…'
-	@npx osls deploy --stage $(STAGE) --region $(REGION) $(PARAMS)
+deploy: package ## to AWS, as STAGE (default dev), which stages/ describes
+	@npx osls deploy --stage $(STAGE) --region $(REGION)
 	@AWS_DEFAULT_REGION=$(REGION) $(RUN) -m sync mappings apply --stage $(STAGE) || test $$? -eq 3
 
 remove: setup ## take STAGE down again (tables and bucket stay)
-	@npx osls remove --stage $(STAGE) --region $(REGION) $(PARAMS)
+	@npx osls remove --stage $(STAGE) --region $(REGION)
 
 clean: down ## remove what was installed and built here
 	@rm -rf .venv node_modules .local dist .serverless

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from sync.runtime.environment import ROLE, TABLE, mapping, matching, one_of, seconds
+from sync.runtime.environment import ROLE, TABLE, mapping, matching, names, one_of, seconds
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -49,8 +49,8 @@ class Config:
             park_delay_s=seconds(env, "PARK_DELAY_S", most=900.0)
             if env.get("PARK_DELAY_S", "").strip()
             else None,
-            sinks_off=_names(env, "SINKS_OFF"),
-            strict_sinks=_names(env, "STRICT_SINKS"),
+            sinks_off=names(env, "SINKS_OFF"),
+            strict_sinks=names(env, "STRICT_SINKS"),
             dead_letter_queue_url=matching(
                 env, "DEAD_LETTER_QUEUE_URL", r"https?://\S+", "an SQS queue's URL"
             ),
@@ -64,8 +64,3 @@ class Config:
             if env.get("ITERATOR_AGE_ALARM_MS")
             else 900_000,
         )
-
-
-def _names(env: Mapping[str, str], name: str) -> frozenset[str]:
-    """The names in the value of *name*, between commas or blanks."""
-    return frozenset(env.get(name, "").replace(",", " ").split())

@@ -27,6 +27,11 @@ def matching(env: Mapping[str, str], name: str, pattern: str, what: str) -> str:
     return value
 
 
+def names(env: Mapping[str, str], name: str) -> frozenset[str]:
+    """The names in the value of *name*, between commas or blanks."""
+    return frozenset(env.get(name, "").replace(",", " ").split())
+
+
 def prefix(env: Mapping[str, str], name: str) -> str:
     """The value of *name*, what the names of a stage's indexes or collections begin with."""
     value = env.get(name, "").strip()

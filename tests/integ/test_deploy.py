@@ -10,7 +10,7 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from local import package, paths
+from local import package, paths, stages
 from local.deploy import Deployment
 from local.errors import LocalError
 from local.locks import locked
@@ -34,9 +34,18 @@ def emulator(
 
 
 @pytest.fixture(scope="module")
-def environment(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def typesense(typesense_server: TypesenseServer) -> TypesenseServer:
+    return emptied(typesense_server)
+
+
+@pytest.fixture(scope="module")
+def environment(
+    emulator: Emulator, typesense: TypesenseServer, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
     built = package.build("host", out=tmp_path_factory.mktemp("package"))
-    return {**emulator.environment(), "ARTIFACT": str(built.path)}
+    content = stages.local(typesense.url, opensearch={"timeout_s": 3, "refresh": True})
+    where = stages.write(tmp_path_factory.mktemp("stages"), "local", content)
+    return {**emulator.environment(), **where, "ARTIFACT": str(built.path)}
 
 
 class Account:
@@ -63,24 +72,11 @@ class Account:
         return self._session.client(service, endpoint_url=self._endpoint)
 
 
-@pytest.fixture(scope="module")
-def typesense(typesense_server: TypesenseServer) -> TypesenseServer:
-    return emptied(typesense_server)
-
-
-@pytest.fixture(scope="module")
-def params(typesense: TypesenseServer) -> dict[str, str]:
-    return {"searchRefresh": "true", "typesenseUrl": typesense.url}
-
-
-def make_deploy(
-    environment: Mapping[str, str], params: Mapping[str, str]
-) -> subprocess.CompletedProcess[str]:
+def make_deploy(environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """What `make deploy` does, with a zip that is packaged already."""
-    said = " ".join(f"--param={name}={value}" for name, value in params.items())
     with locked(paths.STATE / "osls.lock"):  # others may package from this checkout
         return subprocess.run(
-            ["make", "-o", "package", "deploy", "STAGE=local", f"PARAMS={said}"],
+            ["make", "-o", "package", "deploy", "STAGE=local"],
             cwd=paths.ROOT,
             env={**environment, "SLS_AWS_MONITORING_FREQUENCY": "250"},
             capture_output=True,
@@ -90,22 +86,21 @@ def make_deploy(
 
 
 @pytest.fixture(scope="module")
-def first(environment: dict[str, str], params: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def first(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """The very first deployment: nobody can have put the key into the secret."""
-    return make_deploy(environment, params)
+    return make_deploy(environment)
 
 
 @pytest.fixture(scope="module")
 def deployed(
     environment: dict[str, str],
     first: subprocess.CompletedProcess[str],
-    params: dict[str, str],
     typesense: TypesenseServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Deployment]:
     assert first.returncode == 0, first.stdout + first.stderr
     log = tmp_path_factory.mktemp("deploy") / "deploy.log"
-    deployment = Deployment("local", environment, params=params, log=log)
+    deployment = Deployment("local", environment, log=log)
     give_key(environment, typesense.api_key)
     yield deployment
     deployment.remove()
@@ -145,7 +140,6 @@ def test_the_first_make_deploy_ends_well_and_says_what_is_left_to_do(
 def test_a_make_deploy_that_cannot_make_what_it_should_fails(
     indexed: Deployment,
     environment: dict[str, str],
-    params: dict[str, str],
     typesense: TypesenseServer,
 ) -> None:
     """A key that Typesense refuses is an error, and told with its cause; the right one mends it."""
@@ -153,7 +147,7 @@ def test_a_make_deploy_that_cannot_make_what_it_should_fails(
     Account(environment).client("lambda").update_function_configuration(
         FunctionName="stream-sync-local-admin", Description="so that it starts anew"
     )
-    failed = make_deploy(environment, params)
+    failed = make_deploy(environment)
     give_key(environment, typesense.api_key)
     assert failed.returncode != 0
     assert "failed     typesense/registry" in failed.stdout

@@ -3,12 +3,25 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any, Final
 
 import yaml  # type: ignore[import-untyped]
 
+from sync.stages.files import parse
+from sync.stages.tables import references
+
 TEMPLATE: Final = Path(__file__).parents[2] / "serverless.yml"
+_STAGE: Final = parse(
+    """
+    tables: {core: {keys: {PK: S, SK: S}}}
+    opensearch:
+    typesense: {url: https://typesense.example.org}
+    """,
+    "a stage in production",
+)
 RETENTION_S: Final = 4 * 86_400  # where a queue says nothing (CloudFormation, AWS::SQS::Queue)
 VISIBILITY_S: Final = 30
 
@@ -54,11 +67,12 @@ _Loader.add_multi_constructor("!", _tagged)
 
 
 class Template:
-    """serverless.yml, *text*, with the parameters of a stage in production."""
+    """serverless.yml, *text*, with the fields of a stage in production."""
 
     def __init__(self, text: str) -> None:
         self._read = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
-        self._params = self._read["params"]["default"]
+        self._fields = _STAGE.model_dump(mode="json")
+        _, self._resources = self._read["resources"]  # the first is of the stage's tables
         self.timeouts_s: dict[str, float] = {
             name: float(self._value(function["timeout"]))
             for name, function in self._read["functions"].items()
@@ -68,7 +82,7 @@ class Template:
         self.stream = self._stream()
 
     def _queues(self) -> Iterator[QueueSettings]:
-        for name, resource in self._read["resources"]["Resources"].items():
+        for name, resource in self._resources["Resources"].items():
             if resource["Type"] != "AWS::SQS::Queue":
                 continue
             properties = resource["Properties"]
@@ -86,7 +100,8 @@ class Template:
 
     def _polled(self) -> Iterator[Polling]:
         for function, settings in self._read["functions"].items():
-            for event in settings.get("events", ()):
+            events = settings.get("events", ())
+            for event in events if isinstance(events, list) else ():  # else those of the tables
                 if sqs := event.get("sqs"):
                     yield Polling(
                         _named(sqs["arn"]),
@@ -98,11 +113,11 @@ class Template:
 
     def _stream(self) -> dict[str, Any]:
         """The settings of the streams' mappings, as `MappingSettings` calls them."""
-        said = self._read["custom"]["delivery"]
+        said = references(_STAGE.tables)["events"][0]["stream"]
         return {
-            "batch_size": int(self._value(said["batchSize"])),
-            "window_s": int(self._value(said["batchWindow"])),
-            "parallelization_factor": int(self._value(said["parallelizationFactor"])),
+            "batch_size": said["batchSize"],
+            "window_s": said["batchWindow"],
+            "parallelization_factor": said["parallelizationFactor"],
             "bisect": said["bisectBatchOnFunctionError"],
             "maximum_retry_attempts": said["maximumRetryAttempts"],
             "partial_responses": said["functionResponseType"] == "ReportBatchItemFailures",
@@ -110,9 +125,9 @@ class Template:
         }
 
     def _value(self, text: Any) -> Any:
-        """*text*, or the parameter that it names."""
-        named = re.fullmatch(r"\$\{param:(\w+)\}", str(text))
-        return self._params[named[1]] if named else text
+        """*text*, or the field of the stage that it names."""
+        named = re.fullmatch(r"\$\{self:custom\.stage\.([\w.]+)(, \d+)?\}", str(text))
+        return reduce(getitem, named[1].split("."), self._fields) if named else text
 
 
 def _named(arn: str) -> str:

@@ -31,13 +31,12 @@ def test_a_queue_is_as_the_template_has_it(queue: str, line: str, setting: str, 
 
 
 def test_mappings_and_functions_are_as_the_template_has_them() -> None:
-    """Parameters stand for their defaults."""
-    changed = TEXT.replace("streamBatchSize: 100", "streamBatchSize: 9")
-    changed = changed.replace("maximumRetryAttempts: 3", "maximumRetryAttempts: 4")
-    changed = changed.replace("timeout: 120", "timeout: 9")
-    changed = changed.replace("typesenseConcurrency: 2", "typesenseConcurrency: 9")
-    template = Template(changed)
-    assert template.stream == {**DEPLOYED.stream, "batch_size": 9, "maximum_retry_attempts": 4}
+    """Fields of a stage have their defaults."""
+    named = "${self:custom.stage.typesense.concurrency, 2}"
+    assert named in TEXT
+    template = Template(TEXT.replace("timeout: 120", "timeout: 9").replace(named, "9"))
+    assert template.stream == DEPLOYED.stream
+    assert (DEPLOYED.stream["batch_size"], DEPLOYED.stream["maximum_retry_attempts"]) == (100, 3)
     assert template.timeouts_s == {**DEPLOYED.timeouts_s, "typesense": 9.0}
     (polled,) = [one for one in template.polled if one.queue == "TypesenseQueue"]
     assert (polled.function, polled.batch_size, polled.concurrency) == ("typesense", 10, 9)

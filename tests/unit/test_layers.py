@@ -25,7 +25,8 @@ BELOW = {
     "service": (*ENGINE, "stream", "lanes", "deadletters", "models", "config"),
     "commands": (*ENGINE, "stream", "lanes", "deadletters", "models", "config", "service", "sinks"),
     "handler": ("errors", "runtime", "aws", "service", "commands"),
-    "stages": ("errors",),  # what a stage is made of, for deploying; left out of the zip
+    # What a stage is made of, for deploying; left out of the zip.
+    "stages": ("errors", "runtime", "model", "models"),
     "cli": (*ENGINE, "models", "commands", "service", "stages"),
     "__main__": ("cli",),
 }

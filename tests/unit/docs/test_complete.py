@@ -4,14 +4,18 @@ import argparse
 import ast
 import re
 import subprocess
+import textwrap
 from collections.abc import Iterator
 
 from sync import models
 from sync.cli import reference
+from sync.stages import reference as stages
+from sync.stages.files import parse
+from sync.stages.template import template
 from tests.unit.docs.pages import DEPLOYING, README, ROOT, TEXT, parser, targets
 
 SOURCES = [ROOT / "handler.py", *sorted((ROOT / "sync").rglob("*.py"))]
-READERS = {"required", "mapping", "matching", "seconds", "one_of"}
+READERS = {"required", "mapping", "matching", "names", "seconds", "one_of", "prefix"}
 
 
 def sinks() -> list[str]:
@@ -94,19 +98,32 @@ def test_every_environment_variable_is_documented() -> None:
     assert variables() == sorted(re.findall(r"^\| `([A-Z_]+)` \|", DEPLOYING, re.MULTILINE))
 
 
+def test_every_field_of_a_stage_is_documented() -> None:
+    """In docs/stages.md, as `python -m sync.stages.reference` writes it."""
+    page = stages.PAGE.read_text()
+    assert page == stages.rewritten(page), "run python -m sync.stages.reference"
+    assert "\n| `volume_gb` | `50` | its size |\n" in page
+
+
+def test_examples_of_stage_files_are_right() -> None:
+    """Those of docs/stages.md that are whole, and all of stages/."""
+    shown = re.findall(r"(?:^    .+\n)+", stages.PAGE.read_text(), re.MULTILINE)
+    whole = [textwrap.dedent(one) for one in shown if "    tables:\n" in one]
+    assert len(whole) == 2
+    files = [path.read_text() for path in sorted((ROOT / "stages").glob("*.yml"))]
+    assert files
+    for text in [*whole, *files]:
+        assert template(parse(text, "an example"))["resources"]["Resources"]
+
+
 def test_every_parameter_is_documented() -> None:
-    """Those of serverless.yml's `default`, each with its value there unless that is empty."""
-    template = (ROOT / "serverless.yml").read_text()
-    block = re.search(r"^  default:\n(.*?)^  local:", template, re.MULTILINE | re.DOTALL)
+    """Those of serverless.yml, which the local stack changes."""
+    text = (ROOT / "serverless.yml").read_text()
+    block = re.search(r"^  default:\n(.*?)^  local:", text, re.MULTILINE | re.DOTALL)
     assert block
-    values = dict(re.findall(r"^    (\w+): ([^#\n]*)", block[1], re.MULTILINE))
-    assert "alarmEmail" in values
-    assert [name for name in values if f"`{name}`" not in DEPLOYING] == []
-    rows = dict(re.findall(r"^\| `(\w+)` \| `?([\w.-]+)`? \|", DEPLOYING, re.MULTILINE))
-    rows = {name: value for name, value in rows.items() if name in values}
-    for name, told in rows.items():
-        value = values[name].strip().strip("'")
-        assert told == value if value else told in {"none", "computed"}, name
+    names = re.findall(r"^    (\w+):", block[1], re.MULTILINE)
+    assert "scheme" in names
+    assert [name for name in names if f"`{name}`" not in DEPLOYING] == []
 
 
 def test_every_command_is_documented() -> None:

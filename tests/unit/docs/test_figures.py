@@ -1,6 +1,8 @@
 """The figures that the docs name are those of the code and of serverless.yml."""
 
+import json
 import re
+from typing import Final
 
 from sync.aws.clients import CALL_S, EFFECT_S
 from sync.aws.keys import Source
@@ -12,6 +14,8 @@ from sync.sinks.counters.rows import TOMBSTONE_S
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.opensearch.mapping import GC_DELETES_S
 from sync.sinks.typesense import Typesense
+from sync.stages import tables
+from sync.stages.files import parse
 from sync.stream import dispatch
 from sync.writing import breaker
 from sync.writing.op import Op
@@ -19,15 +23,19 @@ from tests.doubles.clocks import ManualClock
 from tests.settings import ENV
 from tests.unit.docs.pages import DEPLOYING, README, ROOT
 
+STAGE: Final = parse("tables: {core: {keys: {PK: S}}, products: {keys: {productId: S}}}", "a file")
+
 
 def test_every_alarm_is_paid_for() -> None:
     """The table of costs counts what serverless.yml has: AWS asks for each metric of an alarm."""
     template = (ROOT / "serverless.yml").read_text()
-    alarms = template.count("Type: AWS::CloudWatch::Alarm\n")
+    of_tables = json.dumps(tables.resources(STAGE.tables, keep=True))
+    stopped = of_tables.count("AWS::CloudWatch::Alarm")
+    alarms = stopped + template.count("Type: AWS::CloudWatch::Alarm\n")
     of_more = template.count("        Metrics:\n")  # those with metric math
     metrics = alarms - of_more + template.count("MetricStat:")
     assert f"| {alarms} alarms on {metrics} metrics |" in DEPLOYING
-    mappings = template.count("MetricsConfig:") + template.count("{Properties: *streamed}")
+    mappings = template.count("MetricsConfig:") + of_tables.count("MetricsConfig")
     assert f"| what {mappings} mappings count, one metric each |" in DEPLOYING
 
 
@@ -63,7 +71,7 @@ def test_what_is_kept_is_told_with_its_time() -> None:
     for what in ("changes on their way", "parked keys", "dead letters on their way"):
         assert rows[what].endswith(f"at most {days('MessageRetentionPeriod')}"), what
     assert rows["logs"] == days("logRetentionInDays")
-    assert rows["their large bodies"] == f"{days('payloadDays')} (`payloadDays`)"
+    assert rows["their large bodies"] == f"{STAGE.payload_days} days (`payload_days`)"
     assert rows["dead letters"].startswith(f"{KEPT_S // 86_400} days after they are resolved")
     assert (TOMBSTONE_S, rows["contributions"][:6]) == (7 * 86_400, "a week")
 

@@ -18,7 +18,7 @@ FAULTS = {
     "tables:\n  core:\n    keys: {}\n": ":3: tables.core.keys: Dictionary should have at least 1",
     "tables: {}\n": ":1: tables: Dictionary should have at least 1 item",
     f"tables:\n  core:\n    keys: {{PK: S}}\n    name: others\n    stream: {ARN}\n": (
-        ":2: tables.core: the stream is not one of the table others"
+        ":2: tables.core: name is for a table that the stack makes; stream names this one"
     ),
     "tables:\n  core:\n    keys: {PK: S}\n    stream: orders\n": (
         ":4: tables.core.stream: String should match pattern"
