@@ -11,7 +11,7 @@ from sync.cli import reference
 from tests.unit.docs.pages import DEPLOYING, README, ROOT, TEXT, parser, targets
 
 SOURCES = [ROOT / "handler.py", *sorted((ROOT / "sync").rglob("*.py"))]
-READERS = {"required", "mapping", "matching", "seconds", "one_of"}
+READERS = {"required", "mapping", "matching", "lists", "seconds", "one_of"}
 
 
 def sinks() -> list[str]:
