@@ -119,7 +119,7 @@ def test_a_mirror_takes_all_there_is() -> None:
     assert made.takes() is None
     assert made.document_schema().is_open
     assert made.document_schema().fields == ()
-    assert made.__name__ == "the mirror of t"
+    assert (made.__module__, made.__name__) == ("sync.model.mirror", "the mirror of t")
 
 
 def test_a_mirror_feeds_an_index_named_like_its_table() -> None:
