@@ -1,10 +1,19 @@
 """Settings that every function needs, read from environment variables and checked at start."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from sync.runtime.environment import ROLE, TABLE, mapping, matching, names, one_of, seconds
+from sync.runtime.environment import (
+    ROLE,
+    TABLE,
+    lists,
+    mapping,
+    matching,
+    names,
+    one_of,
+    seconds,
+)
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -15,6 +24,7 @@ class Config:
 
     stage: str
     tables: Mapping[str, str]  # the full name of each table, by the role that models call it by
+    mirrors: Mapping[str, Sequence[str]]  # of tables without models: key attributes, by role
     log_level: str
     dead_letter_topic_arn: str
     payload_bucket: str
@@ -30,9 +40,14 @@ class Config:
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
         """Raises ConfigError, which names the first variable that is missing or wrong."""
+        stage = matching(env, "STAGE", r"[a-z][a-z0-9-]{0,31}", "a stage name such as 'dev'")
+        tables = mapping(env, "TABLES", ROLE, TABLE, "the tables' names by role")
         return cls(
-            stage=matching(env, "STAGE", r"[a-z][a-z0-9-]{0,31}", "a stage name such as 'dev'"),
-            tables=mapping(env, "TABLES", ROLE, TABLE, "the tables' names by role"),
+            stage=stage,
+            tables=tables,
+            mirrors=lists(env, "MIRRORS", tables, 2, "one or two key attributes by role of TABLES")
+            if env.get("MIRRORS")
+            else {},
             log_level=one_of(env, "LOG_LEVEL", LOG_LEVELS, default="INFO"),
             dead_letter_topic_arn=matching(
                 env,

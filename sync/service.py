@@ -106,7 +106,9 @@ class Service:
         from sync import models
         from sync.model.registry import Registry
 
-        return Registry(models.load(), self.config.tables, off=self.config.sinks_off)
+        tables, known = self.config.tables, models.load()
+        mirrors = models.mirrors(self.config.mirrors, tables, known)
+        return Registry([*known, *mirrors], tables, off=self.config.sinks_off)
 
     @cached_property
     def sinks(self) -> Mapping[str, Sink]:

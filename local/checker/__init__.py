@@ -7,6 +7,7 @@ read with the standard library.
 
 values       items as values, and their differences from documents
 expectation  the document that an item should have, and its id
+mirror       the same for an item of a mirrored table
 opensearch   reads the documents in OpenSearch
 typesense    reads the documents in Typesense
 report       compares items with documents
@@ -23,6 +24,7 @@ from local.checker.expectation import (
     Ref,
     document_id,
 )
+from local.checker.mirror import Mirrored, MirrorExpectation
 from local.checker.opensearch import Documents
 from local.checker.report import Report, TableItem, check, check_items, compare, read_tables
 from local.checker.typesense import Collections
@@ -45,6 +47,8 @@ __all__ = [
     "Expectation",
     "ImageReport",
     "Members",
+    "MirrorExpectation",
+    "Mirrored",
     "Place",
     "Ref",
     "Report",

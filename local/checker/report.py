@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from local.checker.expectation import Expectation, Ref
+from local.checker.expectation import Ref
 from local.checker.values import differences, item_values, scan
 
 if TYPE_CHECKING:
@@ -20,6 +20,15 @@ class Reader(Protocol):
     def all(self, alias: str) -> Iterator[tuple[str, Any]]:
         """Every document behind *alias* with its id."""
         ...
+
+
+class Expects(Protocol):
+    """Says which document an item should have: an Expectation, or a MirrorExpectation."""
+
+    @property
+    def aliases(self) -> list[str]: ...
+
+    def of(self, table: str, item: Mapping[str, Any]) -> tuple[Ref, dict[str, Any]] | None: ...
 
 
 @dataclass(slots=True)
@@ -80,7 +89,7 @@ def check(
     dynamodb: "DynamoDBClient",
     tables: Mapping[str, str],
     documents: Reader,
-    expectation: Expectation,
+    expectation: Expects,
 ) -> Report:
     """Scan *tables* (short name → full name) and compare every item with its document.
 
@@ -89,7 +98,7 @@ def check(
     return check_items(read_tables(dynamodb, tables), documents, expectation)
 
 
-def check_items(items: Iterable[TableItem], documents: Reader, expectation: Expectation) -> Report:
+def check_items(items: Iterable[TableItem], documents: Reader, expectation: Expects) -> Report:
     """Compare every one of *items* with its document, and every document with its item."""
     expected: dict[Ref, Any] = {}
     unplaced = 0

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from sync import commands
-from sync.cli import flags, letters, local_stack, mappings, status, tables
+from sync.cli import flags, key_schemas, letters, local_stack, mappings, status, tables
 from sync.cli.asked import Asked, Draw, plain
 from sync.cli.calls import Call, deployed, here
 from sync.cli.screen import Screen
@@ -31,7 +31,13 @@ _DRAWN: Final[Mapping[str, Draw]] = {  # `plain` draws all others
     "resync": tables.resync,
     "status": status.status,
 }
-_OWN: Final = {"mappings check": mappings.check, "mappings write": mappings.write}
+_OWN: Final = {
+    "mappings check": mappings.check,
+    "mappings check-tables": key_schemas.check,
+    "mappings tables": key_schemas.write,
+    "mappings write": mappings.write,
+}
+_READING_TABLES: Final = ("mappings check-tables", "mappings tables")
 _GROUPS: Final = {"dlq": "dead letters", "mappings": "schemas generated from the models"}
 
 
@@ -86,6 +92,8 @@ def _add(parsers: Parsers, word: str, name: str) -> None:
 
 def _own(name: str) -> Run:
     def run(options: argparse.Namespace, _call: Call | None, screen: Screen) -> int:
+        if options.stage == local_stack.STAGE and name in _READING_TABLES:
+            local_stack.reach(os.environ)
         return _OWN[name](screen, as_json=options.json)
 
     return run

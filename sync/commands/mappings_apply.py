@@ -29,4 +29,5 @@ class MappingsApply(Command):
     def run(self, service: "Service", deadline: Deadline) -> Applied:  # noqa: ARG002
         from sync.model import mappings
 
-        return {"targets": list(mappings.apply(service.registry.sinks, service.env))}
+        known, mirrors = service.registry, service.registry.mirrors
+        return {"targets": list(mappings.apply(known.sinks, service.env, mirrors=mirrors))}

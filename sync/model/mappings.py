@@ -54,32 +54,39 @@ def write(models: Iterable[type[Model]], folder: Path = FOLDER) -> list[str]:
 
 
 def apply(
-    targets: Mapping[type[Sink], Iterable[str]], env: Mapping[str, str], folder: Path = FOLDER
+    targets: Mapping[type[Sink], Iterable[str]],
+    env: Mapping[str, str],
+    folder: Path = FOLDER,
+    *,
+    mirrors: Iterable[type[Model]] = (),
 ) -> Iterator[dict[str, str]]:
     """Create or extend each of *targets* by its file; yields its sink, target and result.
+
+    Targets of *mirrors* need no file: which tables are mirrored differs from stage to stage.
 
     result is "created", "extended" or "unchanged"; or "failed", or "waiting" if a person has to
     supply something, both with error and error_class. The other targets follow nevertheless.
     Raises ConfigError if a file is missing.
     """
+    generated = generate(mirrors)
     for sink, names in targets.items():
         if not issubclass(sink, Schematic):
             continue
         built = sink.from_env(env)
         for target in sorted(names):
             named = {"sink": sink.name, "target": target}
-            path = folder / sink.name / f"{target}.json"
+            name = f"{sink.name}/{target}.json"
             try:
-                schema: dict[str, Any] = json.loads(path.read_text())
+                text = generated[name] if name in generated else (folder / name).read_text()
             except FileNotFoundError:
                 raise ConfigError(
-                    f"mappings/{sink.name}/{target}.json is missing: "
-                    "run python -m sync mappings write"
+                    f"mappings/{name} is missing: run python -m sync mappings write"
                 ) from None
+            schema: dict[str, Any] = json.loads(text)
             try:
                 yield {**named, "result": built.prepare(target, schema)}
             except Retry as error:
                 logger.warning("%s %s not made: %s", sink.name, target, error, exc_info=error)
                 result = "waiting" if isinstance(error, NotGiven) else "failed"
-                name = type(error).__name__
-                yield {**named, "result": result, "error": str(error), "error_class": name}
+                kind = type(error).__name__
+                yield {**named, "result": result, "error": str(error), "error_class": kind}

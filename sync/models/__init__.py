@@ -1,9 +1,14 @@
-"""The models: one file each, in folders by table. `load` finds every file; no code names one."""
+"""The models: one file each, in folders by table. `load` finds every file; no code names one.
 
+Tables without models are mirrored: `mirrors` makes a model for each.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
 from importlib import import_module
 from pkgutil import walk_packages
 
-from sync.model import Model
+from sync.model import Model, mirror
+from sync.sinks.opensearch import OpenSearch
 
 
 def load() -> list[type[Model]]:
@@ -14,3 +19,10 @@ def load() -> list[type[Model]]:
             if isinstance(value, type) and issubclass(value, Model) and value.route is not None:
                 found[value] = None
     return list(found)
+
+
+def mirrors(
+    roles: Mapping[str, Collection[str]], tables: Mapping[str, str], models: Iterable[type[Model]]
+) -> list[type[mirror.Mirror]]:
+    """A model for each of *roles*, which feeds OpenSearch; see `mirror.mirrors`."""
+    return mirror.mirrors(roles, tables, OpenSearch, models)

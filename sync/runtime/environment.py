@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from sync.errors import ConfigError
 
@@ -55,6 +55,34 @@ def mapping(
     ):
         raise ConfigError(f"{name} must be {what}, as JSON, not {text[:80]!r}")
     return pairs
+
+
+def lists(
+    env: Mapping[str, str], name: str, keys: Collection[str], most: int, what: str
+) -> Mapping[str, Sequence[str]]:
+    """The value of *name*, a JSON object of lists: one to *most* different texts for each key.
+
+    Its keys are some of *keys*.
+    """
+    text = required(env, name)
+    try:
+        found = json.loads(text)
+        good = all(
+            key in keys and isinstance(texts, list) and _different(texts) and len(texts) <= most
+            for key, texts in found.items()
+        )
+    except (ValueError, AttributeError):
+        good = False
+    if not good:
+        raise ConfigError(f"{name} must be {what}, as JSON, not {text[:80]!r}")
+    lists: Mapping[str, Sequence[str]] = found
+    return lists
+
+
+def _different(texts: list[object]) -> bool:
+    """Whether *texts* has texts alone, at least one, none empty and none twice."""
+    good = bool(texts) and all(isinstance(text, str) and text for text in texts)
+    return good and len(set(texts)) == len(texts)
 
 
 def seconds(

@@ -64,6 +64,16 @@ def test_a_missing_setting_is_refused_at_start_by_name(
         ("TABLES", "{}"),
         ("TABLES", '{"Core": "stream-sync-test-core"}'),
         ("TABLES", '{"core": "a table"}'),
+        ("MIRRORS", "orders"),
+        ("MIRRORS", "[]"),
+        ("MIRRORS", '{"orders": ["id"]}'),  # no role of TABLES
+        ("MIRRORS", '{"core": "id"}'),
+        ("MIRRORS", '{"core": []}'),
+        ("MIRRORS", '{"core": [""]}'),
+        ("MIRRORS", '{"core": [1]}'),
+        ("MIRRORS", '{"core": ["a", "a"]}'),
+        ("MIRRORS", '{"core": ["a", "b", "c"]}'),
+        ("MIRRORS", '{"core": ["PK", "SK"]}'),  # it has models
         ("LOG_LEVEL", "LOUD"),
         ("OPENSEARCH_ENDPOINT", "search.example.com"),
         ("OPENSEARCH_AUTH", "basic"),

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sync.errors import Misconfigured, Refused, Retry, Throttled, Unavailable
+from sync.sinks.opensearch.advice import advice
 from sync.writing.op import Done, Op, Result
 
 HARMLESS_ID = "-"  # of a harmless update, which changes nothing and is sent only for its answer
@@ -77,7 +78,7 @@ def item_result(kind: str, item: Mapping[str, Any]) -> Result:
         return Done.STALE
     text = f"{status} {describe(error)}"
     if status == 413 or (status == 400 and not _about_index(error_type, text)):
-        return Refused(text)
+        return Refused(f"{text}; {what}" if (what := advice(error)) else text)
     if status == 429:
         return Throttled(text, of_target=True)
     if 400 <= status < 500 and status not in (408, 409):

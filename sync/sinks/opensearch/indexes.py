@@ -45,7 +45,8 @@ def _create(client: "Client", alias: str, body: Mapping[str, Any]) -> str:
             f"{alias} is an index where an alias is to be: something wrote to it too early"
         )
     taken = client.indices.get(index=f"{alias}-v*", ignore_unavailable=True)
-    numbers = [int(m[1]) for name in taken if (m := re.fullmatch(rf"{alias}-v(\d+)", name))]
+    numbered = re.compile(rf"{re.escape(alias)}-v(\d+)")
+    numbers = [int(match[1]) for name in taken if (match := numbered.fullmatch(name))]
     index = f"{alias}-v{max(numbers, default=0) + 1}"
     # One request for index and alias: a crash leaves both or neither.
     client.indices.create(index=index, body={**body, "aliases": {alias: {"is_write_index": True}}})

@@ -30,6 +30,10 @@ _TEMPLATES: Final = [
     {"fractions": {"match_mapping_type": "double", "mapping": _TYPES["number"]}},
     {"texts": {"match_mapping_type": "string", "mapping": _TYPES["text"]}},
 ]
+_LIMITS: Final = {
+    "mapping.total_fields.limit": 5000,  # OpenSearch's default is 1000, and a text takes two
+    "mapping.depth.limit": 40,  # 20; DynamoDB nests 32 levels deep, and names with dots add some
+}
 
 
 def index_body(documents: Sequence[Schema]) -> dict[str, Any]:
@@ -43,16 +47,15 @@ def index_body(documents: Sequence[Schema]) -> dict[str, Any]:
             if properties.setdefault(name, mapping) != mapping:
                 raise RegistryError(f"{schema.name}.{name}: another model of the alias differs")
     mappings: dict[str, Any] = {"dynamic": _dynamic(documents), "properties": properties}
+    settings: dict[str, Any] = {
+        "number_of_shards": 1,
+        "auto_expand_replicas": "0-1",
+        "gc_deletes": f"{GC_DELETES_S}s",
+    }
     if any(map(_opens, documents)):  # later texts of a date-like field may be no dates
         mappings |= {"date_detection": False, "dynamic_templates": _TEMPLATES}
-    return {
-        "settings": {
-            "number_of_shards": 1,
-            "auto_expand_replicas": "0-1",
-            "gc_deletes": f"{GC_DELETES_S}s",
-        },
-        "mappings": mappings,
-    }
+        settings |= _LIMITS
+    return {"settings": settings, "mappings": mappings}
 
 
 def _dynamic(documents: Iterable[Schema]) -> str:

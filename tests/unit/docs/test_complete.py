@@ -14,8 +14,11 @@ from sync.stages.files import parse
 from sync.stages.template import template
 from tests.unit.docs.pages import DEPLOYING, README, ROOT, TEXT, parser, targets
 
-SOURCES = [ROOT / "handler.py", *sorted((ROOT / "sync").rglob("*.py"))]
-READERS = {"required", "mapping", "matching", "names", "seconds", "one_of", "prefix"}
+SOURCES = [
+    ROOT / "handler.py",
+    *(p for p in sorted((ROOT / "sync").rglob("*.py")) if "stages" not in p.parts),
+]
+READERS = {"required", "lists", "mapping", "matching", "names", "one_of", "prefix", "seconds"}
 
 
 def sinks() -> list[str]:

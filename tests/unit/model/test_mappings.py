@@ -12,6 +12,7 @@ from sync import models
 from sync.errors import ConfigError, Misconfigured, NotGiven, RegistryError
 from sync.model import mappings
 from sync.model.fields import Keyword, Number, Object, Text
+from sync.model.mirror import mirrors
 from sync.model.model import Model, Route
 from sync.runtime.deadline import Deadline
 from sync.sinks.opensearch import OpenSearch
@@ -71,6 +72,18 @@ def test_an_open_model_is_mapped_as_it_comes() -> None:
     templates = {k: v for rule in body["dynamic_templates"] for k, v in rule.items()}
     types = {rule["match_mapping_type"]: rule["mapping"]["type"] for rule in templates.values()}
     assert types == {"long": "double", "double": "double", "string": "text"}
+
+
+def test_an_index_of_any_fields_has_room_for_them() -> None:
+    """Others have OpenSearch's limits."""
+
+    class Anything(Model):
+        model_config = ConfigDict(extra="allow")
+
+    limits = {"mapping.total_fields.limit": 5000, "mapping.depth.limit": 40}
+    plain = index_body([Thing.document_schema()])["settings"]
+    assert not plain.keys() & limits.keys()
+    assert index_body([Anything.document_schema()])["settings"] == {**plain, **limits}
 
 
 def test_two_models_of_one_alias_have_to_agree_on_a_field() -> None:
@@ -149,3 +162,15 @@ def test_a_mapping_that_is_missing_is_named(tmp_path: Path) -> None:
     """It was never generated, or is not in the zip: nothing that a later try would mend."""
     with pytest.raises(ConfigError, match="mappings/picky/a.json is missing: run"):
         list(mappings.apply({Picky: ["a"]}, {}, tmp_path))
+
+
+def test_the_target_of_a_mirror_needs_no_file(tmp_path: Path) -> None:
+    """Which tables are mirrored only the stage knows; the targets of models still need theirs."""
+    Picky.made.clear()
+    mirrored = mirrors({"t": ["id"]}, {"t": "Orders"}, Picky, [])
+    assert list(mappings.apply({Picky: ["orders"]}, {}, tmp_path, mirrors=mirrored)) == [
+        {"sink": "picky", "target": "orders", "result": "created"}
+    ]
+    assert Picky.made == ["orders"]
+    with pytest.raises(ConfigError, match=r"mappings/picky/a\.json is missing: run"):
+        list(mappings.apply({Picky: ["orders", "a"]}, {}, tmp_path, mirrors=mirrored))

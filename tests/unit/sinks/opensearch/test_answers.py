@@ -6,6 +6,7 @@ import pytest
 
 from sync.aws.keys import Source
 from sync.errors import Misconfigured, Refused, Retry, Throttled, Unavailable
+from sync.sinks.opensearch.advice import advice
 from sync.sinks.opensearch.answers import (
     Rejected,
     describe,
@@ -212,3 +213,45 @@ def test_endless_causes_end() -> None:
     error["caused_by"] = error
     assert describe(error) == "timeouts" + " < timeouts" * 72
     assert len(describe(error)) == 800
+
+
+@pytest.mark.parametrize(
+    ("reasons", "told"),
+    [
+        (["failed to parse field [a\nb] of type [double] in document"], "correct the item, or"),
+        (
+            ["tried to parse field [x] as object, but found a concrete value"],
+            "item",
+        ),
+        (["can't merge a non object mapping [a] with an object mapping"], "correct the item, or"),
+        (["mapper [a] cannot be changed from type [double] to [text]"], "correct the item, or"),
+        (["Existing mapping for [a] must be of type object but found [text]."], "correct the item"),
+        (["failed to parse", "field name cannot be an empty string"], "rename the attribute"),
+        (["x", "field name cannot contain only the character [.]"], "rename the attribute"),
+        (["x", "y", "object field starting or ending with a [.] makes"], "rename the attribute"),
+        (["object field cannot contain only whitespace: ['m. ']"], "rename the attribute"),
+        (["Limit of total fields [5000] has been exceeded"], "and replay"),
+    ],
+)
+def test_a_refusal_advises(reasons: list[str], told: str) -> None:
+    """By the reason of the error or of any of its causes."""
+    error: dict[str, Any] = {}
+    for reason in reversed(reasons):
+        error = {"type": "x", "reason": reason, **({"caused_by": error} if error else {})}
+    refused = item_result("index", {"_id": "1", "status": 400, "error": error})
+    assert isinstance(refused, Refused)
+    text, _, what = str(refused).partition("; ")
+    assert text == f"400 {describe(error)}"
+    assert told in what
+    assert advice(error) == what
+
+
+@pytest.mark.parametrize(
+    "error", [None, "text", {"reason": None}, {"type": "x", "reason": "failed to parse"}]
+)
+def test_where_nothing_is_known_nothing_is_advised(error: Any) -> None:
+    """The error stands alone."""
+    assert advice(error) == ""
+    assert str(item_result("index", {"_id": "1", "status": 400, "error": error})) == (
+        f"400 {describe(error)}"
+    )

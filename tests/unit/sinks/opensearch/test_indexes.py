@@ -69,6 +69,17 @@ def test_an_alias_and_its_index_are_created_at_once(there: list[str], number: in
     assert changes == {name: {**BODY, "aliases": {"things": {"is_write_index": True}}}}
 
 
+def test_a_dot_in_an_alias_is_a_dot() -> None:
+    """An alias may be named like a table, whose name may hold one."""
+    told: Told = {
+        "GET /my.things-v*": {"my.things-v1": {}, "my-things-v7": {}},
+        "PUT /my.things-v2": {},
+    }
+    with replying(told) as server:
+        connection = Connection(Settings(server.url, None, "false", 5.0))
+        assert connection.prepare("my.things", BODY) == "created"
+
+
 def test_the_indexes_of_an_alias_may_be_missing() -> None:
     """OpenSearch answers 404 for a name without an index, unless it is told to ignore that."""
     with replying({"GET /things-v*": {}, "PUT /things-v1": {}}) as server:
