@@ -1,5 +1,6 @@
 """Runs `mappings tables` and `mappings check-tables`: the keys of tables, kept in a file."""
 
+import argparse
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -19,18 +20,18 @@ KeySchemas = Mapping[str, Mapping[str, Any]]
 """By the name of a table: "keys" with the type of each, partition key first, "view", "stream"."""
 
 
-def write(screen: Screen, *, as_json: bool) -> int:
+def write(options: argparse.Namespace, screen: Screen) -> int:
     """Write the keys and streams of all tables with a stream to mappings/tables.json."""
     found = _found()
     FILE.write_text(json.dumps(found, indent=2) + "\n")
-    if as_json:
+    if options.json:
         screen.json(found)
     else:
         screen.say(f"wrote {FILE.name}: {len(found):,} tables have a stream")
     return 0
 
 
-def check(screen: Screen, *, as_json: bool) -> int:
+def check(options: argparse.Namespace, screen: Screen) -> int:
     """Check mappings/tables.json against the tables; exit code 1 if keys or streams changed.
 
     A table that is new since then is told too, and changes no exit code. Raises ConfigError if
@@ -39,7 +40,7 @@ def check(screen: Screen, *, as_json: bool) -> int:
     kept, now = _kept(), _found()
     changes = list(_changes(kept, now))
     new = sorted(now.keys() - kept.keys())
-    if as_json:
+    if options.json:
         screen.json({"changed": changes, "new": new})
         return 1 if changes else 0
     for change in changes:

@@ -8,10 +8,10 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from sync import commands
-from sync.cli import flags, key_schemas, letters, local_stack, mappings, status, tables
+from sync.cli import flags, key_schemas, letters, local_stack, mappings, stages, status, tables
 from sync.cli.asked import Asked, Draw, plain
 from sync.cli.calls import Call, deployed, here
 from sync.cli.screen import Screen
@@ -31,13 +31,25 @@ _DRAWN: Final[Mapping[str, Draw]] = {  # `plain` draws all others
     "resync": tables.resync,
     "status": status.status,
 }
+
+
+class Own(NamedTuple):
+    """A command that calls no function. *asks_aws*: of the stage that it is given."""
+
+    run: Callable[[argparse.Namespace, Screen], int]
+    arguments: Callable[[argparse.ArgumentParser], None] | None = None
+    asks_aws: bool = True
+
+
 _OWN: Final = {
-    "mappings check": mappings.check,
-    "mappings check-tables": key_schemas.check,
-    "mappings tables": key_schemas.write,
-    "mappings write": mappings.write,
+    "attach": Own(stages.attach, stages.attach_arguments),
+    "detach": Own(stages.detach, stages.detach_arguments),
+    "doctor": Own(stages.doctor),
+    "mappings check": Own(mappings.check, asks_aws=False),
+    "mappings check-tables": Own(key_schemas.check),
+    "mappings tables": Own(key_schemas.write),
+    "mappings write": Own(mappings.write, asks_aws=False),
 }
-_READING_TABLES: Final = ("mappings check-tables", "mappings tables")
 _GROUPS: Final = {"dlq": "dead letters", "mappings": "schemas generated from the models"}
 
 
@@ -74,10 +86,12 @@ def _parser() -> argparse.ArgumentParser:
 def _add(parsers: Parsers, word: str, name: str) -> None:
     """Add a parser for the command *name*, whose last word is *word*."""
     command = None if name in _OWN else commands.load(name)
-    documented = (command or _OWN[name]).__doc__ or ""
+    documented = (command or _OWN[name].run).__doc__ or ""
     parser = parsers.add_parser(word, help=documented.partition("\n")[0].rstrip("."))
     if command is not None:
         flags.add(parser, command)
+    elif (arguments := _OWN[name].arguments) is not None:
+        arguments(parser)
     parser.add_argument(
         "--stage",
         default=os.environ.get("STAGE") or "dev",
@@ -92,9 +106,10 @@ def _add(parsers: Parsers, word: str, name: str) -> None:
 
 def _own(name: str) -> Run:
     def run(options: argparse.Namespace, _call: Call | None, screen: Screen) -> int:
-        if options.stage == local_stack.STAGE and name in _READING_TABLES:
+        own = _OWN[name]
+        if options.stage == local_stack.STAGE and own.asks_aws:
             local_stack.reach(os.environ)
-        return _OWN[name](screen, as_json=options.json)
+        return own.run(options, screen)
 
     return run
 

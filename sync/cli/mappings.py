@@ -1,5 +1,6 @@
 """Draws `mappings apply`; runs `mappings write` and `mappings check`, which call no function."""
 
+import argparse
 from collections.abc import Sequence
 from typing import Final
 
@@ -35,24 +36,24 @@ def apply(asked: Asked) -> int:
     return code
 
 
-def write(screen: Screen, *, as_json: bool) -> int:
+def write(options: argparse.Namespace, screen: Screen) -> int:
     """Bring mappings/ up to date with the models."""
     from sync import models
     from sync.model import mappings
 
     changed = mappings.write(models.load())
-    _say(changed, [f"wrote {name}" for name in changed], screen, as_json=as_json)
+    _say(changed, [f"wrote {name}" for name in changed], screen, as_json=options.json)
     return 0
 
 
-def check(screen: Screen, *, as_json: bool) -> int:
+def check(options: argparse.Namespace, screen: Screen) -> int:
     """Check that mappings/ is up to date with the models; exit code 1 if not."""
     from sync import models
     from sync.model import mappings
 
     differing = mappings.differing(models.load())
     lines = [f"out of date: {name} (run python -m sync mappings write)" for name in differing]
-    _say(differing, lines, screen, as_json=as_json)
+    _say(differing, lines, screen, as_json=options.json)
     return 1 if differing else 0
 
 

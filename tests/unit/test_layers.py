@@ -26,7 +26,7 @@ BELOW = {
     "commands": (*ENGINE, "stream", "lanes", "deadletters", "models", "config", "service", "sinks"),
     "handler": ("errors", "runtime", "aws", "service", "commands"),
     # What a stage is made of, for deploying; left out of the zip.
-    "stages": ("errors", "runtime", "model", "models"),
+    "stages": ("errors", "runtime", "aws", "model", "models"),
     "cli": (*ENGINE, "models", "commands", "service", "stages"),
     "__main__": ("cli",),
 }
