@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import boto3
 
-from local import package, stages
+from local import outside, package, stages
 from local.delivery.takeover import take_over
 from local.deploy import Deployment, check_node
 from local.downloads import Say
@@ -26,6 +26,8 @@ from local.servers.opensearch import OpenSearchServer
 from local.servers.typesense import NotHere, TypesenseServer
 from sync.cli.calls import deployed
 from sync.cli.local_stack import DESCRIPTION, STAGE
+from sync.stages.attach import attach
+from sync.stages.files import path_of
 
 LOGS = STATE / "logs"
 TYPESENSE_ACTIONS = (  # those that the service's API key has to allow
@@ -126,9 +128,15 @@ class Stack:
             self._open.enter_context(driver)
 
     def _stage(self) -> dict[str, str]:
-        """Write the file of the stage to a folder of its own; returns what osls needs for it."""
+        """Write the file of the stage, and attach a table that the stack does not make.
+
+        Returns what osls needs to find it.
+        """
         folder = Path(self._open.enter_context(TemporaryDirectory(prefix="stream-sync-stage-")))
-        return stages.write(folder, STAGE, stages.local(self.typesense_url))
+        found = stages.write(folder, STAGE, stages.local(self.typesense_url))
+        outside.make(self.client("dynamodb"))
+        attach(self.client, path_of(STAGE, folder), STAGE, outside.NAME, outside.ROLE, None)
+        return found
 
     @property
     def endpoint_url(self) -> str:

@@ -30,6 +30,7 @@ class Figures:
     typesense: dict[str, int] | None = None  # documents, mismatches
     counters: dict[str, int] | None = None  # counters, drift
     default_images: dict[str, int] | None = None  # entities, invalid
+    mirror: dict[str, int] | None = None  # documents, mismatches
     parked_left: int | None = None  # messages of parked keys, at the end
     recovered_after_outage: bool | None = None
     left_out: dict[str, str] = field(default_factory=dict)  # sinks without a server here, and why
@@ -47,6 +48,7 @@ class Figures:
             yield from _derived("typesense", self.typesense, "documents", "mismatches")
         yield from _derived("counters", self.counters, "counters", "drift")
         yield from _derived("default_images", self.default_images, "entities", "invalid")
+        yield from _derived("mirror", self.mirror, "documents", "mismatches")
         if not self.latency_ms:
             yield "latency_ms was not measured"
         if not self.records_per_s:

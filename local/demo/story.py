@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from local.checker import Expectation, item_values
 from local.data import aircraft, catalogue, links, registry
-from local.demo import churn, latency, outage, poison, searches, typesense
+from local.demo import churn, latency, mirror, outage, poison, searches, typesense
 from local.demo.agreement import until_agreed
 from local.demo.figures import Failed
 from local.demo.scene import Fleet, Scene, now
@@ -25,6 +25,7 @@ def clean(scene: Scene) -> None:
     if found := scene.tables.clear():
         scene.screen.say(f"{found:,} items of an earlier run deleted")
     until_counts(scene.documents, dict.fromkeys(scene.stack.aliases, 0))
+    mirror.clean(scene)
     if scene.with_typesense:
         until_counts(scene.collections, dict.fromkeys(scene.collected.aliases, 0))
     until_agreed(scene)
@@ -130,6 +131,7 @@ def finish(scene: Scene) -> None:
     scene.screen.good(f"{scene.figures.parked_left} keys are parked, no dead letter is open")
     until_agreed(scene)
     scene.check()
+    mirror.compare(scene)
     _recount(scene)
 
 
@@ -151,6 +153,7 @@ STEPS: Final[tuple[tuple[str, Callable[[Scene], None]], ...]] = (
     ("Start from empty tables", clean),
     ("Load the tables, and wait until every sink is in step", load),
     ("Compare every item with its documents, counters and default images", compare),
+    ("Mirror a table of others, which has no models", mirror.run),
     ("Measure from write to searchable", latency.measure),
     ("Search OpenSearch", searches.run),
     ("Search Typesense, through its own client", typesense.search),

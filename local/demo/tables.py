@@ -118,7 +118,7 @@ class Tables:
 
         Raises Failed if a table keeps refusing, and the errors of the client.
         """
-        self._write(
+        self.send(
             [(self.names[_table(i)], {"PutRequest": {"Item": image_of(i)}}) for i in items], done
         )
 
@@ -133,12 +133,15 @@ class Tables:
                 key = {name: item[name] for name in KEYS[short]}
                 if not _is_derived(key):
                     requests.append((full, {"DeleteRequest": {"Key": key}}))
-        self._write(requests, done)
+        self.send(requests, done)
         return len(requests)
 
-    def _write(
-        self, requests: Sequence[tuple[str, "WriteRequestTypeDef"]], done: Callable[[int], None]
+    def send(
+        self,
+        requests: Sequence[tuple[str, "WriteRequestTypeDef"]],
+        done: Callable[[int], None] = lambda _: None,
     ) -> None:
+        """Send *requests*, each with its table, in batches; as `put_all`."""
         accepted = 0
         lock = threading.Lock()
 

@@ -12,7 +12,7 @@ LOCAL = Path(__file__).parents[3] / "local"
 ROWS = (
     {"__main__", "cli", "demo"},
     {"stack"},
-    {"servers", "package", "deploy", "stages"},
+    {"servers", "package", "deploy", "outside", "stages"},
     {"downloads"},
     {"checker", "data", "delivery", "locks"},
     {"paths", "errors"},
