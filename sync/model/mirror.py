@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final, Self
 
-from pydantic import ConfigDict, PrivateAttr
+from pydantic import ConfigDict
 
 from sync.aws.attributes import dumps
 from sync.errors import ConfigError
@@ -28,7 +28,7 @@ _METADATA: Final = re.compile(
     re.DOTALL,
 )
 _LONGEST_INDEX: Final = 218  # bytes; OpenSearch allows 255, with a stage's prefix and a number
-_SCALARS: Final = frozenset([str, int, float, Decimal, bool, type(None)])
+_ITEM: Final = "item"
 _KINDS: Final[Mapping[type, str]] = {
     str: "text",
     int: "number",
@@ -44,23 +44,20 @@ class Mirror(Model):
 
     model_config = ConfigDict(extra="allow")
 
-    _item: dict[str, Any] = PrivateAttr(default_factory=dict)
-
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Self:
         mirror = cls()
-        mirror._item = dict(values)
+        mirror.__dict__[_ITEM] = values  # neither a field nor an extra: Pydantic takes its time
         return mirror
 
     def document(self) -> bytes:
-        return dumps(
-            {
-                _field(name) if name[:1] == "_" else name: value
-                if value.__class__ in _SCALARS
-                else _value(value)
-                for name, value in self._item.items()
-            }
-        )
+        document: dict[str, Any] = {}
+        for name, value in self.__dict__[_ITEM].items():
+            kind = value.__class__
+            document[name if name[:1] != "_" else _field(name)] = (
+                _value(value) if kind is list or kind is dict else value
+            )
+        return dumps(document)
 
 
 def mirrors(

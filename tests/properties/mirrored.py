@@ -1,6 +1,7 @@
 """Items of mirrored tables, and the law that their documents obey."""
 
 from base64 import b64decode, b64encode
+from decimal import Context, Decimal
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -53,9 +54,14 @@ VALUES: st.SearchStrategy[dict[str, Any]] = st.recursive(
 ITEMS: st.SearchStrategy[Image] = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=5)
 KEYS: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.text(min_size=1, max_size=200).filter(lambda text: _writable(text)).map(lambda s: {"S": s}),
-    number_texts().map(lambda text: {"N": text}),
+    number_texts().map(lambda text: {"N": _kept(text)}),
     st.binary(min_size=1, max_size=200).map(lambda raw: {"B": b64encode(raw).decode()}),
 )
+
+
+def _kept(text: str) -> str:
+    """The number *text* without needless zeros and without the sign of -0, as tables hold it."""
+    return str(Decimal(text).normalize(Context(prec=38))) if Decimal(text) else "0"
 
 
 def _writable(text: str) -> bool:

@@ -106,6 +106,7 @@ def test_a_wrong_stage_is_refused_at_start(account: Account) -> None:
 
 
 def test_a_stage_without_mirrors_says_nothing(account: Account) -> None:
-    """The variable may be missing or empty."""
+    """The variable may be missing, or empty."""
     assert account.fresh(MIRRORS="").registry.mirrors == []
+    assert account.fresh(MIRRORS="{}").registry.mirrors == []
     assert account.fresh().registry.mirrors == []
