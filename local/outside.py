@@ -1,4 +1,4 @@
-"""A table that others own: made outside of the stack, which attaches it and changes nothing of it."""
+"""A table of others: made outside of the stack, which attaches it and changes nothing of it."""
 
 from typing import Any, Final
 

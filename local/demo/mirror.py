@@ -1,6 +1,7 @@
 """Mirrors a table that the stack did not make, and that has no models."""
 
 from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 from hashlib import sha256
 from typing import Final
 
@@ -34,7 +35,7 @@ def run(scene: Scene) -> None:
     with scene.screen.progress("written to the table", len(items)) as advance:
         _put(scene, items, advance)
     until_counts(scene.documents, {_TABLE.alias: len(items)})
-    _put(scene, [{**item, "engines": 2.5, "checked": True} for item in items[_CHANGED]])
+    _put(scene, [{**item, "engines": Decimal("2.5"), "checked": True} for item in items[_CHANGED]])
     _delete(scene, items[_DELETED])
     until_counts(scene.documents, {_TABLE.alias: len(items) - len(items[_DELETED])})
     compare(scene)
