@@ -1,9 +1,7 @@
 """What items ask for, and which items a document may belong to."""
 
-import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Final
 
 from sync.aws.clients import Clients
 from sync.aws.described import described
@@ -14,8 +12,6 @@ from sync.model.planner import Planner
 from sync.model.registry import Registry
 from sync.writing.ids import keys_from
 from sync.writing.op import Address, Op
-
-_HASH: Final = re.compile(r"[0-9a-f]{64}")  # the id of keys that are too long for one
 
 
 class Expected:
@@ -54,16 +50,13 @@ class Expected:
             source for source in self._made_from(address) if self._deletes(source, address)
         )
 
-    def may_be_wanted(self, address: Address) -> bool:
-        """Whether an item may ask for *address*, although it has no `origins`: its id is a hash, or
-        a model that feeds its target makes ids in a plan of its own."""
-        sink, target, id_ = address
-        own = any(
+    def makes_ids(self, sink: str, target: str) -> bool:
+        """Whether a model that feeds *target* has a plan of its own, so that its ids may be any."""
+        return any(
             model.plan.__func__ is not Model.plan.__func__  # type: ignore[attr-defined]
             for model, _, of in self._registry.feeding(self._kinds[sink])
             if of == target
         )
-        return own or _HASH.fullmatch(id_) is not None
 
     def _made_from(self, address: Address) -> Iterator[Source]:
         sink, target, id_ = address

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
+from sync.aws.attributes import decode, dumps
 from sync.aws.items import Items
 from sync.aws.keys import AttributeMap, Source
 from sync.errors import NotGiven, RecordError, RegistryError, Retry
@@ -11,6 +12,7 @@ from sync.runtime.deadline import Deadline
 from sync.verify.expected import Expected
 from sync.verify.findings import Page, Suspect
 from sync.writing.comparing import Comparable, Compared, Differs
+from sync.writing.ids import is_hash
 from sync.writing.op import Address, Op
 
 MOST_SUSPECTS: Final = 1_000  # of a page: so many end it, whatever its limit
@@ -68,11 +70,9 @@ class Look:
         self.page.compared[sink] += len(ids)
         origins = {id_: self._expected.origins((sink, target, id_)) for id_ in ids}
         items = read(self._items, [s for of_id in origins.values() for s in of_id], self._deadline)
+        suspects = []
         for id_, sources in origins.items():
             address = sink, target, id_
-            if not sources and self._expected.may_be_wanted(address):
-                self.page.untraced += 1
-                continue
             try:
                 op = self._expected.at(address, {source: items[source] for source in sources})
             except (RecordError, RegistryError):
@@ -80,7 +80,35 @@ class Look:
                 continue
             if op.body is None:
                 states = tuple(state_of(items[source]) for source in sources)
-                self.suspects[address] = Suspect(address, Differs("extra"), sources, states)
+                suspects.append(Suspect(address, Differs("extra"), sources, states))
+        makes_ids = self._expected.makes_ids(sink, target)
+        named = self._named(sink, [each for each in suspects if is_hash(each.address[2])])
+        for each in suspects:
+            if is_hash(each.address[2]):
+                is_traced = each.address in named
+            else:
+                is_traced = bool(each.sources) or not makes_ids
+            if is_traced:
+                self.suspects[each.address] = each
+            else:
+                self.page.untraced += 1
+
+    def _named(self, sink: str, suspects: Sequence[Suspect]) -> set[Address]:
+        """The documents of *suspects* that hold the key attributes of which their ids are made.
+
+        Their ids look like hashes, and are keys. Of the others an id may be the hash of a longer
+        key, whose item asks for the document.
+        """
+        ops = [
+            Op(sink, source, *each.address[1:], dumps(decode(source.keys)), 0)
+            for each in suspects
+            for source in each.sources
+        ]
+        return {
+            op.address
+            for op, differs in self._sinks[sink].compare(ops, self._deadline)
+            if differs is None or (differs.fields and not {*differs.fields} & {*op.source.keys})
+        }
 
     def _compared(self, sink: str, ops: Sequence[Op]) -> Iterator[Compared]:
         try:

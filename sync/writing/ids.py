@@ -1,6 +1,7 @@
 """Document ids: made from an item's keys, and checked by sinks."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote, unquote
 
@@ -9,6 +10,7 @@ from sync.aws.keys import AttributeMap, keys_in
 from sync.errors import RecordError, Refused
 
 MAX_ID_BYTES = 512  # OpenSearch refuses the whole bulk request over one longer id
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def document_id(keys: AttributeMap, names: Sequence[str]) -> str:
@@ -43,6 +45,11 @@ def keys_from(id_: str, types: Mapping[str, str]) -> AttributeMap | None:
         return keys if keys and document_id(keys, list(types)) == id_ else None
     except (UnicodeDecodeError, RecordError):
         return None
+
+
+def is_hash(id_: str) -> bool:
+    """Whether *id_* may be the hash of keys that are too long for an id. It may also be a key."""
+    return _HASH.fullmatch(id_) is not None
 
 
 def check_id(document_id: str) -> None:
