@@ -60,7 +60,7 @@ class Reader:
             if _can_be_held(op):
                 by_target.setdefault(op.target, []).append(op)
             else:
-                yield Compared(op, Differs("missing") if op.body else None)
+                yield Compared(op, None if op.body is None else Differs("missing"))
         for target, wanted in by_target.items():
             for at in range(0, len(wanted), MOST_READ):
                 part = wanted[at : at + MOST_READ]
