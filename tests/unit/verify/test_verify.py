@@ -229,8 +229,11 @@ def test_segments_divide_a_table(stage: Stage) -> None:
 def test_only_the_sinks_asked_for_are_compared(stage: Stage) -> None:
     """No other is read."""
     stage.thing("a", sync=False)
-    page = stage.verify.items("things", None, 100, stage.deadline(), only=["others"])
-    assert (page.items, page.compared, page.differences) == (1, {}, [])
+    for found in (
+        stage.verify.items("things", None, 100, stage.deadline(), only=["others"]),
+        stage.verify.sample_items("things", 100, stage.deadline(), only=["others"]),
+    ):
+        assert (found.items, found.compared, found.differences) == (1, {}, [])
 
 
 # ── Samples ───────────────────────────────────────────────────────────────────────────────────────
@@ -282,6 +285,9 @@ def test_the_segments_of_a_sample_follow_the_size_of_the_table(
             stage.verify.sample_items("things", 1, stage.deadline())
         assert least <= min(asked) <= max(asked) <= 2 * least
         assert len(set(asked)) > 1
+    asked.clear()
+    stage.verify.sample_items("things", 1, stage.deadline())
+    assert len(asked) == 32  # of an empty table: a sample ends, however many segments there are
 
 
 # ── Trouble ───────────────────────────────────────────────────────────────────────────────────────

@@ -1,11 +1,11 @@
 """Tables and a sink to be compared, in this process."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
-from sync.aws.items import Items
+from sync.aws.items import Found, Items
 from sync.aws.keys import AttributeMap, Source
 from sync.model import Change, Model, Number, Op, Text, route
 from sync.model.planner import Planner
@@ -14,6 +14,7 @@ from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
 from sync.verify.findings import Page
 from sync.verify.verify import Verify
+from sync.writing.comparing import Compared, Walk
 from sync.writing.ids import document_id
 from tests.doubles.account import client
 from tests.doubles.clocks import ManualClock
@@ -60,12 +61,36 @@ TYPES = {
 }
 
 
+class Timed(Memory):
+    """A sink that has to be told how long it may take."""
+
+    def compare(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Compared]:
+        assert isinstance(deadline, Deadline)
+        return super().compare(ops, deadline)
+
+    def ids(self, target: str, start: str | None, deadline: Deadline) -> Walk:
+        assert isinstance(deadline, Deadline)
+        return super().ids(target, start, deadline)
+
+    def sample(self, target: str, count: int, deadline: Deadline) -> Sequence[str]:
+        assert isinstance(deadline, Deadline)
+        return super().sample(target, count, deadline)
+
+
+class TimedItems(Items):
+    """Reads that have to be told how long they may take."""
+
+    def read(self, sources: Sequence[Source], deadline: Deadline) -> dict[Source, Found]:
+        assert isinstance(deadline, Deadline)
+        return super().read(sources, deadline)
+
+
 class Stage:
     """Three tables, one sink, and what compares them. *during* is called in each pause."""
 
     def __init__(self) -> None:
         self.clock = ManualClock()
-        self.sink = Memory()
+        self.sink = Timed()
         self.registry = Registry([Thing, Event, Own], {name: name for name in TYPES})
         self.dynamodb = client("dynamodb")
         for name, types in TYPES.items():
@@ -80,7 +105,7 @@ class Stage:
                     for key, kind in zip(types, ("HASH", "RANGE"), strict=False)
                 ],
             )
-        self.verify = Verify(self.registry, {"memory": self.sink}, Items(client), client)
+        self.verify = Verify(self.registry, {"memory": self.sink}, TimedItems(client), client)
         self.during: Callable[[], object] = lambda: None
 
     def deadline(self, seconds: float = 300) -> Deadline:
