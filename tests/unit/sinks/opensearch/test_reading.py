@@ -1,6 +1,7 @@
 """Reading an index: what is asked, what is made of the answer, and where a walk goes on."""
 
 import json
+import random
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -260,6 +261,7 @@ def test_a_sample_of_few_is_all_of_them() -> None:
 def test_a_sample_begins_anywhere() -> None:
     """Also at the first and at the last document, in every shard that has some."""
     shards = [{n: f"{shard}-{n}" for n in range(50)} for shard in range(2)]
+    random.seed(1)
     index = Index(shards[0], {}, shards[1])
     samples = [sample(index, 40) for _ in range(60)]
     assert all(0 < len(set(each)) == len(each) <= 40 for each in samples)
@@ -271,6 +273,7 @@ def test_a_sample_begins_anywhere() -> None:
 
 def test_a_sample_is_no_larger_than_asked_for() -> None:
     """Though each of its places yields as many."""
+    random.seed(1)
     index = Index({n: f"{n}" for n in range(1_000)})
     assert max(len(sample(index, 21)) for _ in range(20)) <= 21
     assert reading.SPOTS == 20
