@@ -65,11 +65,13 @@ def test_what_became_of_it_counts(stage: Stage) -> None:
 
 def test_an_item_that_became_invalid_is_no_difference(stage: Stage) -> None:
     """Nothing says any longer what the sink should hold."""
-    stage.thing("a", sync=False)
-    stage.thing("b", sync=False)
-    stage.during = lambda: stage.put("things", id={"S": "a"}, size={"S": "much"}, sync=False)
+    for id_ in "abc":
+        stage.thing(id_, sync=False)
+    stage.during = lambda: [
+        stage.put("things", id={"S": id_}, size={"S": "much"}, sync=False) for id_ in "ac"
+    ]
     there = stage.verify.items("things", None, 100, stage.deadline())
-    assert (kinds(there), there.invalid) == ({"b": "missing"}, 1)
+    assert (kinds(there), there.invalid) == ({"b": "missing"}, 2)
 
 
 def test_many_are_looked_at_again_a_slice_at_a_time(
