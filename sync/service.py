@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sync.recovery.settle import Settle
     from sync.recovery.worker import ResyncWorker
     from sync.stream.dispatch import Dispatcher
+    from sync.verify.verify import Verify
     from sync.writing.health import StateTable
 
 Run = Callable[[Sequence[Mapping[str, Any]], Deadline], BatchResponse]
@@ -277,6 +278,14 @@ class Service:
         from sync.recovery.by_hand import ByHand
 
         return ByHand(self.resync, self.parking, self.journal)
+
+    @cached_property
+    def verify(self) -> "Verify":
+        from sync.verify.verify import Verify
+        from sync.writing.comparing import Comparable
+
+        readable = {name: sink for name, sink in self.sinks.items() if isinstance(sink, Comparable)}
+        return Verify(self.registry, readable, self.items, self.clients)
 
     @cached_property
     def replay(self) -> "Replay":

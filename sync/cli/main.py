@@ -11,7 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from sync import commands
-from sync.cli import flags, key_schemas, letters, local_stack, mappings, stages, status, tables
+from sync.cli import (
+    flags,
+    key_schemas,
+    letters,
+    local_stack,
+    mappings,
+    stages,
+    status,
+    tables,
+    verify,
+)
 from sync.cli.asked import Asked, Draw, plain
 from sync.cli.calls import Call, deployed, here
 from sync.cli.screen import Screen
@@ -30,6 +40,7 @@ _DRAWN: Final[Mapping[str, Draw]] = {  # `plain` draws all others
     "recover": letters.recover,
     "resync": tables.resync,
     "status": status.status,
+    "verify": verify.verify,
 }
 
 

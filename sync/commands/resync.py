@@ -10,11 +10,10 @@ from pydantic import Field
 from sync.aws.keys import Source, keys_in
 from sync.commands.parts.argument import AtMost, Key
 from sync.commands.parts.command import Command
-from sync.commands.parts.keys import Table, checked, key_names
+from sync.commands.parts.keys import Table, check_sink, checked, key_names
 from sync.commands.parts.paging import PORTION_S, Cursor, no_cursor
-from sync.errors import ConfigError, Retry
-from sync.recovery.letters import DeadLetter
-from sync.recovery.parking import Parked
+from sync.commands.parts.resynced import resynced
+from sync.errors import Retry
 from sync.recovery.resync import Unmatched
 from sync.recovery.tables import keys_of
 from sync.runtime.deadline import Deadline
@@ -66,10 +65,7 @@ class Resync(Command):
 
     def run(self, service: "Service", deadline: Deadline) -> Resynced:
         names = key_names(service, self.table)
-        sinks = sorted(sink.name for sink in service.registry.sinks)
-        if self.sink is not None and self.sink not in sinks:
-            known = ", ".join(sinks)
-            raise ConfigError(f"no model feeds the sink {self.sink!r}; there are: {known}")
+        check_sink(service, self.sink)
         keys = [checked(service, self.table, key, names) for key in self.keys]
         counts: Counter[str] = Counter()
         failed: list[Failure] = []
@@ -118,10 +114,7 @@ class Resync(Command):
                 matched = service.registry.match(source.table, source.keys)
                 counts["would be written" if matched else "unmatched"] += 1
             return
-        parked = list(map(Parked, sources))
-        letters: list[DeadLetter] = []
-        for settled in service.by_hand.run(parked, deadline.within(PORTION_S), only=self.sink):
-            verdict = settled.verdict
+        for source, verdict in resynced(service, sources, self.sink, deadline.within(PORTION_S)):
             if isinstance(verdict, Done):
                 counts["written"] += 1
             elif isinstance(verdict, Unmatched):
@@ -129,7 +122,4 @@ class Resync(Command):
             else:
                 counts["parked" if isinstance(verdict, Retry) else "failed"] += 1
                 error = f"{type(verdict).__name__}: {verdict}"
-                failed.append({"keys": settled.key.source.keys, "error": error})
-                if not isinstance(verdict, Retry):
-                    letters.append(settled.letter(verdict, self.sink))
-        list(service.dead_letters.publish(letters))  # logs what fails; the answer names all keys
+                failed.append({"keys": source.keys, "error": error})

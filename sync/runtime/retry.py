@@ -4,7 +4,8 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from sync.errors import Retry
+from sync.errors import Misconfigured, Retry
+from sync.runtime.deadline import Deadline
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -49,3 +50,20 @@ def until_settled(
             yield from failed
             return
         waiting = [item for item, _ in failed]
+
+
+def persist(ask: Callable[[], R], deadline: Deadline, *, tries: int) -> R:
+    """What *ask* returns, at the latest at its last of *tries*. For requests that change nothing.
+
+    Raises the last Retry; Misconfigured at once, since no second try mends a setting.
+    """
+    retry = 1
+    while True:
+        try:
+            return ask()
+        except Misconfigured:
+            raise
+        except Retry:
+            if retry == tries or not deadline.pause(full_jitter(retry)):
+                raise
+            retry += 1

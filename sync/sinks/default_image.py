@@ -156,6 +156,7 @@ class DefaultImage:
     """
 
     name: ClassVar[str] = "default_image"
+    compared_by: ClassVar[str] = "resync --sink default_image, which reconciles every entity"
     effect_s = EFFECT_S
 
     def __init__(self, clients: Clients, table: str) -> None:

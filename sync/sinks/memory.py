@@ -1,9 +1,11 @@
 """A sink in memory, for tests and docs; versioned like OpenSearch, or plain like a KV store."""
 
+import random
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Self
 
 from sync.runtime.deadline import Deadline
+from sync.writing.comparing import Compared, Walk, differs, exact
 from sync.writing.op import Done, Op, Outcome
 
 
@@ -36,3 +38,24 @@ class Memory:
             else:
                 self.documents[key] = op.body
             yield Outcome(op, Done.WRITTEN)
+
+    def compare(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Compared]:
+        del deadline
+        for op in ops:
+            body = self.documents.get((op.target, op.id))
+            yield Compared(op, differs(op.body, None if body is None else exact(body)))
+
+    def ids(self, target: str, start: str | None, deadline: Deadline) -> Walk:
+        del deadline
+        for id_ in self._of(target):
+            if start is None or id_ > start:
+                yield id_, id_
+
+    def sample(self, target: str, count: int, deadline: Deadline) -> Sequence[str]:
+        del deadline
+        found = self._of(target)
+        return random.sample(found, min(count, len(found)))
+
+    def _of(self, target: str) -> list[str]:
+        """The ids of the documents in *target*, sorted."""
+        return sorted(id_ for of, id_ in list(self.documents) if of == target)

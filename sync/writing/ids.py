@@ -1,14 +1,16 @@
 """Document ids: made from an item's keys, and checked by sinks."""
 
 import hashlib
-from collections.abc import Sequence
-from urllib.parse import quote
+import re
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote, unquote
 
 from sync.aws.attributes import key_text
-from sync.aws.keys import AttributeMap
+from sync.aws.keys import AttributeMap, keys_in
 from sync.errors import RecordError, Refused
 
 MAX_ID_BYTES = 512  # OpenSearch refuses the whole bulk request over one longer id
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def document_id(keys: AttributeMap, names: Sequence[str]) -> str:
@@ -25,6 +27,29 @@ def document_id(keys: AttributeMap, names: Sequence[str]) -> str:
     if len(joined) > MAX_ID_BYTES:  # percent-encoded, so one character is one byte
         return hashlib.sha256(joined.encode()).hexdigest()
     return joined
+
+
+def keys_from(id_: str, types: Mapping[str, str]) -> AttributeMap | None:
+    """The keys from which `document_id` makes *id_*; None if there are none, or it is their hash.
+
+    *types*: S, N or B for each key attribute, partition key first.
+    """
+    parts = id_.split("|")
+    if len(parts) != len(types):
+        return None
+    try:
+        texts = [unquote(part, errors="strict") for part in parts]
+        keys = keys_in(
+            {n: {tag: text} for (n, tag), text in zip(types.items(), texts, strict=True)}
+        )
+        return keys if keys and document_id(keys, list(types)) == id_ else None
+    except (UnicodeDecodeError, RecordError):
+        return None
+
+
+def is_hash(id_: str) -> bool:
+    """Whether *id_* may be the hash of keys that are too long for an id. It may also be a key."""
+    return _HASH.fullmatch(id_) is not None
 
 
 def check_id(document_id: str) -> None:

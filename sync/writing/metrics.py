@@ -7,6 +7,8 @@ the dimensions `stage` and `sink`:
     written, stale      ops, by the sink's answer
     parked              keys, counted each time they are parked
     refused             dead letters
+    verified            documents that `verify` compared, from both sides
+    differences         of these, that differ and were not repaired
     latency_ms          of written ops, from the change in the table, whose time has whole seconds,
                         to the sink's answer
 

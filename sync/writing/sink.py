@@ -26,7 +26,8 @@ class Sink(Writer, Protocol):
     """A destination of ops. Writing must be idempotent, since Lambda delivers records again.
 
     A sink's class may also have the attributes `skips_equal = True` and `lanes = Lanes(…)`, which
-    the functions below read.
+    the functions below read. A sink that can be read back implements `Comparable`, too
+    (sync/writing/comparing.py).
     """
 
     name: ClassVar[str]  # in ops, logs, dead letters and mappings/<name>/

@@ -10,7 +10,7 @@ that asks for anything else fails the test in which it does, on whatever worker 
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -44,6 +44,10 @@ FOLDERS: Final = ("letters/", "aws/lambda/")
 # contract tests a real server gets these and no others, and each of them.
 OPENSEARCH: Final[Mapping[str, frozenset[tuple[str, str]]]] = {
     "bulk": frozenset([("POST", "/_bulk")]),
+    "documents": frozenset([("POST", "/x/_mget")]),
+    "shards": frozenset([("GET", "/x/_search_shards")]),
+    "refresh": frozenset([("POST", "/x/_refresh")]),
+    "search": frozenset([("POST", "/x-vx/_search")]),
     "prepare": frozenset(
         [
             ("HEAD", "/_alias/x"),
@@ -165,6 +169,22 @@ class _OpenSearch:
         prepared: str = self._client.prepare(alias, schema)
         return prepared
 
+    def documents(self, alias: str, ids: Sequence[str], timeout_s: float) -> Any:
+        self._note("documents")
+        return self._client.documents(alias, ids, timeout_s)
+
+    def shards(self, alias: str, timeout_s: float) -> Any:
+        self._note("shards")
+        return self._client.shards(alias, timeout_s)
+
+    def refresh(self, alias: str, timeout_s: float) -> None:
+        self._note("refresh")
+        self._client.refresh(alias, timeout_s)
+
+    def search(self, index: str, shard: int, query: Mapping[str, Any], timeout_s: float) -> Any:
+        self._note("search")
+        return self._client.search(index, shard, query, timeout_s)
+
 
 def said(service: str, method: str, given: Mapping[str, Any]) -> Iterator[Said]:
     """What IAM is asked when *method* of a client of *service* is called."""
@@ -213,7 +233,7 @@ def _of_dynamodb(operation: str, given: Mapping[str, Any]) -> Iterator[Said]:
                 name = what["TableName"]
                 leading = _leading(name, what["Item" if part == "Put" else "Key"])
                 yield f"dynamodb:{PARTS[part]}", _table(name), leading
-        case "Scan":
+        case "Scan" | "DescribeTable":
             yield action, _table(given["TableName"]), ""
         case "Query":
             name, index = given["TableName"], given.get("IndexName")

@@ -18,8 +18,8 @@ from sync.sinks.opensearch.sink import Client as OpenSearchClient
 from sync.sinks.typesense import Typesense
 from sync.sinks.typesense.client import Connection
 from sync.sinks.typesense.settings import Settings as TypesenseSettings
+from sync.writing.comparing import Compared, Walk
 from sync.writing.op import Op, Outcome
-from sync.writing.sink import Sink
 from tests.asked import Ask
 from tests.doubles.account import ACTING, ENV, TYPESENSE_QUEUE, Account
 from tests.records import CORE, PRODUCTS, core_keys, stream_record
@@ -49,14 +49,20 @@ class Failing(Memory):
 
 
 class HandsOn(Memory):
-    """Has *sink* write what the stand-in of an account is to write."""
+    """Has *sink* write and read what the stand-in of an account is to write and read."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: OpenSearch | Typesense) -> None:
         super().__init__()
         self._sink = sink
 
     def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
         return self._sink.write(ops, deadline)
+
+    def compare(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Compared]:
+        return self._sink.compare(ops, deadline)
+
+    def ids(self, target: str, start: str | None, deadline: Deadline) -> Walk:
+        return self._sink.ids(target, start, deadline)
 
 
 class Unreached:
@@ -67,6 +73,22 @@ class Unreached:
 
     def prepare(self, alias: str, schema: Mapping[str, Any]) -> str:
         raise Unavailable("no answer")
+
+
+class Empty(Unreached):
+    """OpenSearch's client, where each alias has an index of one shard without documents."""
+
+    def documents(self, alias: str, ids: Sequence[str], timeout_s: float) -> Any:
+        return {"docs": [{"_id": id_, "found": False} for id_ in ids]}
+
+    def shards(self, alias: str, timeout_s: float) -> Any:
+        return {"shards": [[{"index": f"{alias}-v1", "shard": 0}]]}
+
+    def refresh(self, alias: str, timeout_s: float) -> None:
+        pass
+
+    def search(self, index: str, shard: int, query: Mapping[str, Any], timeout_s: float) -> Any:
+        return {"timed_out": False, "_shards": {"successful": 1}, "hits": {"hits": []}}
 
 
 def asked() -> frozenset[Ask]:
@@ -232,6 +254,9 @@ def _commands(account: Account) -> None:
     account.dynamodb.put_item(TableName=CORE, Item=wrong)
     cursor = account.call("recount", repair=True)["cursor"]
     account.call("recount", repair=True, cursor=cursor)
+    account.call("verify", repair=True)
+    account.call("verify", sample=1)
+    _verified(account)
     for row in account.rows():
         account.call("dlq show", id=row["id"])
     account.call("dlq replay", all=True)
@@ -246,6 +271,16 @@ def _commands(account: Account) -> None:
         mock.patch("sync.sinks.typesense.sink.aws_client", account.clients),
     ):
         account.call("mappings apply")
+
+
+def _verified(account: Account) -> None:
+    """What OpenSearch is asked for."""
+    memory = account.memory
+    account.memory = HandsOn(OpenSearch(lambda: account.asked.opensearch(Empty(), ACTING.get)))
+    account.service = account.fresh()
+    account.call("verify", sink="opensearch")
+    account.memory = memory
+    account.service = account.fresh()
 
 
 def _unreached(account: Account) -> OpenSearchClient:

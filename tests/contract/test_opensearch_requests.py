@@ -7,7 +7,7 @@ from sync.model.model import Model
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.opensearch.mapping import index_body
 from tests.asked import OPENSEARCH, to_opensearch
-from tests.contract.sinks import Subject
+from tests.contract.sinks import Subject, patient
 from tests.fault_proxy import FaultProxy
 
 pytestmark = pytest.mark.parametrize("subject", ["opensearch"], indirect=True)
@@ -32,6 +32,11 @@ def test_the_roles_are_proved_by_what_is_sent(subject: Subject, proxy: FaultProx
     assert isinstance(subject.sink, OpenSearch)
     subject.write(subject.put("1"), subject.delete("2"))
     assert sent(proxy) == OPENSEARCH["bulk"]
+    list(subject.sink.compare([subject.put("1")], patient()))
+    assert sent(proxy) == OPENSEARCH["documents"]
+    list(subject.sink.ids(subject.target, None, patient()))
+    walk = OPENSEARCH["refresh"] | OPENSEARCH["shards"] | OPENSEARCH["search"]
+    assert sent(proxy) == walk
     alias = f"asked-{subject.target}"
     brief = index_body([Brief.document_schema()])
     hasty = {**brief, "settings": {"number_of_shards": 1, "gc_deletes": "60s"}}

@@ -9,14 +9,17 @@ from typesense import Client
 
 from local.servers.typesense import TypesenseServer
 from local.stack import TYPESENSE_ACTIONS
-from sync.errors import Retry
+from sync.errors import Misconfigured, Retry
 from sync.model.fields import Keyword
 from sync.model.model import Model
 from sync.sinks.typesense import Typesense
 from sync.sinks.typesense.schema import collection
+from sync.writing.comparing import Differs
 from sync.writing.op import Done, Op
 from tests.contract.sinks import SOURCE, patient
-from tests.contract.typesense_sinks import direct_of
+from tests.contract.typesense_sinks import direct_of, make_target
+
+READING = ("aliases:list", "documents:export", "documents:get", "documents:search")
 
 
 class Plane(Model):
@@ -65,3 +68,34 @@ def test_none_of_them_is_for_nothing(typesense: TypesenseServer, action: str) ->
     with allowed(typesense, *(set(TYPESENSE_ACTIONS) - {action})) as sink:
         told = [str(result) for result in everything(sink) if isinstance(result, Retry)]
     assert any(text.startswith("401 Forbidden") for text in told)
+
+
+def reading(sink: Typesense) -> list[Any]:
+    """Each way of reading; a backtick can't stand in a search."""
+    ops = [Op("typesense", SOURCE, "planes", id_, b"{}", 1) for id_ in ("1", "a`b")]
+    return [
+        *(each.differs for each in sink.compare(ops, patient())),
+        *sink.ids("planes", None, patient()),
+        *sink.sample("planes", 1, patient()),
+    ]
+
+
+def test_these_actions_suffice_for_verify(typesense: TypesenseServer, client: Client) -> None:
+    """A key that only reads is enough."""
+    make_target(client, "planes")
+    client.collections["planes_v1"].documents.upsert({"id": "1"})
+    with allowed(typesense, *READING) as sink:
+        assert reading(sink) == [None, Differs("missing"), ("1", '[1,"1"]'), "1"]
+
+
+@pytest.mark.parametrize("action", READING)
+def test_none_of_these_is_for_nothing(
+    typesense: TypesenseServer, client: Client, action: str
+) -> None:
+    """Without it verify is forbidden, and says so: nothing is called missing."""
+    make_target(client, "planes")
+    with (
+        allowed(typesense, *(set(READING) - {action})) as sink,
+        pytest.raises(Misconfigured, match="401 Forbidden"),
+    ):
+        reading(sink)

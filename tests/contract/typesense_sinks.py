@@ -49,7 +49,7 @@ def direct_of(
 
 def is_write(request: Request) -> bool:
     """Whether it is about documents: not if it asks what is behind an alias."""
-    return "/documents" in request.path
+    return "/documents" in request.path or request.path == "/multi_search"
 
 
 def writes(proxy: FaultProxy) -> list[Request]:

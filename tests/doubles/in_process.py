@@ -82,6 +82,23 @@ class Tables(DynamoDB):
         )
         return {"TableDescription": {"TableName": name, "TableStatus": "ACTIVE"}}
 
+    def describe_table(self, **given: Any) -> Any:
+        table = self._table(given["TableName"])
+        return {
+            "Table": {
+                "TableName": table.name,
+                "AttributeDefinitions": [
+                    {"AttributeName": name, "AttributeType": table.types[name]}
+                    for name in table.names
+                ],
+                "KeySchema": [
+                    {"AttributeName": name, "KeyType": kind}
+                    for name, kind in zip(table.names, ("HASH", "RANGE"), strict=False)
+                ],
+                "ItemCount": len(table.items),
+            }
+        }
+
     def delete_table(self, **given: Any) -> Any:
         del self._tables[self._table(given["TableName"]).name]
         return {}

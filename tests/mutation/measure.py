@@ -39,6 +39,7 @@ TESTS: Final = (
     "tests/unit/sinks",
     "tests/unit/stream",
     "tests/unit/test_handler.py",
+    "tests/unit/verify",
     "tests/unit/writing",
 )
 """Those that need no server; mutmut notes which of them call which function."""

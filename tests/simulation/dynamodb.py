@@ -4,6 +4,7 @@ Of expressions, what the service writes is understood; anything else is refused,
 what it does not understand.
 """
 
+import zlib
 from collections.abc import Iterable
 from decimal import Decimal
 from types import SimpleNamespace
@@ -199,6 +200,12 @@ class DynamoDB:
             table = self._table(given["TableName"])
             rows = list(table.rows(consistent=given.get("ConsistentRead", False)))
             rows.sort(key=lambda row: _place(row, table.names))  # AWS promises no order
+            if segments := given.get("TotalSegments"):
+                rows = [
+                    row
+                    for row in rows
+                    if _segment(row, table.names[0], segments) == given["Segment"]
+                ]
             return self._page(given, table, rows, table.names)
 
         return self._aws.call(f"dynamodb.scan{self._core(given)}", effect)
@@ -250,6 +257,11 @@ class DynamoDB:
 def _place(item: Item, names: Iterable[str]) -> tuple[Any, ...]:
     """Where *item* stands by the key attributes *names*: texts by their bytes, numbers by value."""
     return tuple(_comparable(item[name]) for name in names)
+
+
+def _segment(item: Item, name: str, segments: int) -> int:
+    """Which of so many segments of a scan *item* is in: a range of hashes of the key *name*."""
+    return zlib.crc32(repr(_comparable(item[name])).encode()) * segments >> 32
 
 
 def _comparable(value: dict[str, Any]) -> Any:

@@ -27,6 +27,13 @@ def key_names(service: "Service", table: str) -> Sequence[str]:
     return tables[table]
 
 
+def check_sink(service: "Service", name: str | None) -> None:
+    """Raises ConfigError if no model feeds the sink *name*; None is any."""
+    sinks = sorted(sink.name for sink in service.registry.sinks)
+    if name is not None and name not in sinks:
+        raise ConfigError(f"no model feeds the sink {name!r}; there are: {', '.join(sinks)}")
+
+
 def checked(service: "Service", table: str, key: Any, names: Sequence[str]) -> AttributeMap:
     """*key* in canonical form. Raises ConfigError, which shows it, if it is no key of *table*.
 

@@ -75,6 +75,7 @@ class Counters:
     """
 
     name: ClassVar[str] = "counters"
+    compared_by: ClassVar[str] = "recount"
     effect_s = EFFECT_S
 
     def __init__(self, clients: Clients, *, contributions: str, counters: str) -> None:

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
-from typing import Any, ClassVar, NamedTuple, Protocol, Self
+from typing import Any, ClassVar, NamedTuple, Protocol, Self, cast
 
 import orjson
 
@@ -13,8 +13,10 @@ from sync.errors import Misconfigured, NotTried, Refused, Retry, Unanswered
 from sync.runtime.deadline import Deadline
 from sync.runtime.retry import full_jitter, until_settled
 from sync.runtime.waits import effect_s
+from sync.sinks.opensearch import reading
 from sync.sinks.opensearch.answers import HARMLESS_ID, Rejected, action, read_items
 from sync.sinks.opensearch.settings import Settings
+from sync.writing.comparing import Compared, Walk
 from sync.writing.ids import check_id
 from sync.writing.op import Op, Outcome, Result
 from sync.writing.schema import Schema
@@ -85,6 +87,20 @@ class OpenSearch:
 
     def prepare(self, target: str, schema: Mapping[str, Any]) -> str:
         return self._client.prepare(f"{self._prefix}{target}", schema)
+
+    def compare(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Compared]:
+        return self._reader.compare(ops, deadline)
+
+    def ids(self, target: str, start: str | None, deadline: Deadline) -> Walk:
+        return self._reader.ids(target, start, deadline)
+
+    def sample(self, target: str, count: int, deadline: Deadline) -> Sequence[str]:
+        return self._reader.sample(target, count, deadline)
+
+    @property
+    def _reader(self) -> reading.Reader:
+        # A client that only writes, as in a simulation, lacks these methods.
+        return reading.Reader(cast(reading.Client, self._client), self.timeout_s, self._prefix)
 
     def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
         lines = []

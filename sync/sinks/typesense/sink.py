@@ -2,7 +2,8 @@
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Final, NamedTuple, Protocol, Self
+from contextlib import contextmanager
+from typing import Any, ClassVar, Final, NamedTuple, Protocol, Self, cast
 
 from sync.aws.batches import batches
 from sync.aws.clients import client as aws_client
@@ -10,9 +11,11 @@ from sync.errors import Misconfigured, NotTried, Refused, Retry, Unanswered
 from sync.runtime.deadline import Deadline
 from sync.runtime.retry import full_jitter, until_settled
 from sync.runtime.waits import effect_s
+from sync.sinks.typesense import reading
 from sync.sinks.typesense.answers import Busy, Forbidden, TooLarge, read_delete, read_import
 from sync.sinks.typesense.documents import encode
 from sync.sinks.typesense.settings import Settings
+from sync.writing.comparing import Compared, Walk
 from sync.writing.ids import check_id
 from sync.writing.lane import Lanes, by_document
 from sync.writing.op import Op, Outcome, Result
@@ -100,6 +103,23 @@ class Typesense:
 
     def prepare(self, target: str, schema: Mapping[str, Any]) -> str:
         return self._client.prepare(f"{self._prefix}{target}", schema)
+
+    def compare(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Compared]:
+        with self._forgetting():
+            yield from self._reader.compare(ops, deadline)
+
+    def ids(self, target: str, start: str | None, deadline: Deadline) -> Walk:
+        with self._forgetting():
+            yield from self._reader.ids(target, start, deadline)
+
+    def sample(self, target: str, count: int, deadline: Deadline) -> Sequence[str]:
+        with self._forgetting():
+            return self._reader.sample(target, count, deadline)
+
+    @property
+    def _reader(self) -> reading.Reader:
+        # A client that only writes, as in a simulation, lacks these methods.
+        return reading.Reader(cast(reading.Client, self._client), self.timeout_s, self._prefix)
 
     def write(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Outcome]:
         lines: dict[str, list[Line]] = {}
@@ -224,13 +244,19 @@ class Typesense:
         if timeout_s < MARGIN_S:
             raise NotTried("no time is left before the deadline")
         ops, alias = [line.op for line in lines], f"{self._prefix}{target}"
-        try:
+        with self._forgetting():
             if ops[0].body is None:
                 return [read_delete(self._client.delete(alias, ops[0].id, timeout_s), ops[0])]
             body = b"\n".join(line.data for line in lines)
             return read_import(self._client.import_(alias, body, timeout_s), ops)
+
+    @contextmanager
+    def _forgetting(self) -> Iterator[None]:
+        """Connect anew after an error of the setup: the API key may have changed since."""
+        try:
+            yield
         except Misconfigured:
-            self._forget()  # the API key may have changed since it was read
+            self._forget()
             raise
 
     def _forget(self) -> None:

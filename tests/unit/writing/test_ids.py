@@ -1,5 +1,6 @@
 """Document ids and versions."""
 
+from base64 import b64encode
 from urllib.parse import unquote
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.errors import RecordError, Refused
-from sync.writing.ids import MAX_ID_BYTES, check_id, document_id
+from sync.writing.ids import MAX_ID_BYTES, check_id, document_id, is_hash, keys_from
 from sync.writing.versions import HIGHEST, stream_version
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
@@ -91,3 +92,39 @@ def test_within_a_second_the_sequence_number_decides(second: int, a: int, more: 
     """As long as its last nine digits do not roll over."""
     if a % 10**9 + more < 10**9:
         assert stream_version(second, a) < stream_version(second, a + more)
+
+
+BINARY = st.binary(min_size=1, max_size=40).map(lambda raw: b64encode(raw).decode())
+
+
+@given(TEXTS, st.integers(-(10**37), 10**37), BINARY)
+def test_the_keys_of_an_id_are_found_by_their_types(text: str, number: int, binary: str) -> None:
+    """Text, number and binary, as a sort key or alone."""
+    for tag, value in (("N", f"{number}"), ("B", binary), ("S", f"{number}")):
+        keys = {"PK": {"S": text}, "SK": {tag: value}}
+        id_ = document_id(keys, ("PK", "SK"))
+        if not is_hash(id_):
+            assert keys_from(id_, {"PK": "S", "SK": tag}) == keys
+        alone = {"id": {tag: value}}
+        assert keys_from(document_id(alone, ("id",)), {"id": tag}) == alone
+
+
+@pytest.mark.parametrize(
+    "id_", ["", "a", "|", "a|", "|1", "a|1|2", "a|x", "a|1.0", "a|+1", "a|01", "a b|1", "%ff|1"]
+)
+def test_an_id_that_no_key_makes_has_none(id_: str) -> None:
+    """Also one that only resembles the id of a key: it is another document."""
+    assert keys_from(id_, {"PK": "S", "SK": "N"}) is None
+
+
+def test_a_key_is_not_found_in_a_wrong_order() -> None:
+    """The partition key comes first."""
+    assert keys_from("7|a", {"PK": "N", "SK": "S"}) == {"PK": {"N": "7"}, "SK": {"S": "a"}}
+    assert keys_from("7|a", {"SK": "S", "PK": "N"}) is None
+
+
+def test_a_hash_is_told_by_its_form() -> None:
+    """64 hexadecimal digits in lower case."""
+    assert is_hash(document_id({"id": {"S": "x" * 513}}, ("id",)))
+    assert not is_hash(document_id({"id": {"S": "x" * 512}}, ("id",)))
+    assert [is_hash(id_) for id_ in ("a" * 63, "a" * 65, "A" * 64, "g" * 64)] == [False] * 4

@@ -1,0 +1,72 @@
+"""The second look: what a write in flight explains is no difference."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from sync.aws.items import Items
+from sync.errors import RecordError, RegistryError, Unavailable
+from sync.recovery.state import state_of
+from sync.runtime.deadline import Deadline
+from sync.verify.expected import Expected
+from sync.verify.findings import Difference, Page, Suspect
+from sync.verify.looking import read
+from sync.writing.comparing import Comparable
+from sync.writing.op import Op
+
+ROUNDS: Final = 3  # of looking; an item that changed before each of them is busy
+SETTLE_S: Final = 10.0  # longer than a write takes from table to sink, unless something is wrong
+SLICE: Final = 100  # items in memory at once: one BatchGetItem
+
+
+class Confirm:
+    """Looks again at suspects, each time SETTLE_S after the last look.
+
+    A suspect is a difference if its items have not changed since that look, and the sink still
+    holds something else. A write that was under way has arrived by then.
+    """
+
+    def __init__(self, expected: Expected, sinks: Mapping[str, Comparable], items: Items) -> None:
+        self._expected = expected
+        self._sinks = sinks
+        self._items = items
+
+    def run(self, suspects: Iterable[Suspect], page: Page, deadline: Deadline) -> None:
+        """Add to *page* those of *suspects* that differ, or are busy. Raises Retry."""
+        waiting = list(suspects)
+        for _ in range(ROUNDS):
+            if not waiting:
+                return
+            if not deadline.pause(SETTLE_S):
+                raise Unavailable("no time is left to look again at what differs")
+            changed: list[Suspect] = []
+            for at in range(0, len(waiting), SLICE):
+                for before, now in self._look(waiting[at : at + SLICE], page, deadline):
+                    if now.states == before.states:
+                        source = next(iter(now.sources), None)
+                        page.differences.append(Difference(now.address, now.differs, source))
+                    else:
+                        changed.append(now)
+            waiting = changed
+        page.busy += len(waiting)
+
+    def _look(
+        self, suspects: Sequence[Suspect], page: Page, deadline: Deadline
+    ) -> Iterator[tuple[Suspect, Suspect]]:
+        """Those of *suspects* that differ now, each as it was and as it is."""
+        items = read(self._items, [s for each in suspects for s in each.sources], deadline)
+        before = {suspect.address: suspect for suspect in suspects}
+        ops: dict[str, list[Op]] = {}
+        for suspect in suspects:
+            try:
+                op = self._expected.at(suspect.address, {s: items[s] for s in suspect.sources})
+            except (RecordError, RegistryError):
+                page.invalid += 1
+                continue
+            ops.setdefault(op.sink, []).append(op)
+        for sink, of_sink in ops.items():
+            for op, differs in self._sinks[sink].compare(of_sink, deadline):
+                if differs is not None:
+                    suspect = before[op.address]
+                    states = tuple(state_of(items[source]) for source in suspect.sources)
+                    yield suspect, replace(suspect, differs=differs, states=states)
