@@ -38,7 +38,10 @@ TYPESENSE_ACTIONS = (  # those that the service's API key has to allow
     "collections:list",
     "collections:update",
     "documents:delete",
+    "documents:export",
+    "documents:get",
     "documents:import",
+    "documents:search",
 )
 
 

@@ -56,8 +56,9 @@ def drops_versions(patch: pytest.MonkeyPatch) -> None:
     """Lets win what arrives last."""
     encode = module.encode
 
-    def planted(op: Op) -> bytes:
-        return encode(op).replace(b',"version":%d,"version_type":"external_gte"' % op.version, b"")
+    def planted(op: Op, prefix: str) -> bytes:
+        version = b',"version":%d,"version_type":"external_gte"' % op.version
+        return encode(op, prefix).replace(version, b"")
 
     patch.setattr(module, "encode", planted)
 
@@ -65,7 +66,11 @@ def drops_versions(patch: pytest.MonkeyPatch) -> None:
 def wants_higher_versions(patch: pytest.MonkeyPatch) -> None:
     """Calls a redelivered op stale."""
     encode = module.encode
-    patch.setattr(module, "encode", lambda op: encode(op).replace(b"external_gte", b"external"))
+
+    def planted(op: Op, prefix: str) -> bytes:
+        return encode(op, prefix).replace(b"external_gte", b"external")
+
+    patch.setattr(module, "encode", planted)
 
 
 def swallows_throttling(patch: pytest.MonkeyPatch) -> None:
