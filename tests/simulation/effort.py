@@ -141,7 +141,8 @@ class Effort:
             if comes_again:  # then its keys may be parked once more
                 self._again[parked] += 1
                 self._copies += 1
-            age_s = self._world.now - since_s
+            # The clock that told since_s may be any: the longest that the key can have waited.
+            age_s = self._world.now + max(self._scenario.clocks_s) - since_s
             copies = max(1, self._parked[parked]) + self._again[parked]
             allowed = copies * most_tries(age_s, _apart_s(self._scenario))
             tries = self._tries[parked]

@@ -1,10 +1,12 @@
 """The measure of the tests: kinds of mutants, and survivors with their reasons."""
 
+from pathlib import Path
+
 import pytest
 
 from local.paths import ROOT
 from tests.mutation.cli import counts, held
-from tests.mutation.measure import TESTS, near
+from tests.mutation.measure import TESTS, NotMeasured, near, passes
 from tests.mutation.mutants import EXPLAINED, KILLED, SURVIVED, Mutant, explained, kind_of, known
 
 CHANGES = {
@@ -38,6 +40,30 @@ def test_the_tests_of_a_file_are_those_of_its_room() -> None:
 def test_a_change_has_a_kind(change: tuple[str, str], kind: str) -> None:
     """Told from its lines alone, which may be parts of statements."""
     assert kind_of(*change) == kind
+
+
+@pytest.mark.parametrize(
+    ("body", "good"),
+    [
+        ("pass", True),
+        ("assert False", False),
+        # An error at the very end, after the summary, when pytest itself has no tests left.
+        ("gc.disable(); kept = [socket.socket()]; kept.append(kept)", False),
+    ],
+)
+def test_a_crash_of_pytest_is_looked_into(body: str, good: bool, tmp_path: Path) -> None:
+    """A connection that a mutant leaves open ends pytest's process as if it had run nothing."""
+    (tmp_path / "pyproject.toml").write_text('[tool.pytest]\nfilterwarnings = ["error"]\n')
+    (tmp_path / "test_it.py").write_text(
+        f"import gc, socket\n\nimport pytest\n\n\ndef test_it():\n    {body}\n"
+    )
+    assert passes("m.x_f__mutmut_1", ["test_it.py"], tmp_path) == good
+
+
+def test_tests_that_cannot_run_measure_nothing(tmp_path: Path) -> None:
+    """Else a mutant would count as killed by them."""
+    with pytest.raises(NotMeasured, match=r"m\.x_f__mutmut_1: pytest could not run its tests"):
+        passes("m.x_f__mutmut_1", ["missing.py"], tmp_path)
 
 
 def test_only_a_known_survivor_is_explained() -> None:
