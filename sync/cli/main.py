@@ -11,7 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from sync import commands
-from sync.cli import flags, key_schemas, letters, local_stack, mappings, stages, status, tables
+from sync.cli import (
+    flags,
+    key_schemas,
+    letters,
+    local_stack,
+    mappings,
+    runs,
+    stages,
+    status,
+    tables,
+)
 from sync.cli.asked import Asked, Draw, plain
 from sync.cli.calls import Call, deployed, here
 from sync.cli.screen import Screen
@@ -20,6 +30,10 @@ Parsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Run: TypeAlias = Callable[[argparse.Namespace, Call | None, Screen], int]
 
 _DRAWN: Final[Mapping[str, Draw]] = {  # `plain` draws all others
+    "backfill list": runs.show_list,
+    "backfill show": runs.show,
+    "backfill start": runs.start,
+    "backfill watch": runs.watch,
     "dlq discard": letters.discard,
     "dlq erase": letters.erase,
     "dlq list": letters.show_list,
@@ -50,7 +64,12 @@ _OWN: Final = {
     "mappings tables": Own(key_schemas.write),
     "mappings write": Own(mappings.write, asks_aws=False),
 }
-_GROUPS: Final = {"dlq": "dead letters", "mappings": "schemas generated from the models"}
+_ASKS: Final = {"backfill watch": "backfill show"}  # not commands themselves: they ask these
+_GROUPS: Final = {
+    "backfill": "writing what a table holds to its sinks",
+    "dlq": "dead letters",
+    "mappings": "schemas generated from the models",
+}
 
 
 def main(arguments: Sequence[str] | None = None, call: Call | None = None) -> int:
@@ -71,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sync", description=__doc__.splitlines()[0])
     first = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     groups: dict[str, Parsers] = {}
-    for name in sorted([*commands.names(), *_OWN]):
+    for name in sorted([*commands.names(), *_OWN, *_ASKS]):
         group, _, action = name.partition(" ")
         if not action:
             _add(first, name, name)
@@ -85,8 +104,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add(parsers: Parsers, word: str, name: str) -> None:
     """Add a parser for the command *name*, whose last word is *word*."""
-    command = None if name in _OWN else commands.load(name)
-    documented = (command or _OWN[name].run).__doc__ or ""
+    command = None if name in _OWN else commands.load(_ASKS.get(name, name))
+    drawn = _DRAWN[name] if name in _ASKS else None
+    documented = (drawn or command or _OWN[name].run).__doc__ or ""
     parser = parsers.add_parser(word, help=documented.partition("\n")[0].rstrip("."))
     if command is not None:
         flags.add(parser, command)
@@ -116,7 +136,7 @@ def _own(name: str) -> Run:
 
 def _asking(name: str) -> Run:
     def run(options: argparse.Namespace, call: Call | None, screen: Screen) -> int:
-        payload = flags.payload(options, commands.load(name))
+        payload = flags.payload(options, commands.load(_ASKS.get(name, name)))
         asked = Asked(payload, call or _call(options), screen, options.stage, options.json)
         return _DRAWN.get(name, plain)(asked)
 

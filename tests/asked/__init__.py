@@ -60,6 +60,7 @@ OPENSEARCH: Final[Mapping[str, frozenset[tuple[str, str]]]] = {
 # Which function has a queue's messages.
 READERS: Final = {
     "resync": "resync",
+    "runs": "runs",
     "typesense.fifo": "typesense",
     "dead-letters": "deadletters",
     "typesense-dead-letters.fifo": "deadletters",
@@ -213,7 +214,7 @@ def _of_dynamodb(operation: str, given: Mapping[str, Any]) -> Iterator[Said]:
                 name = what["TableName"]
                 leading = _leading(name, what["Item" if part == "Put" else "Key"])
                 yield f"dynamodb:{PARTS[part]}", _table(name), leading
-        case "Scan":
+        case "Scan" | "DescribeTable":
             yield action, _table(given["TableName"]), ""
         case "Query":
             name, index = given["TableName"], given.get("IndexName")
