@@ -71,7 +71,7 @@ class Backfill:
         names = run.arguments["keys"]
         items = {
             source: item
-            for item in first.items
+            for item in first.items()
             if self._is_wanted(source := _source(run.table, names, item), run)
         }
 
@@ -82,7 +82,7 @@ class Backfill:
             return _second(run.table, names, items, first, second)
 
         settled = list(self._resync.read(items, version, again, deadline, sinks=sinks))
-        counts = Counter[str](read=len(first.items), unmatched=len(first.items) - len(items))
+        counts = Counter[str](read=len(first.rows), unmatched=len(first.rows) - len(items))
         counts.update(map(_count, settled))
         tried = any(result.tried for result in settled)
         if not last and (held := _held(settled, segment.tries)) is not None:
@@ -122,9 +122,9 @@ def _second(
     second: Scanned,
 ) -> Mapping[Source, Found]:
     """What the second reading of a page says of *items*, which the first one found."""
-    if second.items == first.items:  # nearly always
+    if second.rows == first.rows:  # nearly always
         return items
-    return {_source(table, names, item): item for item in second.items}
+    return {_source(table, names, item): item for item in second.items()}
 
 
 def _held(settled: Iterable[Settled], tries: int) -> Exception | None:

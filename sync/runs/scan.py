@@ -16,11 +16,16 @@ _TRIES: Final = 6  # of a page that is throttled; then the run waits for longer
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """A page: its items, the key after which the next begins (None: it is the last), its cost."""
+    """A page: its items as boto3 has them, the key after which the next begins (None: it is the
+    last), its cost."""
 
-    items: list[AttributeMap]
+    rows: list[dict[str, Any]]
     last: AttributeMap | None
     units: float
+
+    def items(self) -> list[AttributeMap]:
+        """The items as stream records have them."""
+        return [text_only(row) for row in self.rows]
 
 
 class Scan:
@@ -72,7 +77,7 @@ class Scan:
             answer = getattr(self._clients("dynamodb"), self._how)(**self._request)
         last = answer.get("LastEvaluatedKey")
         return Scanned(
-            [text_only(item) for item in answer["Items"]],
+            answer["Items"],
             last and text_only(last),
             float(answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)),
         )
