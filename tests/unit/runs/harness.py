@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
 
-from sync.errors import Retry
 from sync.runs.rows import Run, Segment
 from sync.runtime.deadline import Deadline
 from tests.doubles.account import Account
-from tests.records import PRODUCTS
+from tests.records import CORE, PRODUCTS
 from tests.settings import REGION
 
 VISIBILITY_S: Final = 360.0  # as in serverless.yml
@@ -154,6 +153,26 @@ class _Client:
         return call
 
 
-def down(error: Retry) -> Callable[..., Any]:
-    """An answer of a sink that is down."""
-    return lambda _op: error
+def during_scan(number: int, act: Callable[[], object]) -> Callable[..., None]:
+    """Does *act* before scan *number* of the products."""
+    scans = []
+
+    def befall(_service: str, method: str, given: Any) -> None:
+        if method == "scan" and given["TableName"] == PRODUCTS:
+            scans.append(given)
+            if len(scans) == number:
+                act()
+
+    return befall
+
+
+def asked(line: Line, *methods: str) -> list[Any]:
+    """The requests of *methods* that workers make to the application's tables from now on."""
+    found: list[Any] = []
+
+    def note(_service: str, called: str, given: Any) -> None:
+        if called in methods and given["TableName"] in (CORE, PRODUCTS):
+            found.append(given)
+
+    line.before = note
+    return found
