@@ -97,7 +97,7 @@ def ways(url: str, dynamodb: Any) -> dict[str, Callable[[], None]]:
         run = Run("r", "backfill", TABLE, {"keys": ["productId"]}, 1, None, "")
         segment, written = Segment("r", 0), 0
         while not segment.done:
-            page = backfill.page(run, segment, Deadline(300), last=False)
+            page = backfill.page(run, segment, Deadline(300), lambda _keys: None, last=False)
             assert page.held is None, page.held
             written += page.counts["written"]
             segment = Segment("r", 0, cursor=page.cursor, done=page.cursor is None)

@@ -117,17 +117,22 @@ class Resync:
         self._clock = clock
 
     def run(
-        self, keys: Sequence[Parked], deadline: Deadline, *, only: str | None = None
+        self,
+        keys: Sequence[Parked],
+        deadline: Deadline,
+        *,
+        only: str | None = None,
+        sinks: Sinks = None,
     ) -> Iterator[Settled]:
-        """Resync *keys* to every sink of their models, or to the sink *only*; yields a result for
-        each item.
+        """Resync *keys* to every sink of their models, to the sink *only*, or to *sinks*; yields a
+        result for each item.
 
         A key is Done when every op of its item is written and a second reading found the item
         unchanged. If one sink fails, the writes of the others are still verified. A key whose
         *after_version* has not passed ends in Retry. Of several keys of one item only the one with
         the highest *after_version* is resynced.
         """
-        yield from self._run(keys, deadline, None if only is None else (only,))
+        yield from self._run(keys, deadline, sinks if only is None else (only,))
 
     def read(
         self,

@@ -19,13 +19,15 @@ from sync.aws.items import Found
 from sync.aws.keys import AttributeMap, Source
 from sync.errors import NotTried, RecordError, RegistryError, Retry
 from sync.model.planner import Planner
+from sync.recovery.parking import Parked
 from sync.recovery.resync import Resync, Settled, Unmatched
 from sync.recovery.settle import Ended, Settle
 from sync.runs.rows import Run, Segment
 from sync.runs.scan import Scan, Scanned
-from sync.runs.worker import Page
+from sync.runs.worker import Begin, Page
 from sync.runtime.clock import Clock
 from sync.runtime.deadline import Deadline
+from sync.runtime.jsontext import strict
 from sync.writing.fanout import Fanout
 from sync.writing.op import Done
 from sync.writing.versions import SECOND
@@ -33,6 +35,8 @@ from sync.writing.versions import SECOND
 KIND: Final = "backfill"
 SHARE: Final = 0.5  # of a page's documents; if so many fail, the page is done again
 MANY: Final = 20  # documents that are worth waiting for without end
+_MOST_BYTES: Final = 250_000  # of a page's keys as JSON, which have to fit into a row of 400 KB
+_FEW_ITEMS: Final = 80  # whose keys fit, of up to 3 KB each
 PATIENCE: Final = 8  # tries of a page with fewer, or with refused ones: about an hour
 
 
@@ -56,7 +60,9 @@ class Backfill:
         self._clients = clients
         self._clock = clock
 
-    def page(self, run: Run, segment: Segment, deadline: Deadline, *, last: bool) -> Page:
+    def page(
+        self, run: Run, segment: Segment, deadline: Deadline, begin: Begin, *, last: bool
+    ) -> Page:
         """Bring the sinks in line with the page at the cursor of *segment*. Raises Retry."""
         sinks = run.arguments.get("sinks")
         if not last and (refusal := self._refusal(sinks)) is not None:
@@ -66,14 +72,22 @@ class Backfill:
             wait_s = (segment.after - version) / SECOND
             raise NotTried(f"its time comes in {wait_s:.0f} s")
         scan = Scan(self._clients, run, segment)
-        first = scan.read(deadline)
-        units = first.units
         names = run.arguments["keys"]
+        first = scan.read(deadline)
+        if len(strict([_key(names, row) for row in first.items()])) > _MOST_BYTES:
+            scan.limit(_FEW_ITEMS)
+            first = scan.read(deadline)
+        units = first.units
         items = {
             source: item
             for item in first.items()
             if self._is_wanted(source := _source(run.table, names, item), run)
         }
+
+        earlier = [Source(run.table, key) for key in segment.keys]
+        gone = [source for source in earlier if source not in items]
+        if items or gone:
+            begin([source.keys for source in (*items, *gone)])
 
         def again() -> Mapping[Source, Found]:
             nonlocal units
@@ -84,6 +98,11 @@ class Backfill:
         settled = list(self._resync.read(items, version, again, deadline, sinks=sinks))
         counts = Counter[str](read=len(first.rows), unmatched=len(first.rows) - len(items))
         counts.update(map(_count, settled))
+        left = [Parked(source, segment.after) for source in gone]
+        for result in self._resync.run(left, deadline, sinks=sinks):
+            settled.append(result)
+            if not isinstance(result.verdict, Done | Unmatched):
+                counts[_count(result)] += 1
         tried = any(result.tried for result in settled)
         if not last and (held := _held(settled, segment.tries)) is not None:
             after = max(result.key.after_version for result in settled)
@@ -110,8 +129,12 @@ class Backfill:
         return pattern is not None and pattern.model.__name__ == model
 
 
+def _key(names: Iterable[str], item: AttributeMap) -> AttributeMap:
+    return {name: item[name] for name in names}
+
+
 def _source(table: str, names: Iterable[str], item: AttributeMap) -> Source:
-    return Source(table, {name: item[name] for name in names})
+    return Source(table, _key(names, item))
 
 
 def _second(

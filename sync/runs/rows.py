@@ -1,9 +1,11 @@
 """The rows of a run: one of the run itself, and one of each of its segments."""
 
 import json
-from collections.abc import Mapping
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
+from zlib import compress, decompress
 
 from sync.aws.keys import AttributeMap
 from sync.runtime.jsontext import strict
@@ -40,9 +42,9 @@ class Segment:
     *hop*: the number of the message that is to be handled next; *sent*: of the last message that
     was sent for certain. *holder* (an id of SQS) is the message that a worker handles, until
     *held_until* (epoch seconds) at most; without a holder, its worker may be sending the next one
-    until then. *begun*: a page may be written in part, by a worker that died or to a sink that did
-    not answer. *tries*: how often the next page was not completed, and *cause* why. *after*: its
-    next try needs a version above this one.
+    until then. *keys*: of the items of a page that may be written in part, by a worker that died or
+    to a sink that did not answer. *tries*: how often the next page was not completed, and *cause*
+    why. *after*: its next try needs a version above this one.
     """
 
     run: str
@@ -53,7 +55,7 @@ class Segment:
     sent: int = -1
     holder: str | None = None
     held_until: int = 0
-    begun: bool = False
+    keys: tuple[AttributeMap, ...] = ()
     tries: int = 0
     cause: str | None = None
     after: int = 0
@@ -61,6 +63,11 @@ class Segment:
     counts: Mapping[str, int] = field(default_factory=dict)
     updated_at: str = ""
     revision: int = 0
+
+    @property
+    def begun(self) -> bool:
+        """Whether its next page may be written in part."""
+        return bool(self.keys)
 
     def is_held(self, now_s: float) -> bool:
         """Whether a worker has claimed it at *now_s* (epoch seconds)."""
@@ -77,6 +84,7 @@ def segment_item(segment: Segment) -> dict[str, Any]:
     texts = {
         "cursor": None if segment.cursor is None else strict(segment.cursor),
         "counts": strict(segment.counts),
+        "keys": _packed(segment.keys) if segment.keys else None,
     }
     return _item(segment.run, part_of(segment.number), segment, texts)
 
@@ -115,7 +123,7 @@ def segment_of(item: AttributeMap) -> Segment:
         sent=int(values["sent"]),
         holder=values.get("holder"),
         held_until=int(values["held_until"]),
-        begun=values["begun"],
+        keys=_unpacked(values["keys"]) if "keys" in values else (),
         tries=int(values["tries"]),
         cause=values.get("cause"),
         after=int(values["after"]),
@@ -130,6 +138,15 @@ def _item(run: str, part: str, row: Run | Segment, texts: Mapping[str, Any]) -> 
     values = {name: getattr(row, name) for name in row.__slots__ if name not in ("id", "number")}
     values |= {**texts, "run": run, "part": part}
     return {name: _value(value) for name, value in values.items() if value is not None}
+
+
+def _packed(keys: Sequence[AttributeMap]) -> str:
+    """*keys* as text, so that those of a page fit into a row."""
+    return b64encode(compress(strict(list(keys)).encode())).decode()
+
+
+def _unpacked(text: str) -> tuple[AttributeMap, ...]:
+    return tuple(json.loads(decompress(b64decode(text))))
 
 
 def _value(value: Any) -> dict[str, Any]:

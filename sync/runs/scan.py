@@ -11,6 +11,7 @@ from sync.runs.rows import Run, Segment
 from sync.runtime.deadline import Deadline
 from sync.runtime.retry import full_jitter
 
+MOST_ITEMS: Final = 1_000
 _TRIES: Final = 6  # of a page that is throttled; then the run waits for longer
 
 
@@ -31,8 +32,8 @@ class Scanned:
 class Scan:
     """Reads the page at the cursor of *segment*, consistently, as often as it is asked to.
 
-    A page has at most 1 MB before filtering (DynamoDB guide, Scan). With a rate it has as many
-    items as cost a second of it, if they have up to 4 KB.
+    A page has at most MOST_ITEMS and 1 MB before filtering (DynamoDB guide, Scan). With a
+    rate it has as many items as cost a second of it, if they have up to 4 KB.
     """
 
     def __init__(self, clients: Clients, run: Run, segment: Segment) -> None:
@@ -56,10 +57,15 @@ class Scan:
         if partition or prefix:
             self._request["ExpressionAttributeNames"] = {"#key": name}
             self._request["ExpressionAttributeValues"] = {":key": {"S": partition or prefix}}
+        self._request["Limit"] = MOST_ITEMS
         if rate := arguments.get("rate"):
-            self._request["Limit"] = max(1, int(rate / run.segments))
+            self.limit(max(1, int(rate / run.segments)))
         if segment.cursor is not None:
             self._request["ExclusiveStartKey"] = wire(segment.cursor)
+
+    def limit(self, most: int) -> None:
+        """Read at most *most* items from now on."""
+        self._request["Limit"] = min(most, self._request["Limit"])
 
     def read(self, deadline: Deadline) -> Scanned:
         """The page. Raises Retry, Throttled only after some tries."""

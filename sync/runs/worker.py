@@ -13,6 +13,8 @@ queue's visibility timeout if its worker died. What the chain of messages surviv
   effect of its requests (sync/runtime/waits.py): a claim lasts longer than its worker and these.
   The page is done once more. Until then nobody else claims the segment, so a state that the dead
   worker wrote can't stay: the same items are read and written again before the segment moves on.
+  Their keys are in the row since before the first was written, since an item that was deleted
+  meanwhile is in no scan.
 - *The worker dies before it sends the next message, or that can't be sent.* Its own message comes
   again, and is older than the row's hop, of which no message is known to be sent: it sends that.
 - *A message comes twice.* An older one sends nothing if the next is known to be sent; if its
@@ -33,7 +35,7 @@ come again to verify it.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
 from random import uniform
@@ -41,7 +43,7 @@ from typing import Any, Final, Protocol
 
 from sync.aws.keys import AttributeMap
 from sync.aws.responses import BatchResponse, failures_of
-from sync.errors import RecordError, Retry
+from sync.errors import RecordError, Retry, Unavailable
 from sync.recovery.parking import LONGEST_DELAY_S
 from sync.runs.messages import RunMessage, RunQueue
 from sync.runs.rows import Run, Segment
@@ -74,14 +76,21 @@ class Page:
     after: int = 0
 
 
+Begin = Callable[[Sequence[AttributeMap]], None]
+"""Notes the keys of a page in its segment's row. Raises Retry."""
+
+
 class Kind(Protocol):
     """What a run does with its pages."""
 
-    def page(self, run: Run, segment: Segment, deadline: Deadline, *, last: bool) -> Page:
+    def page(
+        self, run: Run, segment: Segment, deadline: Deadline, begin: Begin, *, last: bool
+    ) -> Page:
         """Do the page at the cursor of *segment*. Raises Retry if nothing was written.
 
-        *last*: nobody comes again, as the run was paused or cancelled. Then the page is completed,
-        whatever its outcome.
+        *begin* has to be called with the keys of all items before anything is written for one, and
+        keys that *segment* has from an earlier try belong to the page. *last*: nobody comes
+        again, as the run was paused or cancelled. Then the page is completed, whatever its outcome.
         """
         ...
 
@@ -163,7 +172,7 @@ class RunWorker:
                 return True
             claimed = self._claim(segment, message.hop, id_, deadline)
             if claimed is not None:
-                return self._work(run, claimed, deadline, begun=segment.begun)
+                return self._work(run, claimed, deadline)
         return False
 
     def _claim(self, segment: Segment, hop: int, id_: str, deadline: Deadline) -> Segment | None:
@@ -176,26 +185,19 @@ class RunWorker:
                 sent=max(hop, segment.sent),
                 holder=id_,
                 held_until=ceil(now_s(self._clock) + lasts_s),
-                begun=True,
             )
         )
 
-    def _work(self, run: Run, segment: Segment, deadline: Deadline, *, begun: bool) -> bool:
-        """Do pages of the claimed *segment*, then send the next message. Raises Retry.
-
-        *begun*: whether the first page was begun before.
-        """
+    def _work(self, run: Run, segment: Segment, deadline: Deadline) -> bool:
+        """Do pages of the claimed *segment*, then send the next message. Raises Retry."""
         counts = Counter[str]()
         while True:
             began_s = self._clock.monotonic()
-            page = self._page(run, segment, deadline)
-            segment = _advanced(segment, page)
+            page, segment = self._page(run, segment, deadline)
             if page.held is not None:
-                begun = begun or page.tried
                 wait_s = self._holding_s(segment.tries)
                 self._metrics.count(None, "run_waits")
                 break
-            begun = False
             counts.update({**page.counts, "pages": 1})
             self._metrics.count(None, "run_pages")
             self._metrics.count(None, "run_items", page.counts.get("read", 0))
@@ -214,7 +216,7 @@ class RunWorker:
         self._log(run, segment, counts)
         until = ceil(now_s(self._clock) + SENDING_S)
         released = self._table.save(
-            replace(segment, hop=segment.hop + 1, holder=None, held_until=until, begun=begun)
+            replace(segment, hop=segment.hop + 1, holder=None, held_until=until)
         )
         if released is None:
             return False
@@ -226,12 +228,24 @@ class RunWorker:
             self._go_on(released, wait_s)
         return True
 
-    def _page(self, run: Run, segment: Segment, deadline: Deadline) -> Page:
+    def _page(self, run: Run, segment: Segment, deadline: Deadline) -> tuple[Page, Segment]:
+        """Do the next page of *segment*; returns what became of it, and of the segment."""
+        begun = segment
+
+        def begin(keys: Sequence[AttributeMap]) -> None:
+            nonlocal begun
+            saved = self._table.save(replace(begun, keys=tuple(keys)))
+            if saved is None:
+                raise Unavailable("the segment was taken over by another worker")
+            begun = saved
+
         try:
             kind = self._kinds[run.kind]
-            return kind.page(run, segment, deadline, last=run.status != "running")
+            page = kind.page(run, segment, deadline, begin, last=run.status != "running")
         except Retry as error:
-            return Page(segment.cursor, held=error)
+            page = Page(segment.cursor, held=error)
+        kept = begun.keys if page.tried else segment.keys
+        return page, _advanced(replace(begun, keys=kept), page)
 
     def _go_on(self, segment: Segment, delay_s: float) -> None:
         """Send the message of the hop of *segment*, and note it. Raises Retry if it is not sent."""
@@ -278,6 +292,7 @@ def _advanced(segment: Segment, page: Page) -> Segment:
         done=page.cursor is None,
         units=units,
         counts=dict(counts),
+        keys=(),
         tries=0,
         cause=None,
         after=0,

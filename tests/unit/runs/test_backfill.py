@@ -151,7 +151,9 @@ def test_items_of_other_models_are_left_alone(line: Line) -> None:
     backfill = line.account.service.run_worker._kinds["backfill"]
     (segment,) = line.segments(id_)
     other = type(run)(**{**_plain(run), "arguments": {**run.arguments, "model": "Another"}})
-    page = backfill.page(other, segment, line.account.service.deadline(_Context()), last=False)
+    page = backfill.page(
+        other, segment, line.account.service.deadline(_Context()), lambda _: None, last=False
+    )
     assert dict(page.counts) == {"read": 1, "unmatched": 1}
 
 

@@ -120,6 +120,10 @@ def test_a_start_that_dies_leaves_no_run_or_one_that_is_revived(line: Line) -> N
     assert line.sink() == line.table()
 
 
+def die() -> None:
+    raise Crash
+
+
 def dies_at(wanted: str) -> Callable[..., None]:
     def befall(_service: str, method: str, _given: Any) -> None:
         if method == wanted:
@@ -237,7 +241,7 @@ def test_a_page_whose_worker_died_is_settled_before_a_run_ends(line: Line, turn:
     """It is done once more, also if that takes several messages; then nothing follows."""
     line.put(*IDS)
     id_ = line.start(segments=1)
-    line.before = dies_at("scan")
+    line.before = during_scan(2, die)
     line.step()
     line.account.call(f"backfill {turn}", id=id_)
     errors = [Throttled("rate")] * 6

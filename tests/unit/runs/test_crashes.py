@@ -8,6 +8,7 @@ import pytest
 
 from sync.errors import Throttled, Unavailable
 from sync.sinks.memory import Memory
+from tests.records import PRODUCTS
 from tests.unit.runs.harness import Crash, Line
 
 IDS = [f"p{n}" for n in range(9)]
@@ -98,7 +99,7 @@ def test_a_claim_lasts_until_its_worker_and_what_it_sent_are_over(line: Line) ->
     same page is then done again."""
     line.put(*IDS)
     id_ = line.start(segments=1)
-    line.before = at(4, Crash())
+    line.before = at(6, Crash())
     began_s = line.clock.now
     line.step()
     line.before = lambda *_: None
@@ -133,6 +134,48 @@ def test_what_a_dead_worker_wrote_is_mended(line: Line) -> None:
     line.put(*IDS, name="Teapot")
     assert set(line.sink().values()) == {"Kettle"}
     assert is_right(line, id_)
+
+
+def test_what_a_dead_worker_wrote_of_an_item_that_is_gone_is_deleted(line: Line) -> None:
+    """The item is in no scan any more: its key was noted before it was written."""
+    line.account.memory = Memory(versioned=False)
+    line.account.service = line.account.fresh()
+    line.put(*IDS)
+    id_ = line.start(segments=1)
+    scans = count()
+
+    def die_at_the_second_reading(_service: str, method: str, _given: Any) -> None:
+        if method == "scan" and next(scans) == 1:
+            raise Crash
+
+    line.before = die_at_the_second_reading
+    line.step()
+    line.before = lambda *_: None
+    written = line.sink()
+    for each in written:
+        line.account.dynamodb.delete_item(TableName=PRODUCTS, Key={"productId": {"S": each}})
+    assert written
+    assert is_right(line, id_)
+    assert not line.sink().keys() & written.keys()
+    assert line.counts(id_) == {"read": 9 - len(written), "written": 9 - len(written)}
+
+
+def test_the_keys_of_a_page_fit_into_its_row(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page with keys that are too long has fewer items."""
+    monkeypatch.setattr("sync.runs.backfill._MOST_BYTES", 60)
+    monkeypatch.setattr("sync.runs.backfill._FEW_ITEMS", 1)
+    line.put(*IDS)
+    id_ = line.start(segments=1)
+    pages: list[int] = []
+
+    def note(_service: str, method: str, given: Any) -> None:
+        if method == "scan":
+            pages.append(given["Limit"])
+
+    line.before = note
+    assert is_right(line, id_)
+    assert set(pages) == {1_000, 1}
+    assert line.counts(id_)["read"] == len(IDS)
 
 
 def test_a_message_that_could_not_be_sent_is_sent_when_the_last_comes_again(line: Line) -> None:

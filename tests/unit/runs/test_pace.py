@@ -98,13 +98,13 @@ def test_a_rate_that_is_too_slow_for_an_invocation_delays_the_next_message(line:
 
 
 def test_without_a_rate_there_is_no_pause(line: Line) -> None:
-    """And a page has no limit but DynamoDB's."""
+    """And a page has as many items as fit."""
     line.put(*IDS)
     scans = asked(line, "scan")
     line.start(segments=1)
     line.rest()
     assert line.clock.slept == []
-    assert all("Limit" not in scan and scan["ConsistentRead"] for scan in scans)
+    assert all(scan["Limit"] == 1_000 and scan["ConsistentRead"] for scan in scans)
 
 
 @pytest.mark.parametrize("error", [Throttled("x"), NotTried("x")])
