@@ -35,6 +35,8 @@ class Config:
     dead_letter_queue_url: str
     dead_letter_table: str
     state_table: str  # of each sink's state, for `status`; "": no state is kept
+    runs_queue_url: str  # of the queue that runs go by; "": there are none, such as backfills
+    runs_table: str  # of their progress; "" as above
     iterator_age_alarm_ms: int  # from this age on `status` warns and the alarm rings
 
     @classmethod
@@ -72,6 +74,12 @@ class Config:
             dead_letter_table=matching(env, "DEAD_LETTER_TABLE", TABLE, "a table's name"),
             state_table=matching(env, "STATE_TABLE", TABLE, "a table's name")
             if env.get("STATE_TABLE")
+            else "",
+            runs_queue_url=matching(env, "RUNS_QUEUE_URL", r"https?://\S+", "an SQS queue's URL")
+            if env.get("RUNS_QUEUE_URL")
+            else "",
+            runs_table=matching(env, "RUNS_TABLE", TABLE, "a table's name")
+            if env.get("RUNS_TABLE")
             else "",
             iterator_age_alarm_ms=int(
                 matching(env, "ITERATOR_AGE_ALARM_MS", r"[1-9]\d{0,8}", "a number of milliseconds")

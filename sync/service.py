@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from sync.recovery.resync import Resync
     from sync.recovery.settle import Settle
     from sync.recovery.worker import ResyncWorker
+    from sync.runs.control import Control
+    from sync.runs.messages import RunQueue
+    from sync.runs.table import RunsTable
+    from sync.runs.worker import RunWorker
     from sync.stream.dispatch import Dispatcher
     from sync.verify.verify import Verify
     from sync.writing.health import StateTable
@@ -91,6 +95,8 @@ class Service:
             self.config.resync_queue_url: lambda: self.resync_worker.run,
             self.config.dead_letter_queue_url: lambda: self.dead_letter_consumer.run,
         }
+        if self.config.runs_queue_url:
+            queues[self.config.runs_queue_url] = lambda: self.run_worker.run
         for sink, sender in self.senders.items():
             queues[sender.queue_url] = partial(self._lane, sink)
             queues[sender.dead_letter_queue_url] = partial(self._lane_letters, sink)
@@ -241,6 +247,48 @@ class Service:
             name: LaneWorker(sender, self.sinks[name].effect_s, fanout, resync, self.settle)
             for name, sender in self.senders.items()
         }
+
+    @cached_property
+    def runs_table(self) -> "RunsTable":
+        """Raises ConfigError, as all about runs does, if the stage has none."""
+        from sync.runs.table import RunsTable
+
+        if not (self.config.runs_table and self.config.runs_queue_url):
+            raise ConfigError("RUNS_TABLE and RUNS_QUEUE_URL are not set: this stage has no runs")
+        return RunsTable(self.config.runs_table, self.clients, self.clock)
+
+    @cached_property
+    def run_queue(self) -> "RunQueue":
+        from sync.runs.messages import RunQueue
+
+        return RunQueue(self.config.runs_queue_url, self.clients)
+
+    @cached_property
+    def runs(self) -> "Control":
+        from sync.runs.control import Control
+
+        wait_s = self.park_delay_s
+        return Control(self.runs_table, self.run_queue, self.clock, wait_s=wait_s)
+
+    @cached_property
+    def run_worker(self) -> "RunWorker":
+        from sync.runs import backfill
+        from sync.runs.worker import RunWorker
+
+        kinds = {
+            backfill.KIND: backfill.Backfill(
+                self.planner, self.resync, self.settle, self.fanout, self.clients, self.clock
+            )
+        }
+        return RunWorker(
+            self.runs_table,
+            self.run_queue,
+            kinds,
+            self.clock,
+            self.metrics,
+            margin_s=RESERVE_S + self.park_delay_s,
+            wait_s=self.park_delay_s,
+        )
 
     @cached_property
     def bodies(self) -> "Bodies":

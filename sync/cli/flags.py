@@ -34,7 +34,8 @@ def flag(argument: Argument) -> str:
     """How *argument* is typed: `--dry-run`, `--key` for each of the keys, `ids` without a flag."""
     if argument.positional:
         return argument.name
-    name = argument.name.removesuffix("s") if argument.kind is Kind.KEYS else argument.name
+    several = argument.kind in (Kind.KEYS, Kind.TEXTS)
+    name = argument.name.removesuffix("s") if several else argument.name
     return f"--{name.replace('_', '-')}"
 
 

@@ -17,6 +17,7 @@ from sync.cli import (
     letters,
     local_stack,
     mappings,
+    runs,
     stages,
     status,
     tables,
@@ -30,6 +31,10 @@ Parsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Run: TypeAlias = Callable[[argparse.Namespace, Call | None, Screen], int]
 
 _DRAWN: Final[Mapping[str, Draw]] = {  # `plain` draws all others
+    "backfill list": runs.show_list,
+    "backfill show": runs.show,
+    "backfill start": runs.start,
+    "backfill watch": runs.watch,
     "dlq discard": letters.discard,
     "dlq erase": letters.erase,
     "dlq list": letters.show_list,
@@ -61,7 +66,12 @@ _OWN: Final = {
     "mappings tables": Own(key_schemas.write),
     "mappings write": Own(mappings.write, asks_aws=False),
 }
-_GROUPS: Final = {"dlq": "dead letters", "mappings": "schemas generated from the models"}
+_ASKS: Final = {"backfill watch": "backfill show"}  # not commands themselves: they ask these
+_GROUPS: Final = {
+    "backfill": "writing what a table holds to its sinks",
+    "dlq": "dead letters",
+    "mappings": "schemas generated from the models",
+}
 
 
 def main(arguments: Sequence[str] | None = None, call: Call | None = None) -> int:
@@ -82,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sync", description=__doc__.splitlines()[0])
     first = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     groups: dict[str, Parsers] = {}
-    for name in sorted([*commands.names(), *_OWN]):
+    for name in sorted([*commands.names(), *_OWN, *_ASKS]):
         group, _, action = name.partition(" ")
         if not action:
             _add(first, name, name)
@@ -96,8 +106,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add(parsers: Parsers, word: str, name: str) -> None:
     """Add a parser for the command *name*, whose last word is *word*."""
-    command = None if name in _OWN else commands.load(name)
-    documented = (command or _OWN[name].run).__doc__ or ""
+    command = None if name in _OWN else commands.load(_ASKS.get(name, name))
+    drawn = _DRAWN[name] if name in _ASKS else None
+    documented = (drawn or command or _OWN[name].run).__doc__ or ""
     parser = parsers.add_parser(word, help=documented.partition("\n")[0].rstrip("."))
     if command is not None:
         flags.add(parser, command)
@@ -127,7 +138,7 @@ def _own(name: str) -> Run:
 
 def _asking(name: str) -> Run:
     def run(options: argparse.Namespace, call: Call | None, screen: Screen) -> int:
-        payload = flags.payload(options, commands.load(name))
+        payload = flags.payload(options, commands.load(_ASKS.get(name, name)))
         asked = Asked(payload, call or _call(options), screen, options.stage, options.json)
         return _DRAWN.get(name, plain)(asked)
 

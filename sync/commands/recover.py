@@ -21,6 +21,7 @@ class Recovered(TypedDict):
     results: list[Result]  # of the dead letters that were replayed
     counts: dict[str, int]  # by result
     parked: int  # keys of replays and resyncs that died half way
+    revived: int  # segments of runs whose messages were lost
 
 
 class Recover(Command):
@@ -28,7 +29,8 @@ class Recover(Command):
 
     Replays a dead letter if its item has changed since it failed, or if the reason for its failure
     may have passed: then it closes, or gets the new error. Parks the keys of replays and resyncs
-    that died half way. Raises Retry if the dead-letter table does not answer.
+    that died half way. Has runs go on whose messages were lost. Raises Retry if the dead-letter
+    table or the table of runs does not answer.
     """
 
     def run(self, service: "Service", deadline: Deadline) -> Recovered:
@@ -52,4 +54,5 @@ class Recover(Command):
             "results": results,
             "counts": dict(Counter(result["result"] for result in results)),
             "parked": parked,
+            "revived": service.runs.revive(deadline) if service.config.runs_table else 0,
         }

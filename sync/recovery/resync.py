@@ -8,12 +8,12 @@ interleaving of a small history why the second reading is needed, why a stale re
 and why a parked key waits until its version has passed (docs/guarantees.md).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 from sync.aws.items import Found, Items
-from sync.aws.keys import AttributeMap
+from sync.aws.keys import AttributeMap, Source
 from sync.errors import NotTried, RecordError, Refused, RegistryError, Retry, SyncError, Unavailable
 from sync.model.planner import Planner
 from sync.recovery.letters import DeadLetter
@@ -29,6 +29,7 @@ from sync.writing.versions import SECOND
 C = TypeVar("C")
 
 SLICE: Final = 100  # items in memory at once, of up to 400 KB each: one BatchGetItem
+_UNREAD: Final = object()  # stands for what a second reading did not give; equals no item
 ROUNDS: Final = 3  # of writing and verifying; an item that still changes then ends in Retry
 
 
@@ -36,6 +37,9 @@ ROUNDS: Final = 3  # of writing and verifying; an item that still changes then e
 class Unmatched:
     """No model matches the key, or the model does not feed the sink: there is nothing to write."""
 
+
+Sinks = Collection[str] | None
+"""Names of the sinks to write to; None: to all sinks of a model."""
 
 Verdict = Done | Refused | RecordError | RegistryError | Retry | Unmatched
 """The result of a resync of a key: written (Done), can never be (Refused, RecordError,
@@ -113,24 +117,63 @@ class Resync:
         self._clock = clock
 
     def run(
-        self, keys: Sequence[Parked], deadline: Deadline, *, only: str | None = None
+        self,
+        keys: Sequence[Parked],
+        deadline: Deadline,
+        *,
+        only: str | None = None,
+        sinks: Sinks = None,
     ) -> Iterator[Settled]:
-        """Resync *keys* to every sink of their models, or to the sink *only*; yields a result for
-        each item.
+        """Resync *keys* to every sink of their models, to the sink *only*, or to *sinks*; yields a
+        result for each item.
 
         A key is Done when every op of its item is written and a second reading found the item
         unchanged. If one sink fails, the writes of the others are still verified. A key whose
         *after_version* has not passed ends in Retry. Of several keys of one item only the one with
         the highest *after_version* is resynced.
         """
+        yield from self._run(keys, deadline, sinks if only is None else (only,))
+
+    def read(
+        self,
+        items: Mapping[Source, AttributeMap],
+        version: int,
+        again: Callable[[], Mapping[Source, Found]],
+        deadline: Deadline,
+        *,
+        sinks: Sinks = None,
+    ) -> Iterator[Settled]:
+        """Resync *items*, which the caller has read after it took *version* from the clock, to
+        every sink of their models, or to *sinks* alone; yields a result for each of them.
+
+        *again* reads them a second time. An item that it does not give, or gives changed, is
+        resynced by its key. If it raises Retry, the items that were written end in that.
+        """
+        asked = self._planned(
+            {Parked(source): item for source, item in items.items()}, version, sinks
+        )
+        settled, written = self._write(asked, version, deadline)
+        yield from settled
+        if not written:
+            return
+        try:
+            now = again()
+        except Retry as error:
+            yield from (replace(result, verdict=error, tried=True) for result in written)
+            return
+        verified, changed = _compare(written, now)
+        yield from verified
+        for result in self._run(changed, deadline, sinks):
+            yield replace(result, tried=True)
+
+    def _run(self, keys: Sequence[Parked], deadline: Deadline, sinks: Sinks) -> Iterator[Settled]:
         rising = sorted(keys, key=lambda key: key.after_version)
         waiting = list({key.source: key for key in rising}.values())  # the highest of each stays
         for at in range(0, len(waiting), SLICE):
-            yield from self._slice(waiting[at : at + SLICE], deadline, only)
+            yield from self._slice(waiting[at : at + SLICE], deadline, sinks)
 
-    def _slice(
-        self, waiting: list[Parked], deadline: Deadline, only: str | None
-    ) -> Iterator[Settled]:
+    def _slice(self, waiting: list[Parked], deadline: Deadline, sinks: Sinks) -> Iterator[Settled]:
+        (only,) = sinks if sinks is not None and len(sinks) == 1 else (None,)
         refusal = self._fanout.refusal(only)
         if refusal is None and not deadline.remaining():
             refusal = NotTried("no time is left")
@@ -140,30 +183,37 @@ class Resync:
         for number in range(ROUNDS):
             if not waiting:
                 return
-            settled, written = self._round(waiting, deadline, only)
+            settled, written = self._round(waiting, deadline, sinks)
             yield from (replace(result, tried=result.tried or number > 0) for result in settled)
-            waiting = []
             now = self._items.read([result.key.source for result in written], deadline)
-            for result in written:
-                item = now[result.key.source]
-                if item == result.found:
-                    yield replace(result, tried=result.tried or number > 0)
-                elif isinstance(item, Retry):
-                    yield replace(result, verdict=item, tried=True)
-                elif isinstance(result.verdict, Retry):  # its request may overwrite a newer state
-                    yield replace(result, tried=True)
-                else:
-                    waiting.append(result.key)
+            verified, waiting = _compare(written, now)
+            yield from (replace(result, tried=result.tried or number > 0) for result in verified)
         for key in waiting:
             changed = Unavailable("the item changed each time it was verified")
             yield Settled(key, changed, tried=True)
 
     def _round(
-        self, keys: Sequence[Parked], deadline: Deadline, only: str | None
+        self, keys: Sequence[Parked], deadline: Deadline, sinks: Sinks
     ) -> tuple[list[Settled], list[Settled]]:
         """Read and write *keys* once; returns the results that are final, and those to verify."""
         version = self._clock.time_ns()  # taken first: the items read are at least as new
-        asked = self._ask(keys, version, deadline, only)
+        due = []
+        early = []
+        for key in keys:
+            if key.after_version < version:
+                due.append(key)
+            else:
+                wait_s = (key.after_version - version) / SECOND
+                early.append(Settled(key, NotTried(f"its time comes in {wait_s:.0f} s")))
+        items = self._items.read([key.source for key in due], deadline)
+        asked = self._planned({key: items[key.source] for key in due}, version, sinks)
+        settled, written = self._write(asked, version, deadline)
+        return [*early, *settled], written
+
+    def _write(
+        self, asked: Asked, version: int, deadline: Deadline
+    ) -> tuple[list[Settled], list[Settled]]:
+        """Write what is *asked*; returns the results that are final, and those to verify."""
         ended = {
             key: Settled(key, Done.WRITTEN, found, version=version)
             for key, found in asked.keys.items()
@@ -184,27 +234,15 @@ class Resync:
             (settled if nothing_written else to_verify).append(replace(result, tried=key in tried))
         return settled, to_verify
 
-    def _ask(
-        self, keys: Sequence[Parked], version: int, deadline: Deadline, only: str | None
-    ) -> Asked:
-        """Read the items of *keys* and plan their ops."""
+    def _planned(self, items: Mapping[Parked, Found], version: int, sinks: Sinks) -> Asked:
+        """Plan the ops of *items*, by their keys."""
         asked = Asked()
-        due = []
-        for key in keys:
-            if key.after_version < version:
-                due.append(key)
-            else:
-                wait_s = (key.after_version - version) / SECOND
-                early = NotTried(f"its time comes in {wait_s:.0f} s")
-                asked.settled.append(Settled(key, early))
-        items = self._items.read([key.source for key in due], deadline)
-        for key in due:
-            found = items[key.source]
+        for key, found in items.items():
             if isinstance(found, Retry):
                 asked.settled.append(Settled(key, found))
                 continue
             try:
-                ops = self._plan(key, found, version, only)
+                ops = self._plan(key, found, version, sinks)
             except (RecordError, RegistryError) as error:
                 asked.settled.append(Settled(key, error, found, version=version))
                 continue
@@ -217,15 +255,34 @@ class Resync:
                 asked.askers.setdefault(op.address, []).append(key)
         return asked
 
-    def _plan(
-        self, key: Parked, item: AttributeMap | None, version: int, only: str | None
-    ) -> list[Op]:
+    def _plan(self, key: Parked, item: AttributeMap | None, version: int, sinks: Sinks) -> list[Op]:
         """The ops for *key*, whose item is *item*; each carries *since_s* of the key."""
         pattern = self._planner.match(key.source)
         if pattern is None:
             return []
         plan = self._planner.plan(pattern, key.source, version, new_image=item)
-        return [replace(op, since_s=key.since_s) for op in plan.ops if only in (None, op.sink)]
+        return [
+            replace(op, since_s=key.since_s) for op in plan.ops if sinks is None or op.sink in sinks
+        ]
+
+
+def _compare(
+    written: Sequence[Settled], now: Mapping[Source, Found]
+) -> tuple[list[Settled], list[Parked]]:
+    """Split results by a second reading: those that are final, and the keys to write once more."""
+    verified: list[Settled] = []
+    changed: list[Parked] = []
+    for result in written:
+        item = now.get(result.key.source, _UNREAD)
+        if item == result.found:
+            verified.append(result)
+        elif isinstance(item, Retry):
+            verified.append(replace(result, verdict=item, tried=True))
+        elif isinstance(result.verdict, Retry):  # its request may overwrite a newer state
+            verified.append(replace(result, tried=True))
+        else:
+            changed.append(result.key)
+    return verified, changed
 
 
 def _worse(so_far: Settled, outcome: Outcome, version: int) -> Settled:

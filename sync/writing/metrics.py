@@ -17,6 +17,9 @@ with the dimension `stage` alone:
     parked              keys that were parked for all sinks of their model
     refused             dead letters of records that no model could read
     dead_letters        rows that the consumer wrote
+    run_pages           pages that runs have completed (sync/runs/)
+    run_items           items that they read
+    run_waits           pages that have to be done again later
     held                refusals that the brake parked instead (sync/recovery/brake.py)
 """
 

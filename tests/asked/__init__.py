@@ -64,6 +64,7 @@ OPENSEARCH: Final[Mapping[str, frozenset[tuple[str, str]]]] = {
 # Which function has a queue's messages.
 READERS: Final = {
     "resync": "resync",
+    "runs": "runs",
     "typesense.fifo": "typesense",
     "dead-letters": "deadletters",
     "typesense-dead-letters.fifo": "deadletters",

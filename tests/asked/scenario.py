@@ -94,7 +94,8 @@ class Empty(Unreached):
 def asked() -> frozenset[Ask]:
     """What they ask meanwhile. Call it within `moto.mock_aws()`."""
     account = Account()
-    for n, way in enumerate((_stream(account), _resync(account), _by_hand(account))):
+    ways = (_stream(account), _resync(account), _by_hand(account), _backfill(account))
+    for n, way in enumerate(ways):
         _derived(account, way, n)
         _documents(account, way)
     _typesense(account)
@@ -127,6 +128,28 @@ def _resync(account: Account) -> Way:
 
 def _by_hand(account: Account) -> Way:
     return lambda table, keys: account.call("resync", table=table, keys=[keys])
+
+
+def _backfill(account: Account) -> Way:
+    def way(table: str, keys: Keys) -> None:
+        account.call("backfill start", table=table, also=True)
+        with mock.patch("sync.runs.backfill.PATIENCE", 0):
+            _work_on_runs(account)
+        acting = ACTING.set("runs")
+        try:  # as if the item had vanished while its page was written
+            list(account.service.resync.run([Parked(Source(table, keys))], Deadline(60)))
+        finally:
+            ACTING.reset(acting)
+
+    return way
+
+
+def _work_on_runs(account: Account) -> None:
+    """Hands the messages of the runs queue to the function that reads it."""
+    url, sqs = account.service.config.runs_queue_url, account.boto("sqs")
+    for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        _message(account, "runs", message["Body"])
 
 
 def _message(account: Account, queue: str, body: str) -> None:
@@ -266,6 +289,7 @@ def _commands(account: Account) -> None:
     account.clock.now += 1_000
     account.call("recover")
     account.call("status")
+    _runs(account)
     with (
         mock.patch("sync.sinks.opensearch.client.Connection", return_value=_unreached(account)),
         mock.patch("sync.sinks.typesense.sink.aws_client", account.clients),
@@ -281,6 +305,21 @@ def _verified(account: Account) -> None:
     account.call("verify", sink="opensearch")
     account.memory = memory
     account.service = account.fresh()
+
+
+def _runs(account: Account) -> None:
+    """A backfill of one model is paused and resumed, another waits for a sink and is cancelled."""
+    id_ = account.call("backfill start", table=CORE, model="IcaoAircraft", also=True)["id"]
+    account.call("backfill pause", id=id_)
+    account.call("backfill resume", id=id_)
+    _work_on_runs(account)
+    account.call("backfill show", id=id_)
+    account.call("backfill list")
+    account.memory = Failing(Unavailable("503"))
+    account.service = account.fresh()
+    stopped = account.call("backfill start", table=CORE, also=True)["id"]
+    _work_on_runs(account)
+    account.call("backfill cancel", id=stopped)
 
 
 def _unreached(account: Account) -> OpenSearchClient:

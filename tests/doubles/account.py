@@ -31,12 +31,15 @@ CONTRIBUTIONS = settings.ENV["CONTRIBUTIONS_TABLE"]
 TYPESENSE_QUEUE = settings.ENV["TYPESENSE_QUEUE_URL"]
 TYPESENSE_LETTERS = settings.ENV["TYPESENSE_DEAD_LETTER_QUEUE_URL"]
 STATE = "stream-sync-test-state"
+RUNS = "stream-sync-test-runs"
 BUCKET = settings.ENV["PAYLOAD_BUCKET"]
 ENV = {
     **settings.ENV,
     "OPENSEARCH_TIMEOUT_S": "3",
     "PARK_DELAY_S": "40",
     "STATE_TABLE": STATE,
+    "RUNS_TABLE": RUNS,
+    "RUNS_QUEUE_URL": f"{settings.QUEUES}/runs",
 }
 OBJECT = "aws/lambda/uuid/shard 1/2026/11/21/one"
 CREATED = {  # what S3 says of it (S3 guide, notification-content-structure)
@@ -100,6 +103,7 @@ class Account:
             (CORE, "PK", "SK"),
             (PRODUCTS, "productId"),
             (STATE, "sink"),
+            (RUNS, "run", "part"),
             (CONTRIBUTIONS, "id"),
         ):
             self._table(name, keys)
@@ -111,7 +115,7 @@ class Account:
             Endpoint=f"arn:aws:sqs:{REGION}:123456789012:dead-letters",
             Attributes={"RawMessageDelivery": "true"},
         )
-        for queue in ("resync", "dead-letters"):
+        for queue in ("resync", "runs", "dead-letters"):
             self.boto("sqs").create_queue(QueueName=queue)
         for url in (TYPESENSE_QUEUE, TYPESENSE_LETTERS):
             name = url.rpartition("/")[2]

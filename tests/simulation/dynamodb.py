@@ -4,11 +4,13 @@ Of expressions, what the service writes is understood; anything else is refused,
 what it does not understand.
 """
 
-import zlib
+import json
 from collections.abc import Iterable
 from decimal import Decimal
+from math import ceil
 from types import SimpleNamespace
 from typing import Any, Final
+from zlib import crc32
 
 from botocore.exceptions import ClientError
 
@@ -26,6 +28,8 @@ from tests.simulation.requests import (
 )
 from tests.simulation.table import Item, Streamed, Table, as_bytes, as_text, key_of
 from tests.simulation.transactions import ConditionFails, Transactions, check, written
+
+PAGE_BYTES: Final = 1_000_000  # read for a page of a scan or query (guide, Scan)
 
 
 class ConditionalCheckFailedException(ClientError): ...
@@ -198,17 +202,29 @@ class DynamoDB:
     def scan(self, **given: Any) -> Any:
         def effect(_partial: bool) -> dict[str, Any]:
             table = self._table(given["TableName"])
-            rows = list(table.rows(consistent=given.get("ConsistentRead", False)))
+            segment, of = given.get("Segment", 0), given.get("TotalSegments", 1)
+            rows = [
+                row
+                for row in table.rows(consistent=given.get("ConsistentRead", False))
+                if crc32(str(row[table.names[0]]).encode()) % of == segment
+            ]
             rows.sort(key=lambda row: _place(row, table.names))  # AWS promises no order
-            if segments := given.get("TotalSegments"):
-                rows = [
-                    row
-                    for row in rows
-                    if _segment(row, table.names[0], segments) == given["Segment"]
-                ]
             return self._page(given, table, rows, table.names)
 
         return self._aws.call(f"dynamodb.scan{self._core(given)}", effect)
+
+    def describe_table(self, **given: Any) -> Any:
+        def effect(_partial: bool) -> dict[str, Any]:
+            table = self._table(given["TableName"])
+            return {
+                "Table": {
+                    "TableName": table.name,
+                    "ItemCount": len(table.items),
+                    "TableSizeBytes": sum(map(_bytes, table.items.values())),
+                }
+            }
+
+        return self._aws.call("dynamodb.describe_table", effect)
 
     def _core(self, given: dict[str, Any]) -> str:
         """Commands call seldom, so these are call sites of their own."""
@@ -230,7 +246,11 @@ class DynamoDB:
                 for row, place in zip(rows, places, strict=True)
                 if (place > after) - (place < after) == sign
             ]
-        page = rows[: given.get("Limit", len(rows))]
+        page: list[Item] = []
+        read = 0  # bytes
+        while len(page) < min(given.get("Limit", len(rows)), len(rows)) and read < PAGE_BYTES:
+            read += _bytes(rows[len(page)])
+            page.append(rows[len(page)])
         projection = given.get("ProjectionExpression")
         answer: dict[str, Any] = {
             "Items": [
@@ -243,8 +263,11 @@ class DynamoDB:
                 if keeps is None or keeps(row, names)
             ]
         }
-        if page and len(page) == given.get("Limit"):
+        if page and (len(page) == given.get("Limit") or len(page) < len(rows)):
             answer["LastEvaluatedKey"] = as_bytes({name: page[-1][name] for name in order})
+        if given.get("ReturnConsumedCapacity") == "TOTAL":
+            units = max(1, ceil(read / 4096)) * (1.0 if given.get("ConsistentRead") else 0.5)
+            answer["ConsumedCapacity"] = {"TableName": table.name, "CapacityUnits": units}
         return answer
 
     def _table(self, name: str) -> Table:
@@ -259,13 +282,13 @@ def _place(item: Item, names: Iterable[str]) -> tuple[Any, ...]:
     return tuple(_comparable(item[name]) for name in names)
 
 
-def _segment(item: Item, name: str, segments: int) -> int:
-    """Which of so many segments of a scan *item* is in: a range of hashes of the key *name*."""
-    return zlib.crc32(repr(_comparable(item[name])).encode()) * segments >> 32
-
-
 def _comparable(value: dict[str, Any]) -> Any:
     return Decimal(value["N"]) if "N" in value else str(value.get("S", value.get("B"))).encode()
+
+
+def _bytes(item: Item) -> int:
+    """About the size of *item*."""
+    return len(json.dumps(item))
 
 
 def _indexed(table: Table, row: Item) -> Item:

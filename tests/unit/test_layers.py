@@ -17,23 +17,17 @@ BELOW = {
     "sinks": ENGINE[:4],  # leaves: they know what ops are, and how to reach AWS
     "model": ENGINE[:4],
     "recovery": ENGINE[:5],
+    "runs": ENGINE,
     "stream": ENGINE,
     "lanes": ENGINE,
     "verify": ENGINE,
     "deadletters": (*ENGINE, "stream", "lanes"),  # reads what all others leave behind
     "models": ("errors", "aws", "writing", "model", "sinks"),
     "config": ENGINE[:2],
-    "service": (*ENGINE, "stream", "lanes", "verify", "deadletters", "models", "config"),
+    "service": (*ENGINE, "runs", "stream", "lanes", "verify", "deadletters", "models", "config"),
     "commands": (
-        *ENGINE,
-        "stream",
-        "lanes",
-        "verify",
-        "deadletters",
-        "models",
-        "config",
-        "service",
-        "sinks",
+        *(*ENGINE, "runs", "stream", "lanes", "verify", "deadletters"),
+        *("models", "config", "service", "sinks"),
     ),
     "handler": ("errors", "runtime", "aws", "service", "commands"),
     # What a stage is made of, for deploying; left out of the zip.
@@ -106,11 +100,11 @@ def test_no_files_import_one_another_in_a_circle() -> None:
     assert circle(SOURCES) == []
 
 
-def test_there_are_at_most_18_rooms_at_the_top() -> None:
+def test_there_are_at_most_20_rooms_at_the_top() -> None:
     """So that the first look at sync/ shows all of it."""
     rooms = {room_of(path.removesuffix(".py").replace("/", ".")) for path in SOURCES} - {"handler"}
     assert rooms == BELOW.keys() - {"handler"}
-    assert len(rooms) <= 18
+    assert len(rooms) <= 20
 
 
 @pytest.mark.parametrize(

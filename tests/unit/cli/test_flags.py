@@ -31,7 +31,12 @@ def typed(argument: Argument) -> tuple[list[str], Any]:
         words, value = [argument.choices[-1]], argument.choices[-1]
     else:
         words, value = TYPED[argument.kind]
-    return (words if argument.positional else [flags.flag(argument), *words]), value
+    if argument.positional:
+        return words, value
+    flag = flags.flag(argument)
+    if argument.kind is Kind.TEXTS:  # the flag may be repeated
+        return [word for each in words for word in (flag, each)], value
+    return [flag, *words], value
 
 
 @pytest.mark.parametrize("name", commands.names())

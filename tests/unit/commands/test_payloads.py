@@ -60,7 +60,7 @@ KEYS: Any = [{"productId": {"S": "p"}}]
             ("resync", {"table": PRODUCTS, "keys": KEYS, "cursor": cursor}, "no cursor of an")
             for cursor in ("-1", "1", "true", '"0"', '{"productId":{"S":"p"}}')
         ),
-        ("nope", {}, "no command 'nope'; there are: dlq discard, dlq erase"),
+        ("nope", {}, "no command 'nope'; there are: backfill cancel, backfill list"),
     ],
 )
 def test_a_bad_call_is_named(
@@ -73,6 +73,8 @@ def test_a_bad_call_is_named(
 
 
 LEAST: dict[str, dict[str, Any]] = {
+    **{f"backfill {turn}": {"id": "a"} for turn in ("cancel", "pause", "resume", "show")},
+    "backfill start": {"table": PRODUCTS},
     "dlq discard": {"all": True, "reason": "x"},
     "dlq erase": {"table": PRODUCTS, "keys": KEYS},
     "dlq replay": {"all": True},

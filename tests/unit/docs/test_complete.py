@@ -140,5 +140,5 @@ def test_every_argument_is_documented() -> None:
     """docs/commands.md has them, and what is answered, as `python -m sync.cli.reference` does."""
     page = reference.PAGE.read_text()
     assert page == reference.rewritten(page), "run python -m sync.cli.reference"
-    assert f"{reference.BEGIN}\n### `dlq discard`\n" in page
+    assert f"{reference.BEGIN}\n### `backfill cancel`\n" in page
     assert "\n| `dry_run` | `--dry-run` | true or false | count only, and do nothing |\n" in page
