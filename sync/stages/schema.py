@@ -172,6 +172,7 @@ class Functions(Section):
     resync_mb: MemoryMb = Field(1769, description="of that for parked keys")
     typesense_mb: MemoryMb = Field(1024, description="it mostly waits for Typesense")
     deadletters_mb: MemoryMb = Field(512, description="nobody waits for it")
+    runs_mb: MemoryMb = Field(1769, description="of that for backfills")
     admin_mb: MemoryMb = Field(1769, description="of that for commands")
 
 
@@ -231,6 +232,7 @@ class Stage(Section):
         "INFO", description="`WARNING` leaves out the line of each record"
     )
     resync_concurrency: int = Field(5, ge=2, le=1000, description="batches of parked keys at once")
+    runs_concurrency: int = Field(8, ge=2, le=1000, description="segments of backfills at once")
     park_delay_s: int | None = Field(
         None,
         ge=1,

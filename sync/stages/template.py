@@ -1,18 +1,19 @@
 """What serverless.yml takes from a stage file: its fields, and sections for its tables."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from sync import models
 from sync.errors import ConfigError
+from sync.model.patterns import literal
 from sync.model.registry import Registry
 from sync.stages import tables
 from sync.stages.schema import Made, Stage
 
 DERIVED: Final = "core"  # the role of the table that counters and default images are written to
-NOTHING: Final = "arn:aws:dynamodb:::none"  # under a condition that is false
-OWN: Final = ("contributions", "dead_letter", "state")
+NOTHING: Final = "arn:aws:dynamodb:::none"
+OWN: Final = ("contributions", "dead_letter", "runs", "state")
 """No table can have these roles: a table of the stack itself has its logical id."""
 
 
@@ -35,6 +36,11 @@ def template(stage: Stage) -> Mapping[str, Any]:
         "typesense_secret": typesense is not None and typesense.secret is None,
         "derived": derived,
     }
+    partitioned = {
+        model.route.table
+        for model in known.models
+        if model.route is not None and literal(next(iter(model.route.keys.values()))) is not None
+    }  # a backfill reads a single partition of these
     read = {role for _, role, _ in known.feeding(fed["typesense"])} if "typesense" in fed else set()
     return {
         "fields": _fields(stage),
@@ -45,11 +51,16 @@ def template(stage: Stage) -> Mapping[str, Any]:
             "deletion": tables.deletion(keep=stage.keep_data),
             "derived": tables.name(DERIVED, stage.tables[DERIVED]) if derived else "",
             "derived_arn": tables.arn(DERIVED, stage.tables[DERIVED]) if derived else NOTHING,
-            "typesense_arns": [tables.arn(role, stage.tables[role]) for role in sorted(read)]
-            or [NOTHING],
+            "partitioned_arns": _arns(stage, partitioned),
+            "typesense_arns": _arns(stage, read),
         },
         "resources": tables.resources(stage.tables, keep=stage.keep_data),
     }
+
+
+def _arns(stage: Stage, roles: Collection[str]) -> list[Any]:
+    """Of the tables with *roles*; of nothing, if there is none: a statement needs a resource."""
+    return [tables.arn(role, stage.tables[role]) for role in sorted(roles)] or [NOTHING]
 
 
 def off(stage: Stage) -> list[str]:

@@ -19,7 +19,7 @@ from tests.integ.stages import VPC
 from tests.integ.template.reading import Template, of_parts
 
 SECURITY = ROOT / "docs" / "security.md"
-FUNCTIONS = ("stream", "resync", "typesense", "deadletters", "admin")
+FUNCTIONS = ("stream", "resync", "typesense", "runs", "deadletters", "admin")
 
 
 @pytest.fixture(scope="module")

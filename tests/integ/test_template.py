@@ -89,7 +89,7 @@ def test_the_local_stage_differs_by_its_parameters_alone(
     asked = {
         way for way, value in here.items() if value in ("sns:PublishBatch", "sqs:SendMessageBatch")
     }
-    assert len(asked) == 8  # four roles publish, four send
+    assert len(asked) == 11  # five roles publish, five send, one of them to two queues
     for way in asked:
         del here[way]
     assert here.keys() == there.keys()
@@ -107,7 +107,7 @@ def test_the_local_stage_differs_by_its_parameters_alone(
     assert different == {
         *(
             f"{function}LambdaFunction.Properties.Environment.Variables.{setting}"
-            for function in ("Stream", "Resync", "Typesense", "Deadletters", "Admin")
+            for function in ("Stream", "Resync", "Typesense", "Runs", "Deadletters", "Admin")
             for setting in settings
         ),
         *(
@@ -131,6 +131,9 @@ def test_the_local_stage_differs_by_its_parameters_alone(
         "Dashboard.Properties.DashboardBody.Fn::Sub.1.stage",
         "DeadLettersAlarm.Properties.Dimensions.0.Value",
         "HeldAlarm.Properties.Dimensions.0.Value",
+        "OpenSearchDiffersAlarm.Properties.Dimensions.0.Value",
+        "RunsWaitAlarm.Properties.Dimensions.0.Value",
+        "TypesenseDiffersAlarm.Properties.Dimensions.0.Value",
     }
 
 
@@ -214,6 +217,9 @@ def test_outputs_name_what_a_user_needs(template: Template) -> None:
         "DeadLetterQueueUrl",
         "DeadLetterTable",
         "ResyncQueueUrl",
+        "RunsQueueUrl",
+        "RunsTable",
+        "RunsFunctionArn",
         "StateTable",
         "ContributionsTable",
         "TypesenseQueueUrl",

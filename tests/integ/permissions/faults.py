@@ -16,7 +16,7 @@ from tests.integ.template.reading import Template
 # What a role allows though its function does not ask it, as "function action resource condition",
 # and why that is so.
 ACCEPTED: Final = {
-    r"(stream|resync|admin) dynamodb:\w+ table/core dynamodb:LeadingKeys="
+    r"(stream|resync|runs|admin) dynamodb:\w+ table/core dynamodb:LeadingKeys="
     r"(IMAGES#x|DEFAULT_IMAGES#x|ICAO#MATCHER)": "one condition holds for all derived rows",
     r"typesense dynamodb:BatchGetItem table/core dynamodb:LeadingKeys=\S+": (
         "it reads whatever a model routes to Typesense, which may be of any kind"

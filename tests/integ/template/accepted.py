@@ -29,7 +29,13 @@ CHECKOV: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     ),
     "CKV_AWS_27": (
         "checkov knows keys of KMS alone; the queues are encrypted by SQS's own (SqsManagedSse)",
-        ("DeadLetterQueue", "ResyncQueue", "TypesenseDeadLetterQueue", "TypesenseQueue"),
+        (
+            "DeadLetterQueue",
+            "ResyncQueue",
+            "RunsQueue",
+            "TypesenseDeadLetterQueue",
+            "TypesenseQueue",
+        ),
     ),
     "CKV_AWS_28": (
         "a row says how a sink does now, and is written anew within a minute",

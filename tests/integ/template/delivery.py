@@ -37,13 +37,17 @@ def both_streams_are_delivered_from_their_start_and_without_loss(template: Templ
         }, source
 
 
-def dead_letters_that_need_nobody_close_by_themselves(template: Template) -> None:
-    (rule,) = of_type(template, "Events::Rule").values()
-    (target,) = rule["Properties"]["Targets"]
-    assert rule["Properties"]["ScheduleExpression"] == "rate(15 minutes)"
-    assert rule["Properties"]["State"] == "ENABLED"
-    assert target["Arn"] == {"Fn::GetAtt": ["AdminLambdaFunction", "Arn"]}
-    assert json.loads(target["Input"]) == {"command": "recover"}
+def what_needs_nobody_is_done_on_schedule(template: Template) -> None:
+    found = {}
+    for rule in of_type(template, "Events::Rule").values():
+        (target,) = rule["Properties"]["Targets"]
+        assert rule["Properties"]["State"] == "ENABLED"
+        assert target["Arn"] == {"Fn::GetAtt": ["AdminLambdaFunction", "Arn"]}
+        found[rule["Properties"]["ScheduleExpression"]] = json.loads(target["Input"])
+    assert found == {
+        "rate(15 minutes)": {"command": "recover"},
+        "rate(1 day)": {"command": "verify", "sample": 1000},
+    }
 
 
 def queues_are_consumed_message_by_message(template: Template) -> None:
@@ -54,6 +58,7 @@ def queues_are_consumed_message_by_message(template: Template) -> None:
     }
     consumers = {
         "ResyncQueue.Arn": ("ResyncLambdaFunction", 5),
+        "RunsQueue.Arn": ("RunsLambdaFunction", 8),
         "TypesenseQueue.Arn": ("TypesenseLambdaFunction", 2),
         "DeadLetterQueue.Arn": ("DeadlettersLambdaFunction", 2),
         "TypesenseDeadLetterQueue.Arn": ("DeadlettersLambdaFunction", 2),
@@ -62,7 +67,7 @@ def queues_are_consumed_message_by_message(template: Template) -> None:
     for source, mapping in mappings.items():
         function, at_once = consumers[source]
         assert mapping["FunctionName"] == {"Fn::GetAtt": [function, "Arn"]}
-        assert mapping["BatchSize"] == 10, source
+        assert mapping["BatchSize"] == (1 if source == "RunsQueue.Arn" else 10), source
         if properties(template, source.removesuffix(".Arn")).get("FifoQueue"):
             assert "MaximumBatchingWindowInSeconds" not in mapping, source  # Lambda refuses it
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"], source
@@ -220,6 +225,8 @@ def functions_run_the_one_handler_on_arm64_with_every_setting(template: Template
             "DEAD_LETTER_TABLE": "DeadLetterTable",
             "PAYLOAD_BUCKET": "PayloadBucket",
             "RESYNC_QUEUE_URL": "ResyncQueue",
+            "RUNS_QUEUE_URL": "RunsQueue",
+            "RUNS_TABLE": "RunsTable",
             "PARK_DELAY_S": "",
             "STRICT_SINKS": "",
             "STATE_TABLE": "StateTable",
@@ -228,7 +235,7 @@ def functions_run_the_one_handler_on_arm64_with_every_setting(template: Template
 
 
 PLANTED: Planted = {
-    dead_letters_that_need_nobody_close_by_themselves: (
+    what_needs_nobody_is_done_on_schedule: (
         ("AdminEventsRuleSchedule1", "Properties", "State"),
         "DISABLED",
     ),

@@ -35,6 +35,7 @@ def every_function_has_a_role_of_its_own(template: Template) -> None:
         "StreamLambdaFunction": "StreamRole.Arn",
         "ResyncLambdaFunction": "ResyncRole.Arn",
         "TypesenseLambdaFunction": "TypesenseRole.Arn",
+        "RunsLambdaFunction": "RunsRole.Arn",
         "DeadlettersLambdaFunction": "DeadLettersRole.Arn",
         "AdminLambdaFunction": "AdminRole.Arn",
     }

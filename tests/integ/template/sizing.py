@@ -33,6 +33,7 @@ def functions_that_somebody_waits_for_have_a_whole_cpu(template: Template) -> No
         "StreamLambdaFunction": 1769,
         "ResyncLambdaFunction": 1769,
         "TypesenseLambdaFunction": 1024,
+        "RunsLambdaFunction": 1769,
         "DeadlettersLambdaFunction": 512,
         "AdminLambdaFunction": 1769,
     }
@@ -47,7 +48,7 @@ def no_function_takes_from_the_account_s_concurrency_what_others_need(template: 
         for mapping in of_type(template, "Lambda::EventSourceMapping").values()
         if "StartingPosition" not in mapping["Properties"]
     ]
-    assert len(queues) == 4
+    assert len(queues) == 5
 
 
 PLANTED: Planted = {

@@ -51,6 +51,8 @@ def trouble_raises_an_alarm(template: Template) -> None:
         (lost, "AdminLambdaFunction", "Sum", "1 of 1 x 60 s > 0"),
         ("dead_letters", "prod", "Sum", "1 of 1 x 60 s > 0"),
         ("held", "prod", "Sum", "1 of 1 x 60 s > 0"),
+        ("run_waits", "prod", "Sum", "4 of 4 x 900 s > 0"),
+        ("differences", "prod", "Sum", "1 of 1 x 86400 s > 0"),
         (
             "ApproximateAgeOfOldestMessage",
             "TypesenseQueue.QueueName",
@@ -201,7 +203,7 @@ def whatever_counts_raises_an_alarm_when_a_counter_is_wrong(template: Template) 
         in grants(template, shown(told["Role"]).removesuffix(".Arn"))
     }
     assert {shown(found["LogGroupName"]) for found in filters} == counting
-    assert len(counting) == 3
+    assert len(counting) == 4
     for found in filters:
         assert found["FilterPattern"].strip('"') in inspect.getsource(Counters)
         assert found["MetricTransformations"] == [
@@ -218,15 +220,24 @@ def what_the_functions_count_is_what_alarms_watch(template: Template) -> None:
     metrics = Metrics("prod", SystemClock(), lines.append)
     metrics.count(None, "dead_letters")
     metrics.count(None, "held")
+    metrics.count(None, "run_waits")
+    for sink in ("opensearch", "typesense"):
+        metrics.count(sink, "differences")
     metrics.flush()
-    (line,) = map(json.loads, lines)
-    (written,) = line["_aws"]["CloudWatchMetrics"]
-    watched = [told for told in plain(template).values() if told["Namespace"] == NAMESPACE]
-    assert {told["MetricName"] for told in watched} == {m["Name"] for m in written["Metrics"]}
-    for told in watched:
-        assert told["Namespace"] == written["Namespace"]
-        dimensions = {each["Name"]: each["Value"] for each in told["Dimensions"]}
-        assert dimensions == {name: line[name] for (name,) in written["Dimensions"]}
+    counted = [
+        (metric["Name"], {name: line[name] for name in dimensions})
+        for line in map(json.loads, lines)
+        for written in line["_aws"]["CloudWatchMetrics"]
+        for metric in written["Metrics"]
+        for dimensions in written["Dimensions"]
+        if written["Namespace"] == NAMESPACE
+    ]
+    watched = [
+        (told["MetricName"], {each["Name"]: each["Value"] for each in told["Dimensions"]})
+        for told in plain(template).values()
+        if told["Namespace"] == NAMESPACE
+    ]
+    assert sorted(watched, key=str) == sorted(counted, key=str)
 
 
 def alarms_can_be_published(template: Template) -> None:
