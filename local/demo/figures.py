@@ -31,6 +31,7 @@ class Figures:
     counters: dict[str, int] | None = None  # counters, drift
     default_images: dict[str, int] | None = None  # entities, invalid
     mirror: dict[str, int] | None = None  # documents, mismatches
+    verify: dict[str, dict[str, int]] | None = None  # differences, by sink
     parked_left: int | None = None  # messages of parked keys, at the end
     recovered_after_outage: bool | None = None
     left_out: dict[str, str] = field(default_factory=dict)  # sinks without a server here, and why
@@ -48,6 +49,12 @@ class Figures:
             yield from _derived("typesense", self.typesense, "documents", "mismatches")
         yield from _derived("counters", self.counters, "counters", "drift")
         yield from _derived("default_images", self.default_images, "entities", "invalid")
+        if not self.verify or not self.verify["differences"]:
+            yield "verify was not run"
+        else:
+            for sink, count in self.verify["differences"].items():
+                if count:
+                    yield f"verify found {count} differences in {sink}"
         yield from _derived("mirror", self.mirror, "documents", "mismatches")
         if not self.latency_ms:
             yield "latency_ms was not measured"

@@ -133,6 +133,27 @@ def finish(scene: Scene) -> None:
     scene.check()
     mirror.compare(scene)
     _recount(scene)
+    _verify(scene)
+
+
+def _verify(scene: Scene) -> None:
+    """Run the service's own comparison of tables and sinks. Raises Failed for a difference."""
+    sinks = ["opensearch", *(["typesense"] if scene.with_typesense else [])]
+    differences = dict.fromkeys(sinks, 0)
+    for sink in sinks:
+        checked, cursor = 0, None
+        while True:
+            answer = scene.stack.command({"command": "verify", "sink": sink, "cursor": cursor})
+            checked += answer["checked"]["items"] + answer["checked"]["documents"]
+            differences[sink] += answer["missing"] + answer["extra"] + answer["different"]
+            if (cursor := answer["cursor"]) is None:
+                break
+        scene.screen.say(
+            f"verify: {checked:,} items and documents of {sink}, {differences[sink]} differ"
+        )
+    scene.figures.verify = {"differences": differences}
+    if any(differences.values()):
+        raise Failed("verify finds differences")
 
 
 def _recount(scene: Scene) -> None:

@@ -82,7 +82,10 @@ def _checked(stage: Stage) -> dict[str, list[str]]:
             there = ", ".join(sorted(names))
             raise ConfigError(f"{field}: no model feeds {', '.join(unknown)}; there are: {there}")
     mirrored = {}
+    roles: dict[str, str] = {}  # by stream
     for role, table in stage.tables.items():
+        if table.stream and (other := roles.setdefault(table.stream, role)) != role:
+            raise ConfigError(f"tables.{role}: its stream is that of tables.{other}, too")
         given = list(table.keys)
         if role in OWN:
             raise ConfigError(f"tables.{role}: the stack has a table of its own with this role")

@@ -84,20 +84,15 @@ class Tables(DynamoDB):
 
     def describe_table(self, **given: Any) -> Any:
         table = self._table(given["TableName"])
-        return {
-            "Table": {
-                "TableName": table.name,
-                "AttributeDefinitions": [
-                    {"AttributeName": name, "AttributeType": table.types[name]}
-                    for name in table.names
-                ],
-                "KeySchema": [
-                    {"AttributeName": name, "KeyType": kind}
-                    for name, kind in zip(table.names, ("HASH", "RANGE"), strict=False)
-                ],
-                "ItemCount": len(table.items),
-            }
-        }
+        told = super().describe_table(**given)["Table"]
+        definitions = [
+            {"AttributeName": name, "AttributeType": table.types[name]} for name in table.names
+        ]
+        schema = [
+            {"AttributeName": name, "KeyType": kind}
+            for name, kind in zip(table.names, ("HASH", "RANGE"), strict=False)
+        ]
+        return {"Table": {**told, "AttributeDefinitions": definitions, "KeySchema": schema}}
 
     def delete_table(self, **given: Any) -> Any:
         del self._tables[self._table(given["TableName"]).name]

@@ -96,8 +96,8 @@ def test_what_waits_is_told_with_its_time() -> None:
     assert rows["a Typesense message that comes again"] == (
         f"{again_min[0] * 60:g} s to {again_min[1]:g} min"
     )
-    assert visible_min == {6, 12}
-    assert rows["messages of a worker that was killed"] == "6 min, Typesense 12 min"
+    assert visible_min == {6, 12, 30}
+    assert rows["messages of a worker that was killed"] == "6 min, Typesense 12 min, runs 30 min"
     assert rows["a tombstone of OpenSearch (`gc_deletes`)"] == f"{GC_DELETES_S // 60} min"
 
 

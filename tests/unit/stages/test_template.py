@@ -88,6 +88,10 @@ def test_a_table_that_the_stack_makes_outlives_it_if_asked_to(keep: str, policy:
             "sinks_off: no model feeds opensearch; there are: ",
         ),
         (
+            f"tables: {{{ORDERS}, {ORDERS.replace('orders', 'again')}}}\nopensearch:",
+            "tables.again: its stream is that of tables.orders, too",
+        ),
+        (
             "tables: {state: {keys: {id: S}}}\nopensearch:",
             "tables.state: the stack has a table of its own with this role",
         ),
