@@ -30,6 +30,7 @@ TESTS: Final = (
     "tests/properties/test_default_image.py",
     "tests/unit/aws/test_clients.py",
     "tests/unit/aws/test_items.py",
+    "tests/unit/aws/test_transactions.py",
     "tests/unit/commands",
     "tests/unit/deadletters",
     "tests/unit/lanes",

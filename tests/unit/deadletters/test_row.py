@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sync.deadletters.row import CLOCKS_NS, Row, from_item, merged, to_item
+from sync.deadletters.row import CLOCKS_NS, Row, folded, from_item, merged, to_item
 from sync.recovery.bodies import Payload
 
 KEYS = {"productId": {"S": "p"}}
@@ -213,3 +213,10 @@ def test_a_list_shows_what_people_need() -> None:
         "erased_at": LATE,
         "expires_at": 1,
     }
+
+
+def test_letters_are_folded_as_if_they_were_merged_one_by_one() -> None:
+    """A copy of the last changes nothing."""
+    one, other = letter(letter="a", version=6, seen=1), letter(letter="b", version=7, seen=1)
+    (row,) = folded([one, other, other])
+    assert (row.letter, row.version, row.seen) == ("b", 7, 2)

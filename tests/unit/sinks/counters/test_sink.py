@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.errors import ConfigError, Refused, RegistryError
+from sync.errors import ConfigError, Misconfigured, Refused, RegistryError
 from sync.models.core.faa_link import IcaoType
-from sync.sinks.counters import Counted, Counters
+from sync.sinks.counters import Counted, Counters, families
 from sync.sinks.counters.families import _FAMILIES
 from sync.sinks.counters.rows import Contribution
 from sync.sinks.counters.sink import Move, portions, read
@@ -159,9 +159,9 @@ def test_a_target_that_is_no_family_is_about_us(tables: Tables) -> None:
 def test_two_families_of_one_target_are_refused_at_start() -> None:
     """Their counters would be counted together; a module that is loaded anew is no other."""
 
-    def family(name: str) -> type[Counted]:
+    def family(name: str, target: str = "kinds") -> type[Counted]:
         @dataclass(frozen=True)
-        class Kind(Counted, target="kinds", partition="KINDS", prefix="KIND"):
+        class Kind(Counted, target=target, partition="KINDS", prefix="KIND"):
             __qualname__ = name
             maker: str
 
@@ -173,8 +173,14 @@ def test_two_families_of_one_target_are_refused_at_start() -> None:
         with pytest.raises(RegistryError) as caught:
             family("Two")
         assert str(caught.value) == "two families of counters are called 'kinds'"
+        assert family("Three", target="others") is _FAMILIES["others"]
+        with pytest.raises(
+            Misconfigured, match=r"no counters are called 'typo', only .*\w, others$"
+        ):
+            families.family("typo")
     finally:
         _FAMILIES.pop("kinds", None)
+        _FAMILIES.pop("others", None)
 
 
 def test_settings_are_named_when_they_are_missing() -> None:
@@ -185,6 +191,8 @@ def test_settings_are_named_when_they_are_missing() -> None:
     for name in env:
         with pytest.raises(ConfigError, match=name):
             Counters.from_env({**env, name: ""})
+        with pytest.raises(ConfigError, match=f"^{name} must be a table's name, not '/'$"):
+            Counters.from_env({**env, name: "/"})
 
 
 # ── Transactions ──────────────────────────────────────────────────────────────────────────────────
