@@ -31,6 +31,8 @@ SHARED = {
     "tests/integ/test_opensearch_server.py": "opensearch",
     "tests/contract/test_opensearch": "opensearch",
     "tests/contract/test_sinks.py": "opensearch",
+    "tests/contract/test_comparing.py": "opensearch",
+    "tests/contract/test_verify.py": "opensearch",
     "tests/contract/test_planted_bugs.py": "opensearch",
 }
 SERVERS = ("stack", "opensearch")

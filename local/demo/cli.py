@@ -86,6 +86,7 @@ def _summary(figures: Figures, screen: Screen) -> None:
     latency = figures.latency_ms or {}
     typesense = figures.typesense or {}
     counters, images = figures.counters or {}, figures.default_images or {}
+    differences = (figures.verify or {}).get("differences", {})
     screen.step("Summary")
     screen.table(
         ["", ""],
@@ -96,6 +97,8 @@ def _summary(figures: Figures, screen: Screen) -> None:
                 "documents in Typesense / mismatches",
                 _pair(*typesense.values()) if typesense else "left out",
             ),
+            ("documents of the mirror / mismatches", _pair(*(figures.mirror or {}).values())),
+            ("differences that verify found", f"{sum(differences.values()):,}"),
             ("counters / drift from a recount", _pair(*counters.values())),
             ("entities with images / wrong defaults", _pair(*images.values())),
             ("write to searchable, p50", f"{latency.get('p50', 0):,.0f} ms"),
