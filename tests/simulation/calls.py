@@ -84,6 +84,7 @@ class Calls:
         self.trouble = trouble
         self.fired: Counter[tuple[str, str]] = Counter()  # with a 0 for what never did
         self.answered: dict[str, Counter[str]] = {}  # without a fault, by invocation
+        self.failed: dict[str, Counter[str]] = {}  # with one, be it in part
         self.while_down: dict[tuple[Any, Outage], Counter[str]] = {}  # by container
         self._sites: set[str] = set()
         self.late = 0  # effects under way whose callers have gone
@@ -107,9 +108,10 @@ class Calls:
             self._sites.add(site)
             self.fired.update({(site, fault.value): 0 for fault in possible})
         fault = self._draw(site, possible)
+        if (caller := _caller()) is not None:
+            ended = self.answered if fault is None else self.failed
+            ended.setdefault(caller.aws_request_id, Counter())[site] += 1
         if fault is None:
-            if (caller := _caller()) is not None:
-                self.answered.setdefault(caller.aws_request_id, Counter())[site] += 1
             self._travel(timeout_s)
             value = effect(False)
             self._travel(timeout_s)

@@ -83,14 +83,15 @@ class Effort:
     def verify(self) -> None:
         """Raises Violated for a bound that does not hold."""
         self._down()
-        answered = self._stack.calls.answered
+        answered, failed = self._stack.calls.answered, self._stack.calls.failed
         for invocation, asked in self._invocations.items():
             made = answered.get(invocation, Counter())
             if asked.function == "stream":
                 self._writes(made, asked.records)
             elif asked.sinks is not None:
-                self._reads(made, asked.sinks)
+                self._reads(made, failed.get(invocation, Counter()), asked.sinks)
         answered.clear()
+        failed.clear()
         self._invocations.clear()
         if self._broken:
             raise Violated(self._broken)
@@ -178,10 +179,12 @@ class Effort:
             count = answered.get(site, 0)
             self.check(f"calls of a batch: {site}", count, allowed, f"of {records} records")
 
-    def _reads(self, answered: Mapping[str, int], sinks: int) -> None:
+    def _reads(self, answered: Mapping[str, int], failed: Mapping[str, int], sinks: int) -> None:
         """A resync reads many keys with one request."""
-        # A transaction that failed is followed by a reading of its own.
-        again = 2 * answered.get("dynamodb.transact_write_items", 0)
+        # A transaction is followed by a reading of its own, and so is what was read in part.
+        transactions = "dynamodb.transact_write_items"
+        again = 2 * (answered.get(transactions, 0) + failed.get(transactions, 0))
+        again += failed.get("dynamodb.batch_get_item", 0)
         allowed = sinks * TABLES * READS * ROUNDS + again
         count = answered.get("dynamodb.batch_get_item", 0)
         self.check("reads of a resync", count, allowed, f"of {sinks} sinks")
