@@ -113,8 +113,8 @@ def test_a_rejected_request_is_halved_down_to_the_op_at_fault(
     """Whatever check of ours misses, the real server's 400 is pinned to one op of a hundred."""
     encode = module.encode
 
-    def unchecked(op: Op) -> bytes:
-        return encode(op).replace(b'"version":77', b'"version":9223372036854775808')
+    def unchecked(op: Op, prefix: str) -> bytes:
+        return encode(op, prefix).replace(b'"version":77', b'"version":9223372036854775808')
 
     monkeypatch.setattr(module, "encode", unchecked)
     ops = [subject.put(f"{n}", version=77 if n == 41 else 1) for n in range(100)]
@@ -126,7 +126,11 @@ def test_a_rejected_request_is_halved_down_to_the_op_at_fault(
 def test_two_ops_at_fault_are_both_found(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     """Halving goes on after the first find."""
     encode = module.encode
-    monkeypatch.setattr(module, "encode", lambda op: encode(op).replace(b":77,", b":-1,"))
+
+    def spoiled(op: Op, prefix: str) -> bytes:
+        return encode(op, prefix).replace(b":77,", b":-1,")
+
+    monkeypatch.setattr(module, "encode", spoiled)
     ops = [subject.put(f"{n}", version=77 if n in (0, 9) else 1) for n in range(10)]
     assert subject.write(*ops) == {f"{n}": Refused if n in (0, 9) else WRITTEN for n in range(10)}
 

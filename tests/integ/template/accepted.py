@@ -124,7 +124,7 @@ PARLIAMENT: Final[Mapping[str, tuple[str, frozenset[str], frozenset[str]]]] = {
         ),
         frozenset(
             f"{name}Role network"
-            for name in ("Admin", "DeadLetters", "Resync", "Stream", "Typesense")
+            for name in ("Admin", "DeadLetters", "Resync", "Runs", "Stream", "Typesense")
         ),
     ),
 }
