@@ -194,7 +194,9 @@ def test_commands_tell_what_they_did(
     assert capsys.readouterr().out.splitlines()[-1] == "nothing stands against a deployment"
     assert main(["detach", "people", "--stage", "try"]) == 0
     assert capsys.readouterr().out == f"{path}: tables.people is gone; left: orders\n"
-    path.write_text(path.read_text().replace(str(stream), str(stream)[:-1] + "0"))
+    path.write_text(
+        path.read_text().replace(str(stream), f"{stream}1")
+    )  # since switched off and on
     assert main(["doctor", "--stage", "try", "--json"]) == 1
     (fault,) = [f for f in json.loads(capsys.readouterr().out)["findings"] if f["level"] == "fault"]
     assert fault["of"] == "tables.orders"
