@@ -200,14 +200,17 @@ def passes(name: str, tests: Sequence[str], folder: Path) -> bool:
     also where it can't run any test. Raises NotMeasured for that.
     """
     with chdir(folder):
-        ended = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests],
-            env={**os.environ, "MUTANT_UNDER_TEST": name},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_LONGEST_S,
-        )
+        try:
+            ended = subprocess.run(
+                [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests],
+                env={**os.environ, "MUTANT_UNDER_TEST": name},
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_LONGEST_S,
+            )
+        except subprocess.TimeoutExpired:  # a mutant that never ends is caught
+            return False
     if ended.returncode not in (0, 1) or not _RAN.search(ended.stdout):
         raise NotMeasured(f"{name}: pytest could not run its tests")
     return ended.returncode == 0
