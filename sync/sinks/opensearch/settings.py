@@ -31,7 +31,7 @@ class Settings:
         parts = _ENDPOINT.fullmatch(endpoint)
         if parts is None:  # not shown: the value may hold a password
             raise ConfigError("OPENSEARCH_ENDPOINT must be http(s)://host or http(s)://host:port")
-        auth = one_of(env, "OPENSEARCH_AUTH", ("aws", "none"), default="")
+        auth = one_of(env, "OPENSEARCH_AUTH", ("aws", "none"))
         if parts[2].lower().endswith(_ON_AWS):
             if parts[1] == "http":
                 raise ConfigError("OPENSEARCH_ENDPOINT must be https for an endpoint on AWS")

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
+from typesense.exceptions import TypesenseClientError
 
 from local.servers.loopback import free_port
 from sync.aws.keys import Source
@@ -29,6 +30,7 @@ WROTE = b'{"success":true}\n{"success":true}'
 ALIASES: Told = {"GET /aliases": {"aliases": [{"name": "things", "collection_name": "things_v2"}]}}
 IMPORT = "POST /collections/things_v2/documents/import"
 DELETE = "DELETE /collections/things_v2/documents"
+THINGS = "GET /collections/things_v2/documents"
 
 
 @contextmanager
@@ -212,6 +214,40 @@ def test_a_write_has_the_time_that_its_lookup_left(
             assert given == [3.0]
 
 
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda connection: connection.documents("things", ["1"], 3.0),
+        lambda connection: connection.document("things", "1", 3.0),
+        lambda connection: list(connection.export_ids("things", 3.0)),
+    ],
+    ids=["documents", "document", "ids"],
+)
+def test_a_reading_has_the_time_that_its_lookup_left(
+    read: Callable[[Connection], Any], clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a write has."""
+    given: list[float] = []
+    answers = {
+        **ALIASES,
+        "POST /multi_search": {"results": [{"hits": []}]},
+        f"{THINGS}/1": {"id": "1"},
+        f"{THINGS}/export": {"id": "1"},
+    }
+    with replying(answers) as server, connected(server) as connection:
+        send = connection._http.send
+
+        def spy(request: httpx.Request, **options: Any) -> Any:
+            given.append(request.extensions["timeout"]["read"])
+            if request.url.path == "/aliases":
+                clock[0] += 1.0
+            return send(request, **options)
+
+        monkeypatch.setattr(connection._http, "send", spy)
+        read(connection)
+    assert given == [3.0, 2.0]
+
+
 # ── Failures ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -250,6 +286,23 @@ def test_a_failure_says_what_the_server_said(
             write(connection)
         assert len(list(filter(is_write, server.requests))) == 1
     assert (type(caught.value), str(caught.value)) == (kind, why)
+
+
+@pytest.mark.parametrize("arguments", [("odd",), ()])
+def test_an_error_of_the_client_itself_is_told_as_it_is(
+    arguments: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One without a status comes from no answer."""
+    error = TypesenseClientError(*arguments)
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    with replying(ALIASES) as server, connected(server) as connection:
+        monkeypatch.setattr(connection._client.api_call, "delete", fail)
+        with pytest.raises(Retry) as caught:
+            connection.delete("things", "1", 3.0)
+    assert str(error) in str(caught.value)
 
 
 def test_an_answer_of_another_format_tells_nothing() -> None:
