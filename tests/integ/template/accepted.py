@@ -38,8 +38,9 @@ CHECKOV: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
         ),
     ),
     "CKV_AWS_28": (
-        "a row says how a sink does now, and is written anew within a minute",
-        ("StateTable",),
+        "a row says how a sink does now, and is written anew within a minute; a run can be started "
+        "again",
+        ("RunsTable", "StateTable"),
     ),
     "CKV_AWS_84": (
         "slow logs need a resource policy of CloudWatch Logs, of which an account has ten; the "
@@ -52,6 +53,7 @@ CHECKOV: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
             "AdminLambdaFunction",
             "DeadlettersLambdaFunction",
             "ResyncLambdaFunction",
+            "RunsLambdaFunction",
             "StreamLambdaFunction",
             "TypesenseLambdaFunction",
         ),
@@ -63,6 +65,7 @@ CHECKOV: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
             "AdminLambdaFunction",
             "DeadlettersLambdaFunction",
             "ResyncLambdaFunction",
+            "RunsLambdaFunction",
             "StreamLambdaFunction",
             "TypesenseLambdaFunction",
         ),
@@ -70,7 +73,14 @@ CHECKOV: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "CKV_AWS_119": (
         "a key of one's own is for who may use it: here the roles say that; DynamoDB encrypts by "
         "keys of AWS",
-        ("ContributionsTable", "CoreTable", "DeadLetterTable", "ProductsTable", "StateTable"),
+        (
+            "ContributionsTable",
+            "CoreTable",
+            "DeadLetterTable",
+            "ProductsTable",
+            "RunsTable",
+            "StateTable",
+        ),
     ),
     "CKV_AWS_149": (
         "as the tables: under aws/secretsmanager the role alone says who reads it",
@@ -82,6 +92,7 @@ CHECKOV: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
             "AdminLogGroup",
             "DeadlettersLogGroup",
             "ResyncLogGroup",
+            "RunsLogGroup",
             "StreamLogGroup",
             "TypesenseLogGroup",
         ),
@@ -92,6 +103,7 @@ CHECKOV: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
             "AdminLambdaFunction",
             "DeadlettersLambdaFunction",
             "ResyncLambdaFunction",
+            "RunsLambdaFunction",
             "StreamLambdaFunction",
             "TypesenseLambdaFunction",
         ),
