@@ -114,8 +114,9 @@ class Service:
         from sync.model.registry import Registry
 
         tables, known = self.config.tables, models.load()
-        mirrors = models.mirrors(self.config.mirrors, tables, known)
-        return Registry([*known, *mirrors], tables, off=self.config.sinks_off)
+        if self.config.mirrors:
+            known += models.mirrors(self.config.mirrors, tables, known)
+        return Registry(known, tables, off=self.config.sinks_off)
 
     @cached_property
     def sinks(self) -> Mapping[str, Sink]:

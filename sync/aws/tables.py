@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sync.aws.clients import Clients, failures
+from sync.errors import Misconfigured
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Table:
     stream: str | None  # the ARN of its stream; None: it has none, or it is off
     view: str | None  # what the stream's records hold, such as NEW_AND_OLD_IMAGES
     items: int  # DynamoDB counts anew about every six hours
+    bytes: int  # the same
 
 
 def describe(clients: Clients, name: str) -> Table | None:
@@ -28,6 +30,13 @@ def describe(clients: Clients, name: str) -> Table | None:
         except dynamodb.exceptions.ResourceNotFoundException:
             return None
     return _read(told)
+
+
+def known(clients: Clients, name: str) -> Table:
+    """The table *name*. Raises Retry; Misconfigured if there is none."""
+    if (found := describe(clients, name)) is None:
+        raise Misconfigured(f"describing {name}: there is no such table")
+    return found
 
 
 def streamed(clients: Clients) -> Iterator[Table]:
@@ -62,4 +71,5 @@ def _read(told: Mapping[str, Any]) -> Table:
         told["LatestStreamArn"] if on else None,
         stream["StreamViewType"] if on else None,
         told.get("ItemCount", 0),
+        told.get("TableSizeBytes", 0),
     )

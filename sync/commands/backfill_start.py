@@ -1,10 +1,11 @@
 """`backfill start`: begin to write what a table holds to the sinks of its models."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from pydantic import Field
 
-from sync.aws.clients import failures
+from sync.aws import tables
 from sync.commands.parts.command import Command
 from sync.commands.parts.keys import Table, key_names
 from sync.errors import ConfigError
@@ -30,7 +31,7 @@ class Started(TypedDict):
     id: str | None
     table: str
     segments: int
-    items: int | None
+    items: int
     units: int | None
     beside: list[str]
 
@@ -66,7 +67,7 @@ class BackfillStart(Command):
     def run(self, service: "Service", deadline: Deadline) -> Started:
         names = key_names(service, self.table)
         models = self._models(service)
-        self._check_sinks(models)
+        self._check_sinks(models, service.registry.off)
         where = self._where(names[0], models)
         runs = service.runs.runs(deadline)
         beside = [run.id for run in runs if run.table == self.table and run.finished_at is None]
@@ -75,8 +76,8 @@ class BackfillStart(Command):
                 f"a backfill of {self.table} is not over: {', '.join(beside)}; with --also this "
                 "one is started beside it"
             )
-        about = _about(service, self.table)
-        items = about.get("ItemCount")
+        about = tables.known(service.clients, self.table)
+        items = about.items
         segments = 1 if "partition" in where else self._segments(items)
         arguments = {"keys": list(names), "model": self.model, "rate": self.rate, **where}
         arguments["sinks"] = sorted(set(self.sinks)) or None
@@ -89,17 +90,17 @@ class BackfillStart(Command):
             "table": self.table,
             "segments": segments,
             "items": items,
-            "units": None if "partition" in where else _units(about.get("TableSizeBytes")),
+            "units": None if "partition" in where else _units(about.bytes),
             "beside": beside,
         }
 
     def _models(self, service: "Service") -> "list[type[Model]]":
         """The models whose items are written."""
-        tables = service.config.tables
+        names = service.config.tables
         models = [
             model
             for model in service.registry.models
-            if model.route is not None and tables.get(model.route.table) == self.table
+            if model.route is not None and names.get(model.route.table) == self.table
         ]
         if self.model is None:
             return models
@@ -109,9 +110,9 @@ class BackfillStart(Command):
             raise ConfigError(f"{self.table} has no model {self.model!r}; there are: {known}")
         return chosen
 
-    def _check_sinks(self, models: "list[type[Model]]") -> None:
+    def _check_sinks(self, models: "list[type[Model]]", off: Collection[str]) -> None:
         """Raise ConfigError if none of *models* feeds one of the sinks."""
-        fed = {sink.name for model in models if model.route for sink in model.route.into}
+        fed = {sink.name for model in models if model.route for sink in model.route.into} - {*off}
         for sink in self.sinks:
             if sink not in fed:
                 known = ", ".join(sorted(fed)) or "none"
@@ -134,19 +135,11 @@ class BackfillStart(Command):
             return {"partition": whole}
         return {"prefix": max(known, prefix, key=len) or None}
 
-    def _segments(self, items: int | None) -> int:
+    def _segments(self, items: int) -> int:
         if self.segments is not None:
             return self.segments
-        return max(1, min(_FEW_SEGMENTS, (items or 0) // _ITEMS_EACH))
+        return max(1, min(_FEW_SEGMENTS, items // _ITEMS_EACH))
 
 
-def _about(service: "Service", table: str) -> dict[str, Any]:
-    """What DynamoDB says of *table*; its counts are up to six hours old. Raises Retry."""
-    with failures(f"asking about {table}"):
-        answer = service.clients("dynamodb").describe_table(TableName=table)
-    about: dict[str, Any] = answer["Table"]
-    return about
-
-
-def _units(size_bytes: int | None) -> int | None:
-    return None if size_bytes is None else -(-size_bytes // _UNIT_BYTES) * _READINGS
+def _units(size_bytes: int) -> int:
+    return -(-size_bytes // _UNIT_BYTES) * _READINGS

@@ -27,7 +27,8 @@ class MappingsApply(Command):
     """
 
     def run(self, service: "Service", deadline: Deadline) -> Applied:  # noqa: ARG002
-        from sync.model import mappings
+        from sync.model import mappings, mirror
 
-        known, mirrors = service.registry, service.registry.mirrors
-        return {"targets": list(mappings.apply(known.sinks, service.env, mirrors=mirrors))}
+        registry = service.registry
+        mirrors = mirror.among(registry.models)
+        return {"targets": list(mappings.apply(registry.sinks, service.env, mirrors=mirrors))}

@@ -60,6 +60,11 @@ class Mirror(Model):
         return dumps(document)
 
 
+def among(models: Iterable[type[Model]]) -> list[type[Mirror]]:
+    """Those of *models* that mirror a table."""
+    return [model for model in models if issubclass(model, Mirror)]
+
+
 def mirrors(
     roles: Mapping[str, Collection[str]],
     tables: Mapping[str, str],

@@ -7,7 +7,7 @@ partition key, or with one sort key, cost a record about as much as ten.
 
 import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Generic, TypeVar
@@ -15,7 +15,6 @@ from typing import Any, Generic, TypeVar
 from sync.aws.attributes import key_text
 from sync.aws.keys import AttributeMap
 from sync.errors import InvalidImage, RecordError, RegistryError
-from sync.model.mirror import Mirror
 from sync.model.model import Model, Route
 from sync.model.patterns import CAN_PARSE, literal_prefix, samples
 from sync.runtime.log import logger
@@ -150,11 +149,6 @@ class Registry:
         for model in self.models:
             if model.route is not None and sink in model.route.into and sink.name not in self.off:
                 yield model, self._names[model.route.table], model.route.into[sink]
-
-    @property
-    def mirrors(self) -> Sequence[type[Mirror]]:
-        """Those of its models that mirror a table."""
-        return [model for model in self.models if issubclass(model, Mirror)]
 
     @property
     def sinks(self) -> Mapping[type[Sink], frozenset[str]]:

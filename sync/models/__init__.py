@@ -7,8 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from importlib import import_module
 from pkgutil import walk_packages
 
-from sync.model import Model, mirror
-from sync.sinks.opensearch import OpenSearch
+from sync.model import Model
 
 
 def load() -> list[type[Model]]:
@@ -23,6 +22,9 @@ def load() -> list[type[Model]]:
 
 def mirrors(
     roles: Mapping[str, Collection[str]], tables: Mapping[str, str], models: Iterable[type[Model]]
-) -> list[type[mirror.Mirror]]:
+) -> list[type[Model]]:
     """A model for each of *roles*, which feeds OpenSearch; see `mirror.mirrors`."""
-    return mirror.mirrors(roles, tables, OpenSearch, models)
+    from sync.model import mirror  # only stages with mirrors need it
+    from sync.sinks.opensearch import OpenSearch
+
+    return [*mirror.mirrors(roles, tables, OpenSearch, models)]

@@ -12,7 +12,7 @@ from ruamel.yaml.comments import CommentedMap
 
 from sync.aws import tables
 from sync.aws.clients import Clients, failures
-from sync.errors import ConfigError, Retry
+from sync.errors import ConfigError, Unavailable
 from sync.runtime.environment import ROLE
 from sync.stages.checks import Finding, of_stream
 from sync.stages.files import parse
@@ -20,17 +20,6 @@ from sync.stages.schema import Stage
 from sync.stages.template import template
 
 _NO_LETTERS: Final = re.compile(r"[^a-z0-9]+")
-
-
-class Refused(ConfigError):
-    """A table that the stage could not read; *findings* say why and what to do."""
-
-    def __init__(self, table: str, findings: list[Finding]) -> None:
-        super().__init__(
-            "; ".join(f"{one.said}: {one.advice}" for one in findings if one.level == "fault")
-        )
-        self.table = table
-        self.findings = findings
 
 
 def role_of(table: str) -> str:
@@ -46,15 +35,15 @@ def attach(
     """Add *table* to the file at *path* as *role*, and the OpenSearch domain *domain* if given.
 
     Makes the file if there is none. Changes nothing else on AWS or in the file. Returns what the
-    file says then, and what was found of the table. Raises Refused if the stage could not read the
-    table, ConfigError if the file would not be right, Retry.
+    file says then, and what was found of the table. Raises ConfigError if the stage could not read
+    the table, or if the file would not be right; Retry.
     """
     found = tables.describe(clients, table)
     if found is None:
         raise ConfigError(f"there is no table {table} in this account and region")
     findings = list(of_stream(clients, f"tables.{role}", found, stage))
-    if any(one.level == "fault" for one in findings):
-        raise Refused(table, findings)
+    if faults := [f"{one.said}: {one.advice}" for one in findings if one.level == "fault"]:
+        raise ConfigError("; ".join(faults))
     given = _given(path)
     known = given.setdefault("tables", CommentedMap())
     if role in known:
@@ -80,7 +69,7 @@ def _existing(clients: Clients, domain: str) -> dict[str, str]:
         told = clients("opensearch").describe_domain(DomainName=domain)["DomainStatus"]
     endpoint = told.get("Endpoint") or next(iter(told.get("Endpoints", {}).values()), None)
     if endpoint is None:
-        raise Retry(f"the domain {domain} has no endpoint yet")
+        raise Unavailable(f"the domain {domain} has no endpoint yet")
     # AWS speaks https; an emulator speaks what it is itself reached by.
     scheme = urlsplit(str(clients("opensearch").meta.endpoint_url)).scheme
     return {"endpoint": f"{scheme}://{endpoint}", "arn": told["ARN"]}

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from functools import cache
 
+from sync.aws import tables
 from sync.aws.clients import Clients
-from sync.aws.described import described
 from sync.aws.keys import AttributeMap, Source
 from sync.errors import RecordError, RegistryError
 from sync.model.model import Model
@@ -20,7 +20,7 @@ class Expected:
     def __init__(self, registry: Registry, clients: Clients) -> None:
         self._registry = registry
         self._planner = Planner(registry)
-        self._types = cache(lambda table: described(clients, table).types)
+        self._types = cache(lambda table: tables.known(clients, table).keys)
         self._kinds = {kind.name: kind for kind in registry.sinks}
 
     def ops(self, source: Source, item: AttributeMap | None) -> list[Op]:

@@ -6,8 +6,8 @@ from contextlib import closing
 from itertools import islice
 from typing import Any, Final
 
+from sync.aws import tables
 from sync.aws.clients import Clients
-from sync.aws.described import described
 from sync.aws.items import Items
 from sync.aws.keys import AttributeMap, Source
 from sync.aws.pages import page as scanned
@@ -71,7 +71,7 @@ class Verify:
     ) -> Page:
         """At most *count* items of *table*, others each time, against what the sinks hold."""
         look = self._look(deadline, only)
-        about = described(self._clients, table).items // SEGMENT
+        about = tables.known(self._clients, table).items // SEGMENT
         least = min(MOST_SEGMENTS, max(LEAST_SEGMENTS, about))
         # Another number of segments moves their bounds, so that other items come first in each.
         segments = random.randint(least, 2 * least)  # noqa: S311 - not a secret

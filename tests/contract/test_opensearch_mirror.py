@@ -10,7 +10,7 @@ from local.servers.opensearch import OpenSearchServer
 from sync.aws.keys import Source
 from sync.errors import Refused
 from sync.model import mappings, mirror
-from sync.model.mirror import Mirror, mirrors
+from sync.model.mirror import Mirror, among, mirrors
 from sync.model.planner import Planner
 from sync.model.registry import Registry
 from sync.sinks.opensearch import OpenSearch, mapping
@@ -42,7 +42,7 @@ class Mirroring:
 
     def apply(self) -> Any:
         env = {"OPENSEARCH_ENDPOINT": self.url, "OPENSEARCH_AUTH": "none"}
-        made = mappings.apply(self.registry.sinks, env, mirrors=self.registry.mirrors)
+        made = mappings.apply(self.registry.sinks, env, mirrors=among(self.registry.models))
         return [one["result"] for one in made]
 
     def op(self, image: Image, version: int = 1) -> Op:

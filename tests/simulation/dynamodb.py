@@ -219,6 +219,7 @@ class DynamoDB:
             return {
                 "Table": {
                     "TableName": table.name,
+                    "TableArn": f"arn:aws:dynamodb:us-east-1:123456789012:table/{table.name}",
                     "ItemCount": len(table.items),
                     "TableSizeBytes": sum(map(_bytes, table.items.values())),
                 }

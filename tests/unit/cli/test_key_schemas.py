@@ -15,8 +15,8 @@ from sync.cli import key_schemas, local_stack
 from sync.cli.main import main
 from sync.errors import ConfigError
 
-ORDERS = Table("orders", "arn", {"id": "S", "at": "N"}, "arn:stream", "NEW_IMAGE", 3)
-USERS = Table("users", "arn", {"name": "B"}, "arn:users", "KEYS_ONLY", 0)
+ORDERS = Table("orders", "arn", {"id": "S", "at": "N"}, "arn:stream", "NEW_IMAGE", 3, 90)
+USERS = Table("users", "arn", {"name": "B"}, "arn:users", "KEYS_ONLY", 0, 0)
 KEPT = {
     "orders": {"keys": {"id": "S", "at": "N"}, "view": "NEW_IMAGE", "stream": "arn:stream"},
     "users": {"keys": {"name": "B"}, "view": "KEYS_ONLY", "stream": "arn:users"},

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sync.errors import ConfigError
-from sync.model.mirror import Mirror, index_of, mirrors
+from sync.model.mirror import Mirror, among, index_of, mirrors
 from sync.model.model import Model, Route
 from sync.model.registry import Registry
 from sync.sinks.memory import Memory
@@ -131,7 +131,8 @@ def test_a_mirror_feeds_an_index_named_like_its_table() -> None:
         Route("two", {"model_config": ".+", "a.b": ".+"}, {Memory: "x.y-z_1"}),
     ]
     registry = Registry(made, {"one": "Orders", "two": "X.y-z_1"})
-    assert registry.mirrors == made
+    assert among(registry.models) == made
+    assert among([Known, *made, Known]) == made
     assert registry.tables == {"Orders": ("name",), "X.y-z_1": ("model_config", "a.b")}
     found = registry.match("X.y-z_1", {"model_config": {"N": "1"}, "a.b": {"B": "AA=="}})
     assert found is not None

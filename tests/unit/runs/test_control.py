@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from sync.aws import tables
+from sync.aws.tables import Table
 from sync.errors import ConfigError, Throttled, Unanswered, Unavailable
 from sync.runs.control import STILL_S
 from sync.runs.messages import RunMessage
@@ -48,8 +50,8 @@ def test_a_large_table_is_scanned_in_several_segments(
     line: Line, monkeypatch: pytest.MonkeyPatch, items: int, segments: int
 ) -> None:
     """Unless it is said how many there are to be."""
-    about = {"ItemCount": items, "TableSizeBytes": 4097}
-    monkeypatch.setattr("sync.commands.backfill_start._about", lambda *_: about)
+    about = Table(PRODUCTS, "arn", {"productId": "S"}, None, None, items, 4097)
+    monkeypatch.setattr(tables, "known", lambda *_: about)
     answer = line.account.call("backfill start", table=PRODUCTS)
     assert (answer["segments"], answer["items"], answer["units"]) == (segments, items, 4)
     other = line.account.call("backfill start", table=PRODUCTS, segments=200, also=True)

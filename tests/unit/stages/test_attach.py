@@ -12,7 +12,7 @@ from moto import mock_aws
 from sync.cli.main import main
 from sync.errors import ConfigError
 from sync.stages import checks
-from sync.stages.attach import Refused, attach, detach, role_of
+from sync.stages.attach import attach, detach, role_of
 from sync.stages.checks import Finding
 from sync.stages.files import read
 
@@ -106,7 +106,9 @@ def test_a_table_whose_stream_is_off_is_refused_with_the_command_to_switch_it_on
     boto: Any, path: Path
 ) -> None:
     table(boto, view=None)
-    with pytest.raises(Refused, match="Orders has no stream: aws dynamodb update-table --table-na"):
+    with pytest.raises(
+        ConfigError, match="Orders has no stream: aws dynamodb update-table --table-na"
+    ):
         attach(boto, path, "try", "Orders", "orders", None)
     assert not path.exists()
 
@@ -114,7 +116,7 @@ def test_a_table_whose_stream_is_off_is_refused_with_the_command_to_switch_it_on
 @pytest.mark.parametrize("view", ["KEYS_ONLY", "OLD_IMAGE"])
 def test_a_stream_without_new_images_is_refused(view: str, boto: Any, path: Path) -> None:
     table(boto, view=view)
-    with pytest.raises(Refused, match=f"the stream of Orders holds {view}: no new images"):
+    with pytest.raises(ConfigError, match=f"the stream of Orders holds {view}: no new images"):
         attach(boto, path, "try", "Orders", "orders", None)
 
 
@@ -136,7 +138,7 @@ def test_a_third_reader_is_refused(boto: Any, path: Path, monkeypatch: pytest.Mo
     _, (finding,) = attach(boto, path, "try", "Orders", "orders", "shop")
     assert finding.said == "Orders: NEW_AND_OLD_IMAGES, 0 items; also read by audit"
     reader(boto, monkeypatch, "audit", "mail")
-    with pytest.raises(Refused, match="the stream of Orders has 2 readers: audit, mail"):
+    with pytest.raises(ConfigError, match="the stream of Orders has 2 readers: audit, mail"):
         attach(boto, path, "try", "Orders", "more", None)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sync.errors import ConfigError
+from sync.model.mirror import among
 from tests.doubles.account import Account
 from tests.doubles.in_process import mock_aws
 from tests.records import stream_record
@@ -107,6 +108,6 @@ def test_a_wrong_stage_is_refused_at_start(account: Account) -> None:
 
 def test_a_stage_without_mirrors_says_nothing(account: Account) -> None:
     """The variable may be missing, or empty."""
-    assert account.fresh(MIRRORS="").registry.mirrors == []
-    assert account.fresh(MIRRORS="{}").registry.mirrors == []
-    assert account.fresh().registry.mirrors == []
+    assert among(account.fresh(MIRRORS="").registry.models) == []
+    assert among(account.fresh(MIRRORS="{}").registry.models) == []
+    assert among(account.fresh().registry.models) == []

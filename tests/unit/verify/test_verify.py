@@ -2,11 +2,12 @@
 
 import random
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from sync.aws.described import Described
+from sync.aws import tables
 from sync.aws.keys import Source
 from sync.aws.pages import page
 from sync.errors import Misconfigured, NotGiven, Unavailable
@@ -282,8 +283,8 @@ def test_the_segments_of_a_sample_follow_the_size_of_the_table(
 
     monkeypatch.setattr(verify, "scanned", scanned)
     for items, least in ((0, 16), (25 * 16 + 24, 16), (25_000, 1_000), (10**12, 500_000)):
-        found = Described({"id": "S"}, items)
-        monkeypatch.setattr(verify, "described", lambda *_, found=found: found)
+        told = SimpleNamespace(items=items)
+        monkeypatch.setattr(tables, "known", lambda *_, told=told: told)
         asked.clear()
         for _ in range(20):
             stage.verify.sample_items("things", 1, stage.deadline())
