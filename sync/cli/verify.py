@@ -18,12 +18,13 @@ _UNJUDGED: Final = {
 
 
 def verify(asked: Asked) -> int:
-    """Returns 1 if something differs and was not repaired."""
+    """Returns 1 if something differs and was not repaired, or a sink could not be read."""
     screen = asked.screen
     counts: Counter[str] = Counter()
     checked: Counter[str] = Counter()
     differences: list[dict[str, Any]] = []
     not_compared: dict[str, str] = {}
+    unread: set[str] = set()
     cursor = None
     with screen.progress("compared", asked.payload.get("limit")) as progress:
         for answer in asked.pages(_checked, size=_PAGE):
@@ -31,6 +32,7 @@ def verify(asked: Asked) -> int:
             counts.update({name: answer[name] for name in (*_KINDS, *_UNJUDGED, "repaired")})
             differences += answer["differences"]
             not_compared |= answer["not_compared"]
+            unread.update(answer["unread"])
             cursor = answer["cursor"]
             progress.add(_checked(answer))
     left = sum(counts[kind] for kind in _KINDS) - counts["repaired"]
@@ -40,11 +42,12 @@ def verify(asked: Asked) -> int:
                 "checked": checked,
                 **counts,
                 "not_compared": not_compared,
+                "unread": sorted(unread),
                 "differences": differences,
                 "cursor": cursor,
             }
         )
-        return 1 if left else 0
+        return _code(left, unread)
     screen.say(f"{checked['items']:,} items and {checked['documents']:,} documents compared")
     if counts["repaired"]:
         screen.say(f"{counts['repaired']:,} repaired", "green")
@@ -54,10 +57,17 @@ def verify(asked: Asked) -> int:
         if counts[name]:
             screen.say(f"{counts[name]:,} {text}", "yellow")
     for sink, why in sorted(not_compared.items()):
-        screen.say(f"not compared: {sink} ({why})", "dim")
+        if sink in unread:
+            screen.say(f"can't be read: {sink} ({why})", "red")
+        else:
+            screen.say(f"not compared: {sink} ({why})", "dim")
     _table(screen, differences)
     screen.more(cursor)
-    return 1 if left else 0
+    return _code(left, unread)
+
+
+def _code(left: int, unread: set[str]) -> int:
+    return 1 if left or unread else 0
 
 
 def _table(screen: Screen, differences: list[dict[str, Any]]) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypedDict
 
 from pydantic import Field
@@ -13,9 +13,10 @@ from sync.commands.parts.command import Command
 from sync.commands.parts.differences import Difference, rows_of
 from sync.commands.parts.keys import check_sink, key_names
 from sync.commands.parts.paging import PORTION_S, Cursor, no_cursor
-from sync.errors import ConfigError
+from sync.errors import ConfigError, NotGiven, Retry
 from sync.runtime.deadline import Deadline
 from sync.runtime.jsontext import strict
+from sync.runtime.log import logger
 from sync.verify.findings import Page
 from sync.verify.verify import CONFIRM_S
 from sync.writing.comparing import Comparable, compared_by
@@ -40,7 +41,8 @@ class Verified(TypedDict):
 
     Not counted there: *busy* documents, whose items changed at each look; *invalid* items, which
     their models refuse; *untraced* documents, whose ids say nothing of a key. *not_compared* says
-    for each other sink what to run instead, or why it can't be read.
+    for each other sink what to run instead, or why it could not be read; *unread* names those of
+    them that should have been read: their documents may differ.
     """
 
     checked: Checked
@@ -52,6 +54,7 @@ class Verified(TypedDict):
     invalid: int
     untraced: int
     not_compared: dict[str, str]
+    unread: list[str]
     differences: list[Difference]
     cursor: str | None
 
@@ -68,8 +71,9 @@ class Verify(Command):
     """Compare tables and sinks both ways, values included, and repair what differs.
 
     Writes may go on meanwhile: what differs is looked at again after a pause, and counts only if
-    its item has not changed. Raises ConfigError for a table or sink that no model has, or a sink
-    that can't be compared; Retry if a table or a sink can't be read.
+    its item has not changed. A sink that can't be read does not stop the comparison of the others.
+    Raises ConfigError for a table or sink that no model has, or a sink that can't be compared;
+    Retry if a table can't be read, or the sink that is named.
     """
 
     table: str | None = Field(None, description="full name of one table; without it all tables")
@@ -91,17 +95,21 @@ class Verify(Command):
         at, start = self._place(service, steps)
         counts: Counter[str] = Counter()
         not_compared = self._not_compared(service)
+        unread: dict[str, Retry] = {}
         found: list[Difference] = []
         while True:
             left = self.limit - counts["items"] - counts["documents"]
             # What is left over is for the repair.
             within = deadline.within(max(0.0, deadline.remaining() - PORTION_S))
-            page = self._page(service, steps[at], start, left, within)
+            page = self._page(service, steps[at], start, left, within, _down(unread))
+            self._check(page)
             rows = rows_of(service, page.differences, deadline, repair=self.repair)
             _count(service, counts, page, rows)
-            not_compared |= page.unread
+            unread |= page.unread
             found += rows
             at, start = (at, page.next) if page.next is not None else (at + 1, None)
+            while at < len(steps) and steps[at].sink in _down(unread):
+                at, start = at + 1, None
             full = not self.sample and counts["items"] + counts["documents"] >= self.limit
             late = deadline.remaining() < CONFIRM_S + PORTION_S
             if at == len(steps) or full or late or len(found) >= MOST_LISTED:
@@ -115,24 +123,39 @@ class Verify(Command):
             "busy": counts["busy"],
             "invalid": counts["invalid"],
             "untraced": counts["untraced"],
-            "not_compared": not_compared,
+            "not_compared": not_compared | {sink: str(error) for sink, error in unread.items()},
+            "unread": sorted(_faults(unread)),
             "differences": found,
             "cursor": None if at == len(steps) else strict([at, start]),
         }
 
     def _page(
-        self, service: "Service", step: Step, start: Any, left: int, deadline: Deadline
+        self,
+        service: "Service",
+        step: Step,
+        start: Any,
+        left: int,
+        deadline: Deadline,
+        down: Collection[str],
     ) -> Page:
-        verify, only = service.verify, None if self.sink is None else [self.sink]
+        """What the *step* finds from *start* on, without the sinks that are *down*."""
+        verify = service.verify
         sample = None if self.sample is None else min(self.sample, MOST_SAMPLE)
         if step.sink is not None:
             if sample is not None:
                 return verify.sample_documents(step.sink, step.target, sample, deadline)
             return verify.documents(step.sink, step.target, start, left, deadline)
         assert step.table is not None  # noqa: S101 - a step without a sink is of a table
+        asked = service.sinks if self.sink is None else [self.sink]
+        only = {*asked} - {*down}
         if sample is not None:
             return verify.sample_items(step.table, sample, deadline, only=only)
         return verify.items(step.table, start, left, deadline, only=only)
+
+    def _check(self, page: Page) -> None:
+        """Raises Retry if the sink that is asked for can't be read."""
+        if self.sink in _faults(page.unread):
+            raise page.unread[self.sink]
 
     def _steps(self, service: "Service") -> Iterator[Step]:
         """First the tables, then the targets of each sink. Raises ConfigError."""
@@ -187,10 +210,20 @@ def _is_key(service: "Service", table: str, start: Any) -> bool:
     return keys is not None and set(keys) == set(key_names(service, table))
 
 
+def _faults(unread: Mapping[str, Retry]) -> dict[str, Retry]:
+    """Those of *unread* that do not just wait for something that a person has to supply."""
+    return {sink: error for sink, error in unread.items() if not isinstance(error, NotGiven)}
+
+
+def _down(unread: Mapping[str, Retry]) -> set[str]:
+    """The sinks of which another target can't be read either. To ask again would take minutes."""
+    return {sink for sink, error in unread.items() if not error.of_target}
+
+
 def _count(
     service: "Service", counts: Counter[str], page: Page, rows: Sequence[Difference]
 ) -> None:
-    """Add *page* to *counts*, and to the metrics of its sinks."""
+    """Add *page* to *counts*, and to the metrics; log which sinks could not be read."""
     counts.update(
         items=page.items,
         documents=page.documents,
@@ -205,3 +238,6 @@ def _count(
         counts["repaired"] += row["repaired"]
         if not row["repaired"]:
             service.metrics.count(row["sink"], "differences")
+    for sink, error in _faults(page.unread).items():
+        service.metrics.count(None, "unread")
+        logger.warning("verify can't read a sink", extra={"sink": sink, "error": str(error)})

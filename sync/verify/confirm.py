@@ -1,6 +1,6 @@
 """The second look: what a write in flight explains is no difference."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -11,7 +11,7 @@ from sync.runtime.deadline import Deadline
 from sync.verify.expected import Expected
 from sync.verify.findings import Difference, Page, Suspect
 from sync.verify.looking import read
-from sync.writing.comparing import Comparable
+from sync.verify.reading import Reading
 from sync.writing.op import Op
 
 ROUNDS: Final = 3  # of looking; an item that changed before each of them is busy
@@ -26,14 +26,17 @@ class Confirm:
     holds something else. A write that was under way has arrived by then.
     """
 
-    def __init__(self, expected: Expected, sinks: Mapping[str, Comparable], items: Items) -> None:
+    def __init__(self, expected: Expected, reading: Reading, items: Items) -> None:
         self._expected = expected
-        self._sinks = sinks
+        self._reading = reading
         self._items = items
 
     def run(self, suspects: Iterable[Suspect], page: Page, deadline: Deadline) -> None:
-        """Add to *page* those of *suspects* that differ, or are busy. Raises Retry."""
-        waiting = list(suspects)
+        """Add to *page* those of *suspects* that differ, or are busy. Raises Retry.
+
+        Of a sink that can't be read nothing is said but that.
+        """
+        waiting = _of_read(suspects, page)
         for _ in range(ROUNDS):
             if not waiting:
                 return
@@ -47,7 +50,7 @@ class Confirm:
                         page.differences.append(Difference(now.address, now.differs, source))
                     else:
                         changed.append(now)
-            waiting = changed
+            waiting = _of_read(changed, page)
         page.busy += len(waiting)
 
     def _look(
@@ -65,8 +68,13 @@ class Confirm:
                 continue
             ops.setdefault(op.sink, []).append(op)
         for sink, of_sink in ops.items():
-            for op, differs in self._sinks[sink].compare(of_sink, deadline):
+            for op, differs in self._reading.compare(sink, of_sink, page, deadline):
                 if differs is not None:
                     suspect = before[op.address]
                     states = tuple(state_of(items[source]) for source in suspect.sources)
                     yield suspect, replace(suspect, differs=differs, states=states)
+
+
+def _of_read(suspects: Iterable[Suspect], page: Page) -> list[Suspect]:
+    """Those of *suspects* whose sinks could be read."""
+    return [suspect for suspect in suspects if suspect.address[0] not in page.unread]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sync.aws.keys import Source
+from sync.errors import Retry
 from sync.writing.comparing import Differs
 from sync.writing.op import Address
 
@@ -47,5 +48,5 @@ class Page:
     busy: int = 0  # documents that may differ: their items changed between any two looks
     invalid: int = 0  # items that their models refuse: nothing says what a sink should hold
     untraced: int = 0  # documents whose ids say nothing of a key, and may still be right
-    unread: dict[str, str] = field(default_factory=dict)  # by sink that can't be read yet, why
+    unread: dict[str, Retry] = field(default_factory=dict)  # by sink that can't be read, why
     next: Any = None

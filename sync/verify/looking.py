@@ -1,17 +1,18 @@
 """The first look: which documents may differ."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from sync.aws.attributes import decode, dumps
 from sync.aws.items import Items
 from sync.aws.keys import AttributeMap, Source
-from sync.errors import NotGiven, RecordError, RegistryError, Retry
+from sync.errors import RecordError, RegistryError, Retry
 from sync.recovery.state import state_of
 from sync.runtime.deadline import Deadline
 from sync.verify.expected import Expected
 from sync.verify.findings import Page, Suspect
-from sync.writing.comparing import Comparable, Compared, Differs
+from sync.verify.reading import Reading
+from sync.writing.comparing import Differs
 from sync.writing.ids import is_hash
 from sync.writing.op import Address, Op
 
@@ -22,21 +23,22 @@ class Look:
     """Looks at items and documents, a batch at a time, and collects what it finds.
 
     Counts in *page*; *suspects* are for `Confirm`. *only*: the names of the sinks to compare; None:
-    all. Every method raises Retry.
+    all. Every method raises Retry if an item can't be read.
     """
 
     def __init__(
         self,
         expected: Expected,
-        sinks: Mapping[str, Comparable],
+        reading: Reading,
         items: Items,
         deadline: Deadline,
         only: Collection[str] | None = None,
     ) -> None:
         self._expected = expected
-        self._sinks = {name: sinks[name] for name in sinks if only is None or name in only}
+        self._reading = reading
         self._items = items
         self._deadline = deadline
+        self._only = only
         self.page = Page()
         self.suspects: dict[Address, Suspect] = {}
 
@@ -56,10 +58,11 @@ class Look:
                 self.page.invalid += 1
                 continue
             for op in planned:
-                if op.sink in self._sinks:
+                if self._reading.has(op, self._only):
                     ops.setdefault(op.sink, []).append(op)
         for sink, of_sink in ops.items():
-            for op, differs in self._compared(sink, of_sink):
+            for op, differs in self._reading.compare(sink, of_sink, self.page, self._deadline):
+                self.page.compared[sink] += 1
                 if differs is not None:
                     states = (state_of(items[op.source]),)
                     self.suspects[op.address] = Suspect(op.address, differs, (op.source,), states)
@@ -83,6 +86,8 @@ class Look:
                 suspects.append(Suspect(address, Differs("extra"), sources, states))
         makes_ids = self._expected.makes_ids(sink, target)
         named = self._named(sink, [each for each in suspects if is_hash(each.address[2])])
+        if sink in self.page.unread:
+            return
         for each in suspects:
             if is_hash(each.address[2]):
                 is_traced = each.address in named
@@ -106,17 +111,9 @@ class Look:
         ]
         return {
             op.address
-            for op, differs in self._sinks[sink].compare(ops, self._deadline)
+            for op, differs in self._reading.compare(sink, ops, self.page, self._deadline)
             if differs is None or (differs.fields and not {*differs.fields} & {*op.source.keys})
         }
-
-    def _compared(self, sink: str, ops: Sequence[Op]) -> Iterator[Compared]:
-        try:
-            for each in self._sinks[sink].compare(ops, self._deadline):
-                self.page.compared[sink] += 1
-                yield each
-        except NotGiven as error:  # the stage is not set up yet: nothing is wrong with documents
-            self.page.unread[sink] = str(error)
 
 
 def read(

@@ -11,13 +11,13 @@ from sync.aws.clients import Clients
 from sync.aws.items import Items
 from sync.aws.keys import AttributeMap, Source
 from sync.aws.pages import page as scanned
-from sync.errors import NotGiven
 from sync.model.registry import Registry
 from sync.runtime.deadline import Deadline
 from sync.verify.confirm import ROUNDS, SETTLE_S, Confirm
 from sync.verify.expected import Expected
 from sync.verify.findings import Page
 from sync.verify.looking import Look
+from sync.verify.reading import Reading
 from sync.writing.comparing import Comparable
 
 AT_ONCE: Final = 100  # items or ids in memory at once
@@ -30,18 +30,19 @@ LEAST_SEGMENTS: Final = 16  # whatever the number of items: it may be hours old
 class Verify:
     """Compares the *sinks* that can be read with the tables of *registry*. Writes nothing.
 
-    Every method raises Retry if a table or a sink can't be read.
+    Every method raises Retry if a table can't be read. A sink that can't is in the page's `unread`:
+    the page says nothing else of its documents, and tells what it found of other sinks.
     """
 
     def __init__(
         self, registry: Registry, sinks: Mapping[str, Comparable], items: Items, clients: Clients
     ) -> None:
         self._registry = registry
-        self._sinks = sinks
         self._items = items
         self._clients = clients
         self._expected = Expected(registry, clients)
-        self._confirm = Confirm(self._expected, sinks, items)
+        self._reading = Reading(sinks)
+        self._confirm = Confirm(self._expected, self._reading, items)
 
     def items(
         self,
@@ -87,32 +88,26 @@ class Verify:
     ) -> Page:
         """About *limit* documents in *target* of *sink*, from *start* on: is each asked for?"""
         look = self._look(deadline)
-        try:
-            with closing(self._sinks[sink].ids(target, start, deadline)) as ids:
-                while found := list(islice(ids, min(AT_ONCE, limit - look.page.documents))):
-                    look.at_documents(sink, target, [id_ for id_, _ in found])
-                    if look.page.documents >= limit or _ends(look, deadline):
-                        look.page.next = found[-1][1]
-                        break
-        except NotGiven as error:
-            look.page.unread[sink] = str(error)
+        with closing(self._reading.ids(sink, target, start, look.page, deadline)) as ids:
+            while found := list(islice(ids, min(AT_ONCE, limit - look.page.documents))):
+                look.at_documents(sink, target, [id_ for id_, _ in found])
+                if look.page.documents >= limit or _ends(look, deadline):
+                    look.page.next = found[-1][1]
+                    break
         return self._confirmed(look, deadline)
 
     def sample_documents(self, sink: str, target: str, count: int, deadline: Deadline) -> Page:
         """At most *count* documents in *target* of *sink*, others each time: is each asked for?"""
         look = self._look(deadline)
-        try:
-            ids = self._sinks[sink].sample(target, count, deadline)
-        except NotGiven as error:
-            ids, look.page.unread[sink] = [], str(error)
+        ids = self._reading.sample(sink, target, count, look.page, deadline)
         for at in range(0, len(ids), AT_ONCE):
             look.at_documents(sink, target, ids[at : at + AT_ONCE])
-            if _ends(look, deadline):
+            if sink in look.page.unread or _ends(look, deadline):
                 break
         return self._confirmed(look, deadline)
 
     def _look(self, deadline: Deadline, only: Collection[str] | None = None) -> Look:
-        return Look(self._expected, self._sinks, self._items, deadline, only)
+        return Look(self._expected, self._reading, self._items, deadline, only)
 
     def _scan(
         self,

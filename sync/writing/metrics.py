@@ -20,6 +20,7 @@ with the dimension `stage` alone:
     run_pages           pages that runs have completed (sync/runs/)
     run_items           items that they read
     run_waits           pages that have to be done again later
+    unread              sinks that `verify` could not read
     held                refusals that the brake parked instead (sync/recovery/brake.py)
 """
 

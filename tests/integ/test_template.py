@@ -134,6 +134,7 @@ def test_the_local_stage_differs_by_its_parameters_alone(
         "OpenSearchDiffersAlarm.Properties.Dimensions.0.Value",
         "RunsWaitAlarm.Properties.Dimensions.0.Value",
         "TypesenseDiffersAlarm.Properties.Dimensions.0.Value",
+        "VerifyUnreadAlarm.Properties.Dimensions.0.Value",
     }
 
 

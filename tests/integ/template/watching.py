@@ -52,6 +52,7 @@ def trouble_raises_an_alarm(template: Template) -> None:
         ("dead_letters", "prod", "Sum", "1 of 1 x 60 s > 0"),
         ("held", "prod", "Sum", "1 of 1 x 60 s > 0"),
         ("run_waits", "prod", "Sum", "4 of 4 x 900 s > 0"),
+        ("unread", "prod", "Sum", "1 of 1 x 86400 s > 0"),
         ("differences", "prod", "Sum", "1 of 1 x 86400 s > 0"),
         (
             "ApproximateAgeOfOldestMessage",
@@ -221,6 +222,7 @@ def what_the_functions_count_is_what_alarms_watch(template: Template) -> None:
     metrics.count(None, "dead_letters")
     metrics.count(None, "held")
     metrics.count(None, "run_waits")
+    metrics.count(None, "unread")
     for sink in ("opensearch", "typesense"):
         metrics.count(sink, "differences")
     metrics.flush()

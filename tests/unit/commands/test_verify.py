@@ -9,7 +9,7 @@ import pytest
 from sync.cli.main import main
 from sync.commands import run
 from sync.commands.parts.differences import NO_KEY
-from sync.errors import ConfigError, Misconfigured, NotGiven, Unavailable
+from sync.errors import ConfigError, Misconfigured, NotGiven, Retry, Unavailable
 from sync.runtime.deadline import Deadline
 from tests.doubles.account import Account
 from tests.doubles.logged import logged
@@ -65,6 +65,7 @@ def test_what_is_in_step_is_told_so(account: Account) -> None:
             "counters": "run: recount",
             "default_image": "run: resync --sink default_image, which reconciles every entity",
         },
+        "unread": [],
         "differences": [],
         "cursor": None,
     }
@@ -241,21 +242,81 @@ def test_a_sink_without_its_key_is_not_compared(
     account.dynamodb.put_item(TableName=CORE, Item={**AIRCRAFT, **NAMES})
     for answer in (account.call("verify", table=CORE), account.call("verify", sample=5)):
         assert answer["not_compared"]["typesense"] == "the secret holds no API key"
+        assert answer["unread"] == []
         assert [d["sink"] for d in answer["differences"]] == ["opensearch"]
 
 
-def test_a_sink_that_can_not_be_read_is_an_error(
+def broken(account: Account, monkeypatch: pytest.MonkeyPatch, error: Retry) -> list[str]:
+    """OpenSearch answers every reading with *error*. Returns which method is called, each time."""
+    calls: list[str] = []
+
+    def break_(name: str) -> None:
+        def fails(*_: Any) -> Any:
+            calls.append(name)
+            raise error
+
+        monkeypatch.setattr(account.memory, name, fails)
+
+    for name in ("compare", "ids", "sample"):
+        break_(name)
+    return calls
+
+
+@pytest.mark.parametrize("payload", [{}, {"sample": 5}])
+def test_a_sink_that_is_down_does_not_stop_the_others(
+    payload: dict[str, Any],
+    account: Account,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What differs in others is told. That it is down is told, too, logged and counted: an alarm
+    looks at it. It is asked once in a call, since each try may take minutes."""
+    account.dynamodb.put_item(TableName=CORE, Item={**AIRCRAFT, **NAMES})
+    synced(account, "a")
+    account.typesense.documents["icao_aircraft", "no key"] = b"{}"
+    calls = broken(account, monkeypatch, Unavailable("503"))
+    account.metrics.clear()
+    caplog.clear()
+    answer = account.call("verify", **payload)
+    assert {(d["sink"], d["id"]) for d in answer["differences"]} == {
+        ("typesense", AIRCRAFT_ID),
+        ("typesense", "no key"),
+    }
+    assert answer["not_compared"]["opensearch"] == "503"
+    assert (answer["unread"], answer["cursor"]) == (["opensearch"], None)
+    assert calls == ["compare"]
+    lines = [told for _, text, told in logged(caplog) if text == "verify can't read a sink"]
+    assert [(told["sink"], told["error"]) for told in lines] == [("opensearch", "503")]
+    (line,) = (line for line in map(json.loads, account.metrics) if "unread" in line)
+    assert (line["unread"], "sink" in line) == (1, False)
+
+
+def test_a_target_that_is_missing_does_not_stop_the_other_targets(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And not an empty one."""
+    """Each is asked; the error is that of the last."""
+    account.dynamodb.put_item(TableName=CORE, Item={**AIRCRAFT, **NAMES})
+    calls = broken(account, monkeypatch, Misconfigured("no such index", of_target=True))
+    answer = account.call("verify", table=CORE)
+    assert (answer["unread"], answer["cursor"]) == (["opensearch"], None)
+    assert calls[0] == "compare"
+    assert set(calls[1:]) == {"ids"}
+    assert len(calls) > 2
 
-    def broken(*_: Any) -> Any:
-        raise Misconfigured("no such index [products]")
 
+def test_a_sink_that_is_asked_for_by_name_has_to_be_read(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it is an error; unless it waits for a person, as in the stage that is new."""
     synced(account, "a")
-    monkeypatch.setattr(account.memory, "compare", broken)
+    calls = broken(account, monkeypatch, Misconfigured("no such index [products]"))
     with pytest.raises(Misconfigured, match="products"):
-        products(account)
+        account.call("verify", sink="opensearch")
+    assert account.call("verify", sink="typesense")["unread"] == []
+    assert calls == ["compare"]
+    broken(account, monkeypatch, NotGiven("no API key"))
+    answer = account.call("verify", sink="opensearch")
+    assert (answer["not_compared"], answer["unread"]) == ({"opensearch": "no API key"}, [])
 
 
 def test_a_sample_is_no_larger_than_asked_for(account: Account) -> None:
@@ -345,3 +406,21 @@ def test_people_are_told_what_was_not_judged(
     out = capsys.readouterr().out
     assert "1 items are invalid" in out
     assert "1 documents can't be traced to a key" in out
+
+
+def test_people_are_told_which_sink_could_not_be_read(
+    account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The exit code is 1, though nothing differs; a sink that only lacks its key leaves it at 0."""
+    synced(account, "a")
+    broken(account, monkeypatch, Unavailable("503"))
+    assert cli(account) == 1
+    out = capsys.readouterr().out
+    assert "no difference is left" in out
+    assert "can't be read: opensearch (503)" in out
+    assert "not compared: counters" in out
+    assert cli(account, "--json") == 1
+    assert json.loads(capsys.readouterr().out)["unread"] == ["opensearch"]
+    broken(account, monkeypatch, NotGiven("no API key"))
+    assert cli(account) == 0
+    assert "not compared: opensearch (no API key)" in capsys.readouterr().out

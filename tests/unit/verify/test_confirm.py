@@ -1,8 +1,10 @@
 """The second look: writes in flight are no differences, and what stays is one."""
 
+from typing import Any
+
 import pytest
 
-from sync.errors import Retry, Throttled
+from sync.errors import Retry, Throttled, Unavailable
 from sync.verify import confirm
 from sync.verify.confirm import ROUNDS, SETTLE_S
 from tests.unit.verify.things import Stage, kinds
@@ -99,3 +101,31 @@ def test_an_item_that_can_not_be_read_is_not_gone(
     monkeypatch.setattr(stage.verify._items, "read", throttled)
     with pytest.raises(Throttled):
         stage.verify.documents("memory", "things", None, 100, stage.deadline())
+
+
+@pytest.mark.parametrize("looks", [0, 1, 2])
+def test_a_sink_that_fails_at_a_second_look_is_named(
+    looks: int, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of its documents no more is said from then on; those of the other sink are judged."""
+    monkeypatch.setattr(confirm, "SLICE", 2)
+    stage.put("both", id={"S": "a"}, sync=False)
+    stage.put("both", id={"S": "b"}, sync=False)
+    changes = iter("cdef")
+    left = iter(range(looks))
+    compare = stage.sink.compare
+
+    def fails_in_time(*args: Any) -> Any:
+        if next(left, None) is None:
+            raise Unavailable("503")
+        return compare(*args)
+
+    def change() -> None:
+        monkeypatch.setattr(stage.sink, "compare", fails_in_time)
+        stage.put("both", id={"S": "a"}, note={"S": next(changes)}, sync=False)
+
+    stage.during = change
+    found = stage.verify.items("both", None, 100, stage.deadline())
+    told = {("memory", "both", "b")} if looks else set()
+    assert {each.address for each in found.differences} == {("other", "both", "b"), *told}
+    assert (found.busy, list(found.unread)) == (1, ["memory"])

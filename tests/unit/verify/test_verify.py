@@ -1,7 +1,7 @@
 """Pages: what differs is found, whatever the order, the key and the size of a page."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from sync.aws import tables
 from sync.aws.keys import Source
 from sync.aws.pages import page
-from sync.errors import Misconfigured, NotGiven, Unavailable
+from sync.errors import Misconfigured, NotGiven, Retry, Unavailable
 from sync.runtime.deadline import Deadline
 from sync.verify import looking, verify
 from sync.verify.confirm import SETTLE_S
@@ -298,50 +298,77 @@ def test_the_segments_of_a_sample_follow_the_size_of_the_table(
 # ── Trouble ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_sink_that_can_not_be_read_is_an_error(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [Unavailable("503"), NotGiven("no API key yet")])
+def test_a_sink_that_can_not_be_read_is_named(
+    error: Retry, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On every way: it is not empty."""
+    """On every way, with its error: it is not empty, and no document is at fault."""
 
     def broken(*_: Any) -> Any:
-        raise Unavailable("503")
+        raise error
+
+    def broken_when_asked(*_: Any) -> Iterator[Any]:
+        yield from broken()
 
     stage.thing("a")
-    for name in ("compare", "ids", "sample"):
-        monkeypatch.setattr(stage.sink, name, broken)
-    calls: list[Callable[[], Page]] = [
-        lambda: stage.verify.items("things", None, 1, stage.deadline()),
-        lambda: stage.verify.documents("memory", "things", None, 1, stage.deadline()),
-        lambda: stage.verify.sample_items("things", 1, stage.deadline()),
-        lambda: stage.verify.sample_documents("memory", "things", 1, stage.deadline()),
-    ]
-    for call in calls:
-        with pytest.raises(Unavailable, match="503"):
-            call()
-
-
-def test_a_sink_that_waits_for_its_key_is_named(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A person has to supply something: no document is at fault."""
-
-    def not_given(*_: Any) -> Any:
-        raise NotGiven("no API key yet")
-
-    def not_given_when_asked(*_: Any) -> Iterator[Any]:
-        yield from not_given()
-
-    stage.thing("a")
-    monkeypatch.setattr(stage.sink, "compare", not_given)
-    monkeypatch.setattr(stage.sink, "ids", not_given_when_asked)
-    monkeypatch.setattr(stage.sink, "sample", not_given)
+    monkeypatch.setattr(stage.sink, "compare", broken)
+    monkeypatch.setattr(stage.sink, "ids", broken_when_asked)
+    monkeypatch.setattr(stage.sink, "sample", broken)
     pages = [
         *stage.whole("things"),
         stage.verify.sample_items("things", 1, stage.deadline()),
         stage.verify.sample_documents("memory", "things", 1, stage.deadline()),
     ]
     for found in pages:
-        assert (found.unread, found.differences) == ({"memory": "no API key yet"}, [])
+        assert (found.unread, found.differences) == ({"memory": error}, [])
+        assert (found.compared, found.next) == ({}, None)
+    assert stage.clock.slept == []  # nothing is left to be looked at again
+
+
+def test_a_sink_that_fails_is_not_read_again_for_a_page_and_the_other_is(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each try may take minutes. What differed there before is not told either."""
+    monkeypatch.setattr(verify, "AT_ONCE", 2)
+    for n in range(6):
+        stage.put("both", id={"S": f"{n}"}, sync=False)
+    tries = iter(range(100))
+    compare = stage.sink.compare
+
+    def fails_at_the_second(*args: Any) -> Any:
+        if next(tries) > 0:
+            raise Unavailable("503")
+        return compare(*args)
+
+    monkeypatch.setattr(stage.sink, "compare", fails_at_the_second)
+    found = stage.verify.items("both", None, 100, stage.deadline())
+    assert sorted(each.address for each in found.differences) == [
+        ("other", "both", f"{n}") for n in range(6)
+    ]
+    assert (found.items, found.compared) == (6, {"memory": 2, "other": 6})
+    assert list(found.unread) == ["memory"]
+    assert next(tries) == 2
+
+
+@pytest.mark.parametrize("way", ["documents", "sample_documents"])
+def test_a_walk_ends_where_documents_can_not_be_told_from_one_another(
+    way: str, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ids that look like hashes need a look at their documents."""
+    monkeypatch.setattr(verify, "AT_ONCE", 2)
+    for n in range(6):
+        stage.hold("things", f"{n}" * 64)
+
+    def broken(*_: Any) -> Any:
+        raise Unavailable("503")
+
+    monkeypatch.setattr(stage.sink, "compare", broken)
+    if way == "documents":
+        found = stage.verify.documents("memory", "things", None, 100, stage.deadline())
+    else:
+        found = stage.verify.sample_documents("memory", "things", 100, stage.deadline())
+    assert (found.documents, found.differences, found.untraced) == (2, [], 0)
+    assert (list(found.unread), found.next) == (["memory"], None)
 
 
 def test_a_table_that_is_gone_is_an_error(stage: Stage) -> None:

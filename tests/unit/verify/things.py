@@ -54,7 +54,21 @@ class Own(Model):
                 yield change.delete(Memory, "own", document_id=id_)
 
 
+class Other(Memory):
+    """Another sink."""
+
+    name = "other"
+
+
+@route("both", id=r".+", into={Memory: "both", Other: "both"})
+class Both(Model):
+    """Is in two sinks."""
+
+    id: Text
+
+
 TYPES = {
+    "both": {"id": "S"},
     "things": {"id": "S"},
     "events": {"source": "S", "at": "N"},
     "own": {"id": "S"},
@@ -86,12 +100,16 @@ class TimedItems(Items):
 
 
 class Stage:
-    """Three tables, one sink, and what compares them. *during* is called in each pause."""
+    """Tables, two sinks, and what compares them. *during* is called in each pause.
+
+    Nothing is written to the *other* sink by itself.
+    """
 
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.sink = Timed()
-        self.registry = Registry([Thing, Event, Own], {name: name for name in TYPES})
+        self.other = Other()
+        self.registry = Registry([Thing, Event, Own, Both], {name: name for name in TYPES})
         self.dynamodb = client("dynamodb")
         for name, types in TYPES.items():
             self.dynamodb.create_table(
@@ -105,7 +123,8 @@ class Stage:
                     for key, kind in zip(types, ("HASH", "RANGE"), strict=False)
                 ],
             )
-        self.verify = Verify(self.registry, {"memory": self.sink}, TimedItems(client), client)
+        sinks = {"memory": self.sink, "other": self.other}
+        self.verify = Verify(self.registry, sinks, TimedItems(client), client)
         self.during: Callable[[], object] = lambda: None
 
     def deadline(self, seconds: float = 300) -> Deadline:
@@ -137,6 +156,7 @@ class Stage:
         assert pattern
         version = self.clock.time_ns()
         ops = planner.plan(pattern, source, version, new_image=None if gone else item).ops
+        ops = [op for op in ops if op.sink == "memory"]
         assert len(list(self.sink.write(ops, self.deadline()))) == len(ops)
 
     def id_of(self, table: str, item: AttributeMap) -> str:
