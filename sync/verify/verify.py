@@ -32,16 +32,25 @@ class Verify:
 
     Every method raises Retry if a table can't be read. A sink that can't is in the page's `unread`:
     the page says nothing else of its documents, and tells what it found of other sinks.
+
+    *instead*: targets to be read in place of others, such as an index that is being filled, by the
+    sink's name and the other's: {("opensearch", "products"): "products-v2"}. If there are any, only
+    the documents of these others are compared. Pages and arguments name the others.
     """
 
     def __init__(
-        self, registry: Registry, sinks: Mapping[str, Comparable], items: Items, clients: Clients
+        self,
+        registry: Registry,
+        sinks: Mapping[str, Comparable],
+        items: Items,
+        clients: Clients,
+        instead: Mapping[tuple[str, str], str] | None = None,
     ) -> None:
         self._registry = registry
         self._items = items
         self._clients = clients
         self._expected = Expected(registry, clients)
-        self._reading = Reading(sinks)
+        self._reading = Reading(sinks, instead)
         self._confirm = Confirm(self._expected, self._reading, items)
 
     def items(

@@ -295,6 +295,34 @@ def test_the_segments_of_a_sample_follow_the_size_of_the_table(
     assert len(asked) == 32  # of an empty table: a sample ends, however many segments there are
 
 
+# ── Other targets ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_another_target_is_read_in_place_of_one(stage: Stage) -> None:
+    """What differs there is told of the one that it stands for, on every way; and nothing else."""
+    verify = stage.made({("memory", "both"): "both-2", ("memory", "own"): "own-2"})
+    for id_ in ("a", "lost"):
+        stage.put("both", id={"S": id_})
+    stage.hold("both-2", "a", id="a")
+    stage.hold("both-2", "extra")
+    stage.hold("both-2", "f" * 64, id="f" * 64)  # looks like a hash: its document is read
+    stage.hold("both", "not looked at")
+    stage.thing("not looked at", sync=False)
+    deadline = stage.deadline
+    lost = [("memory", "both", "lost")]
+    extra = [("memory", "both", "extra"), ("memory", "both", "f" * 64)]
+    for found, told in (
+        (verify.items("both", None, 100, deadline()), lost),
+        (verify.sample_items("both", 100, deadline()), lost),
+        (verify.documents("memory", "both", None, 100, deadline()), extra),
+        (verify.sample_documents("memory", "both", 100, deadline()), extra),
+        (verify.items("things", None, 100, deadline()), []),
+    ):
+        assert sorted(each.address for each in found.differences) == told
+        assert all(each.source for each in found.differences)
+        assert set(found.compared) <= {"memory"}
+
+
 # ── Trouble ───────────────────────────────────────────────────────────────────────────────────────
 
 
