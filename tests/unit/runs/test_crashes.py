@@ -115,22 +115,28 @@ def test_a_claim_lasts_until_its_worker_and_what_it_sent_are_over(line: Line) ->
     assert is_right(line, id_)
 
 
-def test_what_a_dead_worker_wrote_is_mended(line: Line) -> None:
-    """It dies after it wrote, before it verified; the item had changed before the write, and the
-    stream's write was overwritten."""
+def died_at_the_second_reading(line: Line) -> str:
+    """The id of a run: its worker wrote a page to a sink without versions, and did not verify."""
     line.account.memory = Memory(versioned=False)
     line.account.service = line.account.fresh()
     line.put(*IDS)
     id_ = line.start(segments=1)
     scans = count()
 
-    def die_at_the_second_reading(_service: str, method: str, _given: Any) -> None:
+    def die(_service: str, method: str, _given: Any) -> None:
         if method == "scan" and next(scans) == 1:
             raise Crash
 
-    line.before = die_at_the_second_reading
+    line.before = die
     line.step()
     line.before = lambda *_: None
+    return id_
+
+
+def test_what_a_dead_worker_wrote_is_mended(line: Line) -> None:
+    """It dies after it wrote, before it verified; the item had changed before the write, and the
+    stream's write was overwritten."""
+    id_ = died_at_the_second_reading(line)
     line.put(*IDS, name="Teapot")
     assert set(line.sink().values()) == {"Kettle"}
     assert is_right(line, id_)
@@ -138,19 +144,7 @@ def test_what_a_dead_worker_wrote_is_mended(line: Line) -> None:
 
 def test_what_a_dead_worker_wrote_of_an_item_that_is_gone_is_deleted(line: Line) -> None:
     """The item is in no scan any more: its key was noted before it was written."""
-    line.account.memory = Memory(versioned=False)
-    line.account.service = line.account.fresh()
-    line.put(*IDS)
-    id_ = line.start(segments=1)
-    scans = count()
-
-    def die_at_the_second_reading(_service: str, method: str, _given: Any) -> None:
-        if method == "scan" and next(scans) == 1:
-            raise Crash
-
-    line.before = die_at_the_second_reading
-    line.step()
-    line.before = lambda *_: None
+    id_ = died_at_the_second_reading(line)
     written = line.sink()
     for each in written:
         line.account.dynamodb.delete_item(TableName=PRODUCTS, Key={"productId": {"S": each}})
