@@ -1,11 +1,12 @@
 """How a sink is read: to compare what it holds with what items ask for (sync/verify/)."""
 
 import json
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
+from sync.errors import Refused
 from sync.runtime.deadline import Deadline
 from sync.writing.op import Op
 from sync.writing.sink import Sink
@@ -62,6 +63,33 @@ class Comparable(Protocol):
 def compared_by(sink: type[Sink]) -> str:
     """What to run for a sink that is not Comparable: its class attribute `compared_by`."""
     return str(getattr(sink, "compared_by", "nothing: it can't be read"))
+
+
+def compared(
+    ops: Iterable[Op],
+    most: int,
+    check: Callable[[Op], object],
+    read: Callable[[str, Sequence[Op]], Iterable[Any]],
+) -> Iterator[Compared]:
+    """How the documents of *ops* differ, target by target.
+
+    *read* is given a target and at most *most* of its ops, and returns what is held of each, in
+    their order, as `differs` takes it. *check* raises Refused for a document that can't be held: it
+    is not asked for.
+    """
+    by_target: dict[str, list[Op]] = {}
+    for op in ops:
+        try:
+            check(op)
+        except Refused:
+            yield Compared(op, None if op.body is None else Differs("missing"))
+        else:
+            by_target.setdefault(op.target, []).append(op)
+    for target, wanted in by_target.items():
+        for at in range(0, len(wanted), most):
+            part = wanted[at : at + most]
+            for op, held in zip(part, read(target, part), strict=True):
+                yield Compared(op, differs(op.body, held))
 
 
 def differs(asked: bytes | None, held: Any) -> Differs | None:

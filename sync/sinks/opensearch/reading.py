@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, Self, TypeVar
 
-from sync.errors import ConfigError, Misconfigured, NotTried, Refused, Unavailable
+from sync.errors import ConfigError, Misconfigured, NotTried, Unavailable
 from sync.runtime.deadline import Deadline
 from sync.runtime.jsontext import strict
 from sync.runtime.retry import persist
 from sync.sinks.opensearch.answers import describe
-from sync.writing.comparing import Compared, Differs, Walk, differs
+from sync.writing.comparing import Compared, Walk, compared
 from sync.writing.ids import check_id
 from sync.writing.op import Op
 
@@ -78,18 +78,11 @@ class Reader:
 
     def compare(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Compared]:
         """See `Comparable.compare`."""
-        by_target: dict[str, list[Op]] = {}
-        for op in ops:
-            if _can_be_held(op.id):
-                by_target.setdefault(op.target, []).append(op)
-            else:
-                yield Compared(op, None if op.body is None else Differs("missing"))
-        for target, wanted in by_target.items():
-            for at in range(0, len(wanted), MOST_READ):
-                part = wanted[at : at + MOST_READ]
-                held = self._documents(target, [op.id for op in part], deadline)
-                for op, document in zip(part, held, strict=True):
-                    yield Compared(op, differs(op.body, document))
+
+        def read(target: str, part: Sequence[Op]) -> list[Any]:
+            return self._documents(target, [op.id for op in part], deadline)
+
+        return compared(ops, MOST_READ, lambda op: check_id(op.id), read)
 
     def ids(self, target: str, start: str | None, deadline: Deadline) -> Walk:
         """See `Comparable.ids`."""
@@ -194,14 +187,6 @@ def _query(after: int, size: int, order: str) -> Mapping[str, Any]:
         # An index that never held a document does not know the field.
         "sort": [{"_seq_no": {"order": order, "unmapped_type": "long"}}],
     }
-
-
-def _can_be_held(id_: str) -> bool:
-    try:
-        check_id(id_)
-    except Refused:
-        return False
-    return True
 
 
 def _id(document: Any) -> Any:

@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final, Protocol, TypeVar
 
-from sync.errors import ConfigError, NotTried, Refused, Unavailable
+from sync.errors import ConfigError, NotTried, Unavailable
 from sync.runtime.deadline import Deadline
 from sync.runtime.jsontext import strict
 from sync.runtime.retry import persist
 from sync.sinks.typesense.answers import TooLarge
 from sync.sinks.typesense.documents import decode, encode
-from sync.writing.comparing import Compared, Differs, Walk, differs
+from sync.writing.comparing import Compared, Walk, compared
 from sync.writing.ids import check_id
 from sync.writing.op import Op
 
@@ -55,19 +55,13 @@ class Reader:
 
     def compare(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Compared]:
         """See `Comparable.compare`."""
-        by_target: dict[str, list[Op]] = {}
-        for op in ops:
-            if _can_be_held(op):
-                by_target.setdefault(op.target, []).append(op)
-            else:
-                yield Compared(op, None if op.body is None else Differs("missing"))
-        for target, wanted in by_target.items():
-            for at in range(0, len(wanted), MOST_READ):
-                part = wanted[at : at + MOST_READ]
-                held = self._documents(target, [op.id for op in part], deadline)
-                for op in part:
-                    document = held.get(op.id)
-                    yield Compared(op, differs(op.body, document and decode(document)))
+
+        def read(target: str, part: Sequence[Op]) -> Iterator[Any]:
+            held = self._documents(target, [op.id for op in part], deadline)
+            for op in part:
+                yield decode(held[op.id]) if op.id in held else None
+
+        return compared(ops, MOST_READ, _check, read)
 
     def ids(self, target: str, start: str | None, deadline: Deadline) -> Walk:
         """See `Comparable.ids`."""
@@ -146,12 +140,9 @@ class Reader:
         return persist(once, deadline, tries=TRIES)
 
 
-def _can_be_held(op: Op) -> bool:
-    try:
-        if op.body is None:
-            check_id(op.id)
-        else:
-            encode(op)
-    except Refused:
-        return False
-    return True
+def _check(op: Op) -> None:
+    """Raises Refused if there can be no document of *op*."""
+    if op.body is None:
+        check_id(op.id)
+    else:
+        encode(op)

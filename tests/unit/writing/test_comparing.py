@@ -1,15 +1,28 @@
 """How a document differs from what an op asks for."""
 
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from sync.aws.keys import Source
+from sync.errors import Refused
 from sync.sinks.counters import Counters
 from sync.sinks.memory import Memory
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.typesense import Typesense
-from sync.writing.comparing import Comparable, Differs, compared_by, differs, exact, same
+from sync.writing.comparing import (
+    Comparable,
+    Compared,
+    Differs,
+    compared,
+    compared_by,
+    differs,
+    exact,
+    same,
+)
+from sync.writing.op import Op
 from sync.writing.sink import Sink
 
 EQUAL: list[tuple[Any, Any]] = [
@@ -84,3 +97,43 @@ def test_sinks_say_what_compares_them() -> None:
     assert compared_by(Counters) == "recount"
     unsaid: type[Sink] = Memory
     assert compared_by(unsaid) == "nothing: it can't be read"
+
+
+def test_documents_are_read_in_parts_target_by_target() -> None:
+    """None is left out, or read twice; what can't be held is not read."""
+
+    def op(target: str, id_: str, body: bytes | None = b"{}") -> Op:
+        return Op("sink", Source("t", {}), target, id_, body, 0)
+
+    def check(op: Op) -> None:
+        if op.id == "bad":
+            raise Refused("bad")
+
+    parts: list[tuple[str, list[str]]] = []
+
+    def read(target: str, part: Sequence[Op]) -> Iterator[Any]:
+        parts.append((target, [each.id for each in part]))
+        for each in part:
+            yield {} if each.id == "held" else None
+
+    ops = [
+        *(op("a", id_) for id_ in ("1", "held", "3", "4", "5")),
+        *(op("b", "held"), op("b", "bad"), op("b", "bad", None), op("a", "6", None)),
+    ]
+    found = list(compared(ops, 2, check, read))
+    assert parts == [("a", ["1", "held"]), ("a", ["3", "4"]), ("a", ["5", "6"]), ("b", ["held"])]
+    held = {("a", "held"), ("b", "held")}
+    assert sorted(found, key=lambda each: ops.index(each.op)) == [
+        Compared(
+            each, None if (each.target, each.id) in held or not each.body else Differs("missing")
+        )
+        for each in ops
+    ]
+
+
+@pytest.mark.parametrize("answers", [0, 2])
+def test_a_reader_answers_for_each_document(answers: int) -> None:
+    """One that answers for more or fewer has a bug: nothing is made up."""
+    op = Op("sink", Source("t", {}), "a", "1", b"{}", 0)
+    with pytest.raises(ValueError, match=r"zip\(\)"):
+        list(compared([op], 2, lambda _: None, lambda *_: [None] * answers))
