@@ -12,6 +12,7 @@ from sync.verify.expected import Expected
 from sync.verify.findings import Difference, Page, Suspect
 from sync.verify.looking import read
 from sync.verify.reading import Reading
+from sync.writing.comparing import Differs
 from sync.writing.op import Op
 
 ROUNDS: Final = 3  # of looking; an item that changed before each of them is busy
@@ -44,19 +45,20 @@ class Confirm:
                 raise Unavailable("no time is left to look again at what differs")
             changed: list[Suspect] = []
             for at in range(0, len(waiting), SLICE):
-                for before, now in self._look(waiting[at : at + SLICE], page, deadline):
-                    if now.states == before.states:
-                        source = next(iter(now.sources), None)
-                        page.differences.append(Difference(now.address, now.differs, source))
+                part = waiting[at : at + SLICE]
+                for suspect, states, differs in self._look(part, page, deadline):
+                    if states == suspect.states:
+                        source = next(iter(suspect.sources), None)
+                        page.differences.append(Difference(suspect.address, differs, source))
                     else:
-                        changed.append(now)
+                        changed.append(replace(suspect, states=states))
             waiting = _of_read(changed, page)
         page.busy += len(waiting)
 
     def _look(
         self, suspects: Sequence[Suspect], page: Page, deadline: Deadline
-    ) -> Iterator[tuple[Suspect, Suspect]]:
-        """Those of *suspects* that differ now, each as it was and as it is."""
+    ) -> Iterator[tuple[Suspect, tuple[str, ...], Differs]]:
+        """Those of *suspects* that differ now, each with the states of its items, and how."""
         items = read(self._items, [s for each in suspects for s in each.sources], deadline)
         before = {suspect.address: suspect for suspect in suspects}
         ops: dict[str, list[Op]] = {}
@@ -72,7 +74,7 @@ class Confirm:
                 if differs is not None:
                     suspect = before[op.address]
                     states = tuple(state_of(items[source]) for source in suspect.sources)
-                    yield suspect, replace(suspect, differs=differs, states=states)
+                    yield suspect, states, differs
 
 
 def _of_read(suspects: Iterable[Suspect], page: Page) -> list[Suspect]:

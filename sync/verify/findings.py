@@ -19,7 +19,6 @@ class Suspect:
     """
 
     address: Address
-    differs: Differs
     sources: tuple[Source, ...]
     states: tuple[str, ...]
 

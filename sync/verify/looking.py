@@ -12,7 +12,6 @@ from sync.runtime.deadline import Deadline
 from sync.verify.expected import Expected
 from sync.verify.findings import Page, Suspect
 from sync.verify.reading import Reading
-from sync.writing.comparing import Differs
 from sync.writing.ids import is_hash
 from sync.writing.op import Address, Op
 
@@ -65,7 +64,7 @@ class Look:
                 self.page.compared[sink] += 1
                 if differs is not None:
                     states = (state_of(items[op.source]),)
-                    self.suspects[op.address] = Suspect(op.address, differs, (op.source,), states)
+                    self.suspects[op.address] = Suspect(op.address, (op.source,), states)
 
     def at_documents(self, sink: str, target: str, ids: Sequence[str]) -> None:
         """Look for items that ask for the documents *ids*, which *sink* holds in *target*."""
@@ -83,7 +82,7 @@ class Look:
                 continue
             if op.body is None:
                 states = tuple(state_of(items[source]) for source in sources)
-                suspects.append(Suspect(address, Differs("extra"), sources, states))
+                suspects.append(Suspect(address, sources, states))
         makes_ids = self._expected.makes_ids(sink, target)
         named = self._named(sink, [each for each in suspects if is_hash(each.address[2])])
         if sink in self.page.unread:

@@ -12,7 +12,7 @@ from sync.verify import confirm, looking, verify
 from sync.verify.findings import Difference, Page
 from sync.verify.looking import Look
 from sync.verify.verify import Verify
-from sync.writing.comparing import Compared
+from sync.writing.comparing import Compared, Differs
 from tests.unit.verify.things import Stage, a_stage, kinds
 
 # Keys that odd spellings could mix up; a size of 38 digits, and one that floats can't tell from it.
@@ -135,7 +135,7 @@ def compares_no_values(patch: pytest.MonkeyPatch) -> None:
 def looks_once(patch: pytest.MonkeyPatch) -> None:
     def planted(_: Any, suspects: Any, page: Any, __: Any) -> None:
         for each in suspects:
-            page.differences.append(Difference(each.address, each.differs, None))
+            page.differences.append(Difference(each.address, Differs("missing"), None))
 
     patch.setattr(confirm.Confirm, "run", planted)
 

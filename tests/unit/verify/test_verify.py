@@ -129,6 +129,13 @@ def test_ids_that_a_model_makes_itself_are_not_called_extra(stage: Stage) -> Non
     assert kinds(stage.whole("own")[0]) == {"own:a": "missing"}
 
 
+def test_a_document_whose_deletion_no_model_can_plan_is_not_traced(stage: Stage) -> None:
+    """The key that its id names has a model, but what that wants can't be said."""
+    stage.hold("own", "bug", id="bug")
+    _, back = stage.whole("own")
+    assert (back.differences, back.untraced, back.invalid) == ([], 1, 0)
+
+
 def test_a_document_that_its_item_does_not_want_is_extra(stage: Stage) -> None:
     """From both sides: the item is there, and asks for no document."""
     stage.put("own", id={"S": "a"}, hidden={"BOOL": True})
@@ -179,6 +186,8 @@ def test_pages_join_without_a_gap(
         start = documents[-1].next
     assert sum(page.items for page in items) == 10
     assert sum(page.documents for page in documents) == 16
+    assert sum(page.compared["memory"] for page in items) == 10
+    assert sum(page.compared["memory"] for page in documents) == 16
     assert all(page.items <= limit for page in items)
     assert all(page.documents <= limit for page in documents)
     assert kinds(*items) == dict.fromkeys(["0", "3", "6", "9"], "missing")
@@ -214,7 +223,7 @@ def test_a_page_ends_in_time_to_look_again(stage: Stage, monkeypatch: pytest.Mon
     assert (back.documents, len(back.differences)) == (2, 2)
     sample = stage.verify.sample_documents("memory", "things", 100, stage.deadline(short))
     assert sample.documents == 2
-    enough = stage.deadline(verify.CONFIRM_S + 1)
+    enough = stage.deadline(verify.CONFIRM_S)
     assert stage.verify.items("things", None, 100, enough).items == 5
 
 

@@ -46,7 +46,9 @@ class Own(Model):
 
     @classmethod
     def plan(cls, change: Change[Self]) -> Iterator[Op]:
-        """Both, unless the item is hidden."""
+        """Both, unless the item is hidden; and nothing for one that is a bug."""
+        if change.id == "bug":
+            raise ValueError
         for id_ in (change.id, f"own:{change.id}"):
             if change.new and not change.new.hidden:
                 yield change.put(Memory, "own", change.new.document(), document_id=id_)
