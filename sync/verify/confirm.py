@@ -53,7 +53,7 @@ class Confirm:
                     else:
                         changed.append(replace(suspect, states=states))
             waiting = _of_read(changed, page)
-        page.busy += len(waiting)
+        page.busy = len(waiting)
 
     def _look(
         self, suspects: Sequence[Suspect], page: Page, deadline: Deadline

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import cache
+from typing import Final
 
 from sync.aws import tables
 from sync.aws.clients import Clients
@@ -12,6 +13,9 @@ from sync.model.planner import Planner
 from sync.model.registry import Registry
 from sync.writing.ids import keys_from
 from sync.writing.op import Address, Op
+
+_UNORDERED: Final = 0  # the version of an op that is compared, and never written
+_NONE: Final = Source("", {})  # where no item asks for a document
 
 
 class Expected:
@@ -28,20 +32,19 @@ class Expected:
         pattern = self._planner.match(source)
         if pattern is None:
             return []
-        return self._planner.plan(pattern, source, 0, new_image=item).ops
+        return self._planner.plan(pattern, source, _UNORDERED, new_image=item).ops
 
     def at(self, address: Address, items: Mapping[Source, AttributeMap | None]) -> Op:
         """The op of *address* that one of *items* asks for; a delete if none asks for a document.
 
         Raises RecordError or RegistryError.
         """
-        source = Source("", {})
         for source, item in items.items():
             for op in self.ops(source, item):
                 if op.address == address and op.body is not None:
                     return op
         sink, target, id_ = address
-        return Op(sink, source, target, id_, None, 0)
+        return Op(sink, _NONE, target, id_, None, _UNORDERED)
 
     def origins(self, address: Address) -> tuple[Source, ...]:
         """The keys whose items may ask for the document *address*: whose resync would delete it if

@@ -129,3 +129,30 @@ def test_a_sink_that_fails_at_a_second_look_is_named(
     told = {("memory", "both", "b")} if looks else set()
     assert {each.address for each in found.differences} == {("other", "both", "b"), *told}
     assert (found.busy, list(found.unread)) == (1, ["memory"])
+
+
+def test_what_changed_in_a_sink_that_fails_at_the_last_look_is_not_busy(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first slice of that look was answered, the second was not."""
+    monkeypatch.setattr(confirm, "SLICE", 1)
+    sizes = iter(range(100))
+    compare = stage.sink.compare
+    looks = iter(range(1 + 2 * ROUNDS - 1))  # the first is one for both
+
+    def change() -> None:
+        for id_ in "ab":
+            stage.thing(id_, next(sizes), sync=False)
+
+    def fails_at_the_end(*args: Any) -> Any:
+        if next(looks, None) is None:
+            raise Unavailable("503")
+        return compare(*args)
+
+    change()
+    stage.during = change
+    monkeypatch.setattr(stage.sink, "compare", fails_at_the_end)
+    found = stage.verify.items("things", None, 100, stage.deadline())
+    assert (found.differences, found.busy, list(found.unread)) == ([], 0, ["memory"])
+    assert stage.clock.slept == [SETTLE_S] * ROUNDS
+    assert next(looks, None) is None

@@ -227,6 +227,20 @@ def test_a_page_ends_in_time_to_look_again(stage: Stage, monkeypatch: pytest.Mon
     assert stage.verify.items("things", None, 100, enough).items == 5
 
 
+def test_a_first_look_is_not_consistent(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That would cost twice as much."""
+    asked: list[bool] = []
+
+    def scanned(*args: Any, **request: Any) -> Any:
+        asked.append(request["ConsistentRead"])
+        return page(*args, **request)
+
+    monkeypatch.setattr(verify, "scanned", scanned)
+    stage.verify.items("things", None, 100, stage.deadline())
+    stage.verify.sample_items("things", 100, stage.deadline())
+    assert set(asked) == {False}
+
+
 def test_segments_divide_a_table(stage: Stage) -> None:
     """As a parallel scan does: each item is in one of them."""
     for n in range(30):
@@ -387,6 +401,26 @@ def test_a_sink_that_fails_is_not_read_again_for_a_page_and_the_other_is(
     assert next(tries) == 2
 
 
+def test_what_differs_in_a_sink_that_fails_later_is_not_waited_for(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can't be looked at again."""
+    monkeypatch.setattr(verify, "AT_ONCE", 2)
+    for n in range(4):
+        stage.thing(f"{n}", sync=False)
+    answers = iter([stage.sink.compare])
+
+    def fails_later(*args: Any) -> Any:
+        for compare in answers:
+            return compare(*args)
+        raise Unavailable("503")
+
+    monkeypatch.setattr(stage.sink, "compare", fails_later)
+    found = stage.verify.items("things", None, 100, stage.deadline())
+    assert (found.compared, found.differences, found.busy) == ({"memory": 2}, [], 0)
+    assert stage.clock.slept == []
+
+
 @pytest.mark.parametrize("way", ["documents", "sample_documents"])
 def test_a_walk_ends_where_documents_can_not_be_told_from_one_another(
     way: str, stage: Stage, monkeypatch: pytest.MonkeyPatch
@@ -423,5 +457,5 @@ def test_a_table_that_is_gone_is_an_error(stage: Stage) -> None:
 def test_without_time_to_look_again_nothing_is_called_different(stage: Stage) -> None:
     """Neither different nor right: an error."""
     stage.thing("a", sync=False)
-    with pytest.raises(Unavailable, match="no time is left to look again"):
+    with pytest.raises(Unavailable, match=r"^no time is left to look again at what differs$"):
         stage.verify.items("things", None, 1, Deadline(5, clock=stage.clock.monotonic))
