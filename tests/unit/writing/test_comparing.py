@@ -137,3 +137,17 @@ def test_a_reader_answers_for_each_document(answers: int) -> None:
     op = Op("sink", Source("t", {}), "a", "1", b"{}", 0)
     with pytest.raises(ValueError, match=r"zip\(\)"):
         list(compared([op], 2, lambda _: None, lambda *_: [None] * answers))
+
+
+@pytest.mark.parametrize(("asked", "held"), [(b'{"a":null,"b":1}', "{}"), (b"{}", '{"a":null}')])
+def test_a_field_that_is_null_is_not_one_that_is_absent(asked: bytes, held: str) -> None:
+    """On either side; the field is named."""
+    found = differs(asked, exact(held))
+    assert found is not None
+    assert "a" in found.fields
+
+
+def test_numbers_are_read_exactly() -> None:
+    """A float would take the second for 1."""
+    assert exact("0.10") == Decimal("0.1")
+    assert exact(b"1.0000000000000000000001") == Decimal("1.0000000000000000000001")
