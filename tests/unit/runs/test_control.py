@@ -1,6 +1,7 @@
 """Starting, watching, pausing, resuming and cancelling; and runs whose messages were lost."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from sync.errors import ConfigError, Throttled, Unanswered, Unavailable
 from sync.runs.control import STILL_S
 from sync.runs.messages import RunMessage
 from tests.doubles.account import Account
+from tests.doubles.logged import logged
 from tests.doubles.sinks import Answering
 from tests.records import CORE, PRODUCTS
 from tests.unit.runs.harness import Crash, Line, during_scan
@@ -326,6 +328,48 @@ def test_a_segment_whose_message_was_lost_is_revived(line: Line) -> None:
     line.rest()
     assert line.run(id_).status == "done"
     assert line.counts(id_)["read"] == len(IDS)
+
+
+def test_segments_are_revived_by_messages_of_their_own(
+    line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of every run; earlier messages count no longer, should they come after all. It is logged."""
+    line.put(*IDS)
+    runs = [line.start(segments=2), line.start(CORE, segments=1)]
+    lost = [RunMessage.read(each.body) for each in line.messages]
+    line.messages.clear()
+    line.clock.now += STILL_S - 1
+    caplog.clear()
+    assert line.account.call("recover")["revived"] == 0
+    assert logged(caplog) == []
+    line.clock.now += 1
+    assert line.account.call("recover")["revived"] == 3
+    told = [
+        (level, text, more["run"], more["table"], more["count"])
+        for level, text, more in logged(caplog)
+    ]
+    text = "segments of a run stood still; they go on"
+    assert sorted(told) == sorted(
+        [("WARNING", text, runs[0], PRODUCTS, 2), ("WARNING", text, runs[1], CORE, 1)]
+    )
+    sent = [RunMessage.read(each.body) for each in line.messages]
+    assert sorted(sent, key=str) == sorted(
+        (replace(each, hop=each.hop + 1) for each in lost), key=str
+    )
+    for each in line.segments(runs[0]):
+        assert (each.hop, each.sent) == (1, 1)
+
+
+def test_resuming_is_not_logged_as_standing_still(
+    line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A person did it."""
+    id_ = line.start()
+    line.account.call("backfill pause", id=id_)
+    caplog.clear()
+    line.account.call("backfill resume", id=id_)
+    assert logged(caplog) == []
+    assert len(line.messages) == 2
 
 
 @pytest.mark.parametrize("turn", ["pause", "cancel"])

@@ -1,21 +1,20 @@
-"""Rows of runs, as they are stored and shown; and their messages."""
+"""Rows of runs, as they are stored and shown."""
 
+import base64
+import json
+import zlib
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from sync.errors import Unavailable
-from sync.runs.messages import RunMessage
+from sync.runs.rows import Run, Segment, run_item, run_of, segment_item, segment_of
 from sync.runs.table import KEPT_S
 from sync.runtime.deadline import Deadline
 from tests.records import CORE, PRODUCTS
 from tests.unit.runs.harness import Line, during_scan
 
 IDS = [f"p{n}" for n in range(9)]
-
-
-# ── Rows ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_run_is_shown_with_what_it_has_done(line: Line) -> None:
@@ -113,49 +112,79 @@ def test_all_segments_of_a_run_are_read(line: Line) -> None:
     assert numbers == list(range(120))
 
 
-# ── Messages ──────────────────────────────────────────────────────────────────────────────────────
+def test_a_row_holds_what_it_was_made_from() -> None:
+    """Golden, too: other releases read it. What is not known is left out."""
+    run = Run("r", "backfill", "t", {"rate": 5}, 2, None, "2027-01-15T08:00:00.000Z")
+    stored = {
+        "run": {"S": "r"},
+        "part": {"S": "run"},
+        "kind": {"S": "backfill"},
+        "table": {"S": "t"},
+        "arguments": {"S": '{"rate":5}'},
+        "segments": {"N": "2"},
+        "started_at": {"S": "2027-01-15T08:00:00.000Z"},
+        "status": {"S": "running"},
+        "revision": {"N": "0"},
+    }
+    assert run_item(run) == stored
+    over = replace(run, items=7, finished_at="2027-01-16T08:00:00.000Z", revision=3)
+    assert run_item(over) == {
+        **stored,
+        "items": {"N": "7"},
+        "finished_at": {"S": "2027-01-16T08:00:00.000Z"},
+        "revision": {"N": "3"},
+    }
+    assert [run_of(run_item(each)) for each in (run, over)] == [run, over]
+
+
+def test_a_segment_holds_what_it_was_made_from() -> None:
+    """Golden, too; the keys of a page are packed."""
+    new = Segment("r", 7)
+    stored = {
+        "run": {"S": "r"},
+        "part": {"S": "0007"},
+        "done": {"BOOL": False},
+        "hop": {"N": "0"},
+        "sent": {"N": "-1"},
+        "held_until": {"N": "0"},
+        "tries": {"N": "0"},
+        "after": {"N": "0"},
+        "units": {"N": "0.0"},
+        "counts": {"S": "{}"},
+        "updated_at": {"S": ""},
+        "revision": {"N": "0"},
+    }
+    assert segment_item(new) == stored
+    full = Segment(
+        run="r",
+        number=123,
+        cursor={"id": {"S": "b"}},
+        done=True,
+        hop=4,
+        sent=3,
+        holder="message",
+        held_until=1_800_000_000,
+        keys=({"id": {"S": "a"}}, {"id": {"N": "1"}}),
+        tries=2,
+        cause="503",
+        after=1_800_000_000_000_000_001,
+        units=1.5,
+        counts={"read": 9},
+        updated_at="2027-01-15T08:00:00.000Z",
+        revision=6,
+    )
+    item = segment_item(full)
+    assert item["part"] == {"S": "0123"}
+    assert item["cursor"] == {"S": '{"id":{"S":"b"}}'}
+    assert [segment_of(segment_item(each)) for each in (new, full)] == [new, full]
+    packed = zlib.decompress(base64.b64decode(item["keys"]["S"]))
+    assert json.loads(packed) == [{"id": {"S": "a"}}, {"id": {"N": "1"}}]
 
 
 @pytest.mark.parametrize(
-    "body",
-    [
-        "no JSON",
-        "[]",
-        "{}",
-        '{"schema":2,"run":"a","segment":0,"hop":0}',
-        '{"schema":1,"run":"a","segment":0}',
-        '{"schema":1,"run":5,"segment":0,"hop":0}',
-        '{"schema":1,"run":"a","segment":"0","hop":0}',
-        '{"schema":1,"run":"a","segment":0,"hop":0.5}',
-        '{"schema":1,"run":"a","segment":true,"hop":0}',
-    ],
+    ("holder", "held_until", "held"),
+    [("message", 101, True), ("message", 100, False), (None, 101, False)],
 )
-def test_a_message_that_cannot_be_read_comes_again(line: Line, body: str) -> None:
-    """And goes to the dead-letter queue in the end, which the queue's redrive does."""
-    line.send([{"MessageBody": body, "DelaySeconds": 0}])
-    assert not line.deliver(line.messages[0])
-
-
-def test_a_message_of_a_run_that_is_not_there_is_done_with(line: Line) -> None:
-    """Its rows have expired."""
-    line.send([{"MessageBody": RunMessage("x", 0, 0).body(), "DelaySeconds": 0}])
-    id_ = line.start(segments=1)
-    line.send([{"MessageBody": RunMessage(id_, 1, 0).body(), "DelaySeconds": 0}])
-    assert [line.deliver(each) for each in list(line.messages)] == [True] * 3
-
-
-def test_a_message_is_read_as_it_was_written() -> None:
-    """Golden, too: other releases read it."""
-    message = RunMessage("a", 7, 12)
-    assert message.body() == '{"schema":1,"run":"a","segment":7,"hop":12}'
-    assert RunMessage.read(message.body()) == message
-
-
-def test_messages_that_sqs_does_not_take_are_said(
-    line: Line, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With its reason; a start fails then, and the run is revived later."""
-    failed = {"Failed": [{"Id": "0", "Code": "InternalError", "Message": "one"}]}
-    monkeypatch.setattr(line, "send", lambda _entries: failed)
-    with pytest.raises(Unavailable, match="sending messages of a run: InternalError: one"):
-        line.start()
+def test_a_claim_ends(holder: str | None, held_until: int, held: bool) -> None:
+    """By its time, or as its worker gives it up."""
+    assert Segment("r", 0, holder=holder, held_until=held_until).is_held(100.0) == held
