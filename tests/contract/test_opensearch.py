@@ -14,7 +14,7 @@ from sync.errors import Misconfigured, Refused, Throttled, Unavailable
 from sync.model.fields import Text
 from sync.model.model import Model
 from sync.runtime.deadline import Deadline
-from sync.sinks.opensearch import OpenSearch
+from sync.sinks.opensearch import OpenSearch, request
 from sync.sinks.opensearch import sink as module
 from sync.sinks.opensearch.mapping import GC_DELETES_S, index_body
 from sync.writing.op import Done, Op
@@ -111,12 +111,12 @@ def test_a_rejected_request_is_halved_down_to_the_op_at_fault(
     subject: Subject, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever check of ours misses, the real server's 400 is pinned to one op of a hundred."""
-    encode = module.encode
+    encode = request.encode
 
     def unchecked(op: Op, prefix: str) -> bytes:
         return encode(op, prefix).replace(b'"version":77', b'"version":9223372036854775808')
 
-    monkeypatch.setattr(module, "encode", unchecked)
+    monkeypatch.setattr("sync.sinks.opensearch.sink.encode", unchecked)
     ops = [subject.put(f"{n}", version=77 if n == 41 else 1) for n in range(100)]
     assert subject.write(*ops) == {f"{n}": Refused if n == 41 else WRITTEN for n in range(100)}
     assert set(subject.read([op.id for op in ops])) == {op.id for op in ops} - {"41"}
@@ -125,12 +125,12 @@ def test_a_rejected_request_is_halved_down_to_the_op_at_fault(
 
 def test_two_ops_at_fault_are_both_found(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     """Halving goes on after the first find."""
-    encode = module.encode
+    encode = request.encode
 
     def spoiled(op: Op, prefix: str) -> bytes:
         return encode(op, prefix).replace(b":77,", b":-1,")
 
-    monkeypatch.setattr(module, "encode", spoiled)
+    monkeypatch.setattr("sync.sinks.opensearch.sink.encode", spoiled)
     ops = [subject.put(f"{n}", version=77 if n in (0, 9) else 1) for n in range(10)]
     assert subject.write(*ops) == {f"{n}": Refused if n in (0, 9) else WRITTEN for n in range(10)}
 

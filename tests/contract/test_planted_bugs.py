@@ -1,14 +1,15 @@
 """The suite is worth what it catches: sinks with bugs seen in other systems have to fail it."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from sync.errors import Refused, Retry, Throttled
+from sync.errors import Refused, Retry, Throttled, Unavailable
 from sync.runtime.deadline import Deadline
 from sync.sinks.memory import Memory
-from sync.sinks.opensearch import answers
+from sync.sinks.opensearch import answers, request
 from sync.sinks.opensearch import sink as module
 from sync.writing.op import Done, Op, Outcome, Result
 from tests.contract import test_sinks as laws
@@ -20,7 +21,7 @@ Results = Sequence[Result]
 
 def ignores_item_errors(patch: pytest.MonkeyPatch) -> None:
     """Reads the request's status alone."""
-    patch.setattr(module, "read_items", lambda *args: [Done.WRITTEN for _ in args[-1]])
+    reads_otherwise(patch, lambda results: [Done.WRITTEN for _ in results])
 
 
 def tries_stale_again(patch: pytest.MonkeyPatch) -> None:
@@ -34,12 +35,19 @@ def tries_refused_again(patch: pytest.MonkeyPatch) -> None:
 
 
 def instead_of(patch: pytest.MonkeyPatch, right: object, wrong: Result) -> None:
-    read = answers.read_items
+    reads_otherwise(
+        patch, lambda results: [wrong if r is right or type(r) is right else r for r in results]
+    )
 
-    def planted(answer: Any, guards: int, ops: Sequence[Op]) -> Results:
-        return [wrong if r is right or type(r) is right else r for r in read(answer, guards, ops)]
 
-    patch.setattr(module, "read_items", planted)
+def reads_otherwise(patch: pytest.MonkeyPatch, change: Callable[[Results], Results]) -> None:
+    read = request.Request.read
+
+    def planted(asked: request.Request, answer: Any) -> request.Answered:
+        found = read(asked, answer)
+        return replace(found, results=change(found.results))
+
+    patch.setattr(request.Request, "read", planted)
 
 
 def looks_under_index_only(patch: pytest.MonkeyPatch) -> None:
@@ -49,35 +57,35 @@ def looks_under_index_only(patch: pytest.MonkeyPatch) -> None:
     def planted(kind: str, item: Any) -> Result:
         return judge(kind, item) if kind == "index" else Done.WRITTEN
 
-    patch.setattr(answers, "item_result", planted)
+    patch.setattr(request, "item_result", planted)
 
 
 def drops_versions(patch: pytest.MonkeyPatch) -> None:
     """Lets win what arrives last."""
-    encode = module.encode
+    encode = request.encode
 
     def planted(op: Op, prefix: str) -> bytes:
         version = b',"version":%d,"version_type":"external_gte"' % op.version
         return encode(op, prefix).replace(version, b"")
 
-    patch.setattr(module, "encode", planted)
+    patch.setattr("sync.sinks.opensearch.sink.encode", planted)
 
 
 def wants_higher_versions(patch: pytest.MonkeyPatch) -> None:
     """Calls a redelivered op stale."""
-    encode = module.encode
+    encode = request.encode
 
     def planted(op: Op, prefix: str) -> bytes:
         return encode(op, prefix).replace(b"external_gte", b"external")
 
-    patch.setattr(module, "encode", planted)
+    patch.setattr("sync.sinks.opensearch.sink.encode", planted)
 
 
 def swallows_throttling(patch: pytest.MonkeyPatch) -> None:
     """Goes on after a 429 as if all were done."""
     send = module.OpenSearch._send
 
-    def planted(sink: module.OpenSearch, group: list[module.Line], deadline: Deadline) -> Results:
+    def planted(sink: module.OpenSearch, group: list[request.Line], deadline: Deadline) -> Results:
         try:
             return send(sink, group, deadline)
         except Throttled:
@@ -88,13 +96,15 @@ def swallows_throttling(patch: pytest.MonkeyPatch) -> None:
 
 def believes_short_answers(patch: pytest.MonkeyPatch) -> None:
     """Takes what the answer does not mention for done."""
-    read = answers.read_items
+    read = request.Request.read
 
-    def planted(answer: Any, guards: int, ops: Sequence[Op]) -> Results:
-        short = isinstance(answer, dict) and len(answer.get("items", [])) < len(ops)
-        return [Done.WRITTEN for _ in ops] if short else read(answer, guards, ops)
+    def planted(asked: request.Request, answer: Any) -> request.Answered:
+        try:
+            return read(asked, answer)
+        except Unavailable:
+            return request.Answered([Done.WRITTEN for _ in asked._lines], (), ())
 
-    patch.setattr(module, "read_items", planted)
+    patch.setattr(request.Request, "read", planted)
 
 
 def gives_up_at_once(patch: pytest.MonkeyPatch) -> None:

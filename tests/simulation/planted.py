@@ -18,10 +18,10 @@ from sync.errors import RecordError, Refused, RegistryError, Throttled
 from sync.recovery import resync
 from sync.recovery.parking import Parked, Parking
 from sync.recovery.resync import Resync
-from sync.sinks.opensearch import answers, sink
+from sync.sinks.opensearch import request, sink
 from sync.stream import dispatch
 from sync.stream import record as records
-from sync.writing.op import Done, Op, Outcome
+from sync.writing.op import Done, Outcome
 from tests.simulation.planted_effort import EFFORT_BUGS
 from tests.simulation.planted_letters import LETTER_BUGS
 from tests.simulation.planted_sinks import SINK_BUGS
@@ -45,9 +45,9 @@ def no_tie_break() -> Planted:
 
 def no_external_versions() -> Planted:
     """Whoever comes last wins, whatever its version."""
-    encode = sink.encode
+    lines = request.lines_of
     return mock.patch.object(
-        sink, "encode", lambda op: encode(op).replace(b"external_gte", b"internal")
+        request, "lines_of", lambda *to: lines(*to).replace(b"external_gte", b"internal")
     )
 
 
@@ -117,17 +117,18 @@ def throttling_is_swallowed() -> Planted:
 
 def one_item_error_is_ignored() -> Planted:
     """Of the errors of an answer, the first is overlooked."""
-    read = answers.read_items
+    read = request.Request.read
 
-    def overlook(answer: Any, guards: int, ops: Sequence[Op]) -> list[Any]:
-        results = read(answer, guards, ops)
+    def overlook(asked: request.Request, answer: Any) -> request.Answered:
+        found = read(asked, answer)
+        results = [*found.results]
         for at, result in enumerate(results):
             if not isinstance(result, Done):
                 results[at] = Done.WRITTEN
                 break
-        return results
+        return replace(found, results=results)
 
-    return mock.patch.object(sink, "read_items", overlook)
+    return mock.patch.object(request.Request, "read", overlook)
 
 
 def deletes_are_forgotten() -> Planted:

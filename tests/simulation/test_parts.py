@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 from sync.aws.keys import Source
 from sync.errors import Unanswered, Unavailable
 from sync.sinks.opensearch.answers import Rejected
-from sync.sinks.opensearch.sink import encode
+from sync.sinks.opensearch.request import encode
 from sync.writing.op import Op
 from tests.simulation.alone import in_task, pass_time
 from tests.simulation.calls import Calls, Fault, Outage, Trouble

@@ -36,22 +36,20 @@ def action(op: Op) -> str:
     return "delete" if op.body is None else "index"
 
 
-def read_items(answer: Any, guards: int, ops: Sequence[Op]) -> list[Result]:
-    """The result of each of *ops*, which followed *guards* harmless updates in the request.
+def items_of(answer: Any, asked: Sequence[tuple[str, str]]) -> list[Mapping[str, Any]]:
+    """What *answer* to a bulk request says of each action of it. *asked*: their kinds and ids.
 
     Raises Unavailable if the items of *answer* do not match the request: the results are unknown.
     """
     items = answer.get("items") if isinstance(answer, Mapping) else None
     if not isinstance(items, list):
         raise Unavailable("the answer has no list of items")
-    asked = [("update", HARMLESS_ID)] * guards + [(action(op), op.id) for op in ops]
     if len(items) != len(asked):
         raise Unavailable(f"the answer has {len(items)} items for {len(asked)} actions")
-    results = [
-        item_result(kind, _held(item, kind, document_id))
+    return [
+        _held(item, kind, document_id)
         for item, (kind, document_id) in zip(items, asked, strict=True)
     ]
-    return results[guards:]
 
 
 def _held(item: Any, kind: str, document_id: str) -> Mapping[str, Any]:
@@ -62,6 +60,12 @@ def _held(item: Any, kind: str, document_id: str) -> Mapping[str, Any]:
     if held.get("_id") != document_id:
         raise Unavailable(f"the answer has another id in the place of {document_id!r}")
     return held
+
+
+def is_missing(item: Mapping[str, Any]) -> bool:
+    """Whether an item of an answer says that there is no such alias or index."""
+    error = item.get("error")
+    return isinstance(error, Mapping) and error.get("type") == "index_not_found_exception"
 
 
 def item_result(kind: str, item: Mapping[str, Any]) -> Result:

@@ -4,9 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
-from typing import Any, ClassVar, NamedTuple, Protocol, Self, cast
-
-import orjson
+from typing import Any, ClassVar, Protocol, Self, cast
 
 from sync.aws.batches import batches
 from sync.errors import Misconfigured, NotTried, Refused, Retry, Unanswered
@@ -14,17 +12,15 @@ from sync.runtime.deadline import Deadline
 from sync.runtime.retry import full_jitter, until_settled
 from sync.runtime.waits import effect_s
 from sync.sinks.opensearch import reading
-from sync.sinks.opensearch.answers import HARMLESS_ID, Rejected, action, read_items
+from sync.sinks.opensearch.answers import Rejected
+from sync.sinks.opensearch.request import Line, Request, encode
 from sync.sinks.opensearch.settings import Settings
 from sync.writing.comparing import Compared, Walk
-from sync.writing.ids import check_id
 from sync.writing.op import Op, Outcome, Result
 from sync.writing.schema import Schema
-from sync.writing.versions import HIGHEST
 
 MAX_OPS = 1_000  # in one request
 MAX_BYTES = 5_000_000  # in one request, before compression
-MAX_BODY_BYTES = 10_000_000  # small domains take requests of 10 MiB (OpenSearch Service quotas)
 TRIES = 5
 MOST_UNANSWERED = 3  # requests in a row; then the server counts as down
 MARGIN_S = 0.2  # between a request's timeout and the deadline, to read the answer
@@ -36,13 +32,6 @@ class Client(Protocol):
     def bulk(self, body: bytes, timeout_s: float) -> Any: ...
 
     def prepare(self, alias: str, schema: Mapping[str, Any]) -> str: ...
-
-
-class Line(NamedTuple):
-    """An op, and its lines in a bulk request."""
-
-    op: Op
-    data: bytes
 
 
 class OpenSearch:
@@ -63,6 +52,7 @@ class OpenSearch:
         self.timeout_s = timeout_s
         self.effect_s = effect_s(timeout_s)
         self._connect = connect
+        self._shadowed: frozenset[str] = frozenset()  # targets that had a shadow when last written
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
@@ -219,47 +209,22 @@ class OpenSearch:
     def _bulk(
         self, group: Sequence[Line], targets: set[str], deadline: Deadline
     ) -> Sequence[Result]:
-        """Send *group*, preceded by a harmless update for each of *targets* that it has no put for.
-
-        OpenSearch checks `require_alias` for puts and updates only: deletes alone, since they have
-        external versions, would create an index with the alias's name (seen with OpenSearch 3.6).
-        """
+        """Send *group*; and once more what belongs into a shadow that was not known until then."""
         timeout_s = _timeout_s(self.timeout_s, deadline)
         if timeout_s < MARGIN_S:
             raise NotTried("no time is left before the deadline")
-        guarded = sorted(targets - {line.op.target for line in group if line.op.body is not None})
-        harmless = [harmless_update(f"{self._prefix}{target}") for target in guarded]
-        body = b"".join([*harmless, *(line.data for line in group)])
-        answer = self._client.bulk(body, timeout_s)
-        return read_items(answer, len(guarded), [line.op for line in group])
-
-
-def encode(op: Op, prefix: str = "") -> bytes:
-    """The lines of *op* in a bulk request; *prefix* is that of aliases.
-
-    Raises Refused if they would affect other ops: one bad id or version fails a whole request, and
-    a newline in a body would start a new action.
-    """
-    check_id(op.id)
-    if not 0 <= op.version <= HIGHEST:
-        raise Refused(f"version {op.version} is not between 0 and 2^63 - 1")
-    head = orjson.dumps(
-        {
-            action(op): {
-                "_index": f"{prefix}{op.target}",
-                "_id": op.id,
-                "version": op.version,
-                "version_type": "external_gte",
-            }
-        }
-    )
-    if op.body is None:
-        return head + b"\n"
-    if len(op.body) > MAX_BODY_BYTES:
-        raise Refused(f"the body has {len(op.body):,} bytes, more than {MAX_BODY_BYTES:,}")
-    if b"\n" in op.body:
-        raise Refused("the body has more than one line")
-    return b"%b\n%b\n" % (head, op.body)
+        request = Request(group, targets, self._shadowed, self._prefix)
+        answered = request.read(self._client.bulk(request.body, timeout_s))
+        found = {*answered.shadowed} - self._shadowed
+        self._shadowed = (self._shadowed | found).difference(answered.bare)
+        again = [line for line in group if line.op.target in found]
+        if not again:
+            return answered.results
+        results = iter(self._bulk(again, found, deadline))
+        return [
+            next(results) if line.op.target in found else result
+            for line, result in zip(group, answered.results, strict=True)
+        ]
 
 
 def _timeout_s(most: float, deadline: Deadline) -> float:
@@ -270,12 +235,6 @@ def _timeout_s(most: float, deadline: Deadline) -> float:
 def _halves(group: Sequence[Line]) -> tuple[Sequence[Line], Sequence[Line]]:
     middle = len(group) // 2
     return group[:middle], group[middle:]
-
-
-def harmless_update(target: str) -> bytes:
-    """The lines of an update that changes nothing, whether or not its document exists."""
-    head = orjson.dumps({"update": {"_index": target, "_id": HARMLESS_ID}})
-    return head + b'\n{"doc":{}}\n'
 
 
 def chunks(lines: Iterable[Line]) -> Iterator[list[Line]]:

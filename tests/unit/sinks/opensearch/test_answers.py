@@ -1,5 +1,6 @@
 """What OpenSearch's answers mean, told without a server."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from sync.sinks.opensearch.advice import advice
 from sync.sinks.opensearch.answers import (
     Rejected,
     describe,
+    is_missing,
     item_result,
-    read_items,
+    items_of,
     request_failure,
 )
 from sync.writing.op import Done, Op
@@ -97,10 +99,20 @@ def test_an_illegal_argument_may_be_the_index_s(reason: str) -> None:
     assert isinstance(told, Misconfigured)
 
 
-def test_guards_are_read_and_left_out() -> None:
-    """Results are of the ops alone, in their order."""
-    answer = {"items": [GUARD, TAKEN, GONE]}
-    assert read_items(answer, 1, [PUT, DELETE]) == [Done.WRITTEN, Done.WRITTEN]
+@pytest.mark.parametrize(
+    ("held", "missing"),
+    [
+        ({"status": 404, "error": {"type": "index_not_found_exception"}}, True),
+        ({"status": 404, "error": {"type": "document_missing_exception"}}, False),
+        ({"status": 404, "error": "index_not_found_exception"}, False),
+        ({"status": 404, "result": "not_found"}, False),
+    ],
+)
+def test_an_alias_that_is_missing_is_told_from_other_errors(
+    held: Mapping[str, Any], missing: bool
+) -> None:
+    """Such as a document that is not there."""
+    assert is_missing(held) is missing
 
 
 NO_LIST = "the answer has no list of items"
@@ -136,7 +148,7 @@ OTHER_ID = "the answer has another id in the place of '2'"
 def test_an_answer_that_does_not_match_the_request_tells_nothing(answer: Any, why: str) -> None:
     """Wrong count, order, ids, actions or shape: nothing is taken for written."""
     with pytest.raises(Unavailable) as caught:
-        read_items(answer, 0, [PUT, DELETE])
+        items_of(answer, [("index", "1"), ("delete", "2")])
     assert str(caught.value) == why
 
 

@@ -15,7 +15,7 @@ from sync.sinks.opensearch import OpenSearch
 from sync.sinks.opensearch import sink as module
 from sync.sinks.opensearch.answers import Rejected
 from sync.sinks.opensearch.mapping import index_body
-from sync.sinks.opensearch.sink import encode, harmless_update
+from sync.sinks.opensearch.request import encode, harmless_update
 from sync.writing.op import Done, Op
 from tests.unit.sinks.opensearch.test_sink import (
     Asked,

@@ -14,8 +14,10 @@ from sync.errors import Misconfigured, NotTried, Refused, Throttled, Unanswered,
 from sync.runtime.deadline import Deadline
 from sync.sinks.opensearch import sink as module
 from sync.sinks.opensearch.answers import HARMLESS_ID, Rejected
-from sync.sinks.opensearch.sink import Line, OpenSearch, chunks, encode
+from sync.sinks.opensearch.request import Line, encode
+from sync.sinks.opensearch.sink import OpenSearch, chunks
 from sync.writing.op import Done, Op
+from sync.writing.shadows import SHADOW
 
 Asked = list[tuple[str, str, str]]  # kind, target and id of each line of a request
 Behaviour = Callable[[Asked], None]  # raises what the destination would
@@ -35,7 +37,8 @@ class Clock:
 
 
 class Destination:
-    """Takes everything, unless *behaviour* raises; remembers what was asked."""
+    """Takes everything, unless *behaviour* raises; remembers what was asked. There is no shadow,
+    and probes for one are not shown."""
 
     def __init__(self, behaviour: Behaviour = lambda asked: None) -> None:
         self.behaviour = behaviour
@@ -44,16 +47,24 @@ class Destination:
 
     def bulk(self, body: bytes, timeout_s: float) -> Any:
         heads = [json.loads(line) for line in body.splitlines()]
-        asked = [
+        all_ = [
             (kind, head[kind]["_index"], head[kind]["_id"])
             for head in heads
             for kind in ("index", "delete", "update")
             if kind in head
         ]
+        asked = [each for each in all_ if not each[1].endswith(SHADOW)]
         self.requests.append(asked)
         self.timeouts.append(timeout_s)
         self.behaviour(asked)
-        return {"items": [{kind: {"_id": id_, "status": 200}} for kind, _, id_ in asked]}
+        return {"items": [self.item(*each) for each in all_]}
+
+    def item(self, kind: str, target: str, id_: str) -> dict[str, Any]:
+        """What is answered for one action."""
+        if target.endswith(SHADOW):
+            missing = {"type": "index_not_found_exception"}
+            return {kind: {"_index": target, "_id": id_, "status": 404, "error": missing}}
+        return {kind: {"_index": f"{target}-v1", "_id": id_, "status": 200}}
 
     def prepare(self, alias: str, schema: Mapping[str, Any]) -> str:
         raise NotImplementedError
@@ -93,12 +104,11 @@ def test_an_alias_that_is_missing_costs_its_own_ops_tries() -> None:
     """The other target's ops of every chunk are written."""
 
     class NoB(Destination):
-        def bulk(self, body: bytes, timeout_s: float) -> Any:
-            answer = super().bulk(body, timeout_s)
-            for (kind, target, _), item in zip(self.requests[-1], answer["items"], strict=True):
-                if target == "b":
-                    item[kind].update(status=404, error={"type": "index_not_found_exception"})
-            return answer
+        def item(self, kind: str, target: str, id_: str) -> dict[str, Any]:
+            item = super().item(kind, target, id_)
+            if target == "b":
+                item[kind].update(status=404, error={"type": "index_not_found_exception"})
+            return item
 
     half = NoB()
     ops = [put(n, target="ab"[n % 2]) for n in range(10_000)]
