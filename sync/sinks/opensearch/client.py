@@ -15,9 +15,10 @@ import opensearchpy
 from urllib3 import Timeout
 
 from sync.errors import Misconfigured, Unanswered, Unavailable
+from sync.sinks.opensearch import indexes, places
 from sync.sinks.opensearch.answers import Rejected, request_failure
-from sync.sinks.opensearch.indexes import prepare
 from sync.sinks.opensearch.settings import Settings
+from sync.writing.shadows import Places
 
 GZIP_LEVEL = 1  # takes a fraction of the default level's time, for a third more bytes
 
@@ -121,11 +122,38 @@ class Connection:
 
     def prepare(self, alias: str, schema: Mapping[str, Any]) -> str:
         """See `indexes.prepare`. Raises Retry."""
-        try:
-            with _failures():
-                return prepare(self._client, alias, schema)
-        except Rejected as rejected:
-            raise Misconfigured(f"{alias}: {rejected}") from rejected
+        with _named(alias):
+            return indexes.prepare(self._client, alias, schema)
+
+    def places(self, alias: str) -> Places:
+        """See `places.places`. Raises Retry."""
+        with _named(alias):
+            return places.places(self._client, alias)
+
+    def shadow(self, alias: str, schema: Mapping[str, Any]) -> Places:
+        """See `places.shadow`. Raises Retry."""
+        with _named(alias):
+            return places.shadow(self._client, alias, schema)
+
+    def swap(self, alias: str, live: str) -> Places:
+        """See `places.swap`. Raises Retry."""
+        with _named(alias):
+            return places.swap(self._client, alias, live)
+
+    def drop(self, alias: str, shadow: str) -> Places:
+        """See `places.drop`. Raises Retry."""
+        with _named(alias):
+            return places.drop(self._client, alias, shadow)
+
+
+@contextmanager
+def _named(alias: str) -> Iterator[None]:
+    """Errors of requests about *alias* itself. Raises Retry."""
+    try:
+        with _failures():
+            yield
+    except Rejected as rejected:
+        raise Misconfigured(f"{alias}: {rejected}") from rejected
 
 
 @contextmanager

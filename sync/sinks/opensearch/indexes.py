@@ -21,11 +21,10 @@ def prepare(client: "Client", alias: str, body: Mapping[str, Any]) -> str:
         return _create(client, alias, body)
     ((index, found),) = client.indices.get_mapping(index=alias).items()
     wanted, there = body["mappings"]["properties"], found["mappings"].get("properties", {})
-    changed = sorted(name for name in wanted if name in there and there[name] != wanted[name])
-    if changed:
+    if changed := unlike(found["mappings"], body["mappings"]):
         raise Misconfigured(
             f"alias {alias}, index {index}: the type of {', '.join(changed)} differs from the "
-            "model; it can't be changed in place and needs a new index"
+            "model; it can't be changed in place: run `reindex`"
         )
     added = {name: mapping for name, mapping in wanted.items() if name not in there}
     gc_deletes = body["settings"]["gc_deletes"]
@@ -44,10 +43,23 @@ def _create(client: "Client", alias: str, body: Mapping[str, Any]) -> str:
         raise Misconfigured(
             f"{alias} is an index where an alias is to be: something wrote to it too early"
         )
-    taken = client.indices.get(index=f"{alias}-v*", ignore_unavailable=True)
-    numbered = re.compile(rf"{re.escape(alias)}-v(\d+)")
-    numbers = [int(match[1]) for name in taken if (match := numbered.fullmatch(name))]
-    index = f"{alias}-v{max(numbers, default=0) + 1}"
+    index = next_index(client, alias)
     # One request for index and alias: a crash leaves both or neither.
     client.indices.create(index=index, body={**body, "aliases": {alias: {"is_write_index": True}}})
     return "created"
+
+
+def unlike(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """The fields of the mappings *wanted* that have another type in the mappings *there*."""
+    fields = there.get("properties", {})
+    return sorted(
+        name for name, of in wanted["properties"].items() if name in fields and fields[name] != of
+    )
+
+
+def next_index(client: "Client", alias: str) -> str:
+    """The name of an index of *alias* that there is not yet."""
+    taken = client.indices.get(index=f"{alias}-v*", ignore_unavailable=True)
+    numbered = re.compile(rf"{re.escape(alias)}-v(\d+)")
+    numbers = [int(match[1]) for name in taken if (match := numbered.fullmatch(name))]
+    return f"{alias}-v{max(numbers, default=0) + 1}"

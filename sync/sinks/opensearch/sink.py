@@ -18,6 +18,7 @@ from sync.sinks.opensearch.settings import Settings
 from sync.writing.comparing import Compared, Walk
 from sync.writing.op import Op, Outcome, Result
 from sync.writing.schema import Schema
+from sync.writing.shadows import Places
 
 MAX_OPS = 1_000  # in one request
 MAX_BYTES = 5_000_000  # in one request, before compression
@@ -32,6 +33,18 @@ class Client(Protocol):
     def bulk(self, body: bytes, timeout_s: float) -> Any: ...
 
     def prepare(self, alias: str, schema: Mapping[str, Any]) -> str: ...
+
+
+class Admin(Client, Protocol):
+    """What a reindex needs of `client.Connection`."""
+
+    def places(self, alias: str) -> Places: ...
+
+    def shadow(self, alias: str, schema: Mapping[str, Any]) -> Places: ...
+
+    def swap(self, alias: str, live: str) -> Places: ...
+
+    def drop(self, alias: str, shadow: str) -> Places: ...
 
 
 class OpenSearch:
@@ -77,6 +90,23 @@ class OpenSearch:
 
     def prepare(self, target: str, schema: Mapping[str, Any]) -> str:
         return self._client.prepare(f"{self._prefix}{target}", schema)
+
+    def places(self, target: str) -> Places:
+        return self._admin.places(f"{self._prefix}{target}")
+
+    def shadow(self, target: str, schema: Mapping[str, Any], deadline: Deadline) -> Places:  # noqa: ARG002 - one request
+        return self._admin.shadow(f"{self._prefix}{target}", schema)
+
+    def swap(self, target: str, live: str) -> Places:
+        return self._admin.swap(f"{self._prefix}{target}", live)
+
+    def drop(self, target: str, shadow: str) -> Places:
+        return self._admin.drop(f"{self._prefix}{target}", shadow)
+
+    @property
+    def _admin(self) -> Admin:
+        # A client that only writes, as in a simulation, lacks these methods.
+        return cast(Admin, self._client)
 
     def compare(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Compared]:
         return self._reader.compare(ops, deadline)
