@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, runtime_checkable
 
+from sync.errors import Refused
 from sync.runtime.deadline import Deadline
+from sync.writing.op import Done, Op, Result
 
 SHADOW: Final = "-shadow"  # after the name of a target, which must not end so itself
 _NUMBER: Final = re.compile(r"[-_]v(\d+)")
@@ -70,3 +72,16 @@ def number(place: str) -> int:
 def precedes(place: str, other: str) -> bool:
     """Whether *place* was made before *other*."""
     return number(place) < number(other)
+
+
+def of_both(op: Op, live: Result, shadow: Result, places: Places) -> Result:
+    """The result of *op*: that of the *live* place, or why the next place lacks it.
+
+    Nobody misses what the previous place lacks; before it is swapped back it is compared.
+    """
+    if not isinstance(live, Done) or isinstance(shadow, Done) or places.is_swapped:
+        return live
+    text = f"{places.shadow}, which is to become {op.target}: {shadow}"
+    if isinstance(shadow, Refused):
+        return Refused(text)
+    return type(shadow)(text, of_target=True)

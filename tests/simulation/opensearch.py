@@ -96,7 +96,7 @@ class Server:
         for line in lines:
             ((kind, head),) = orjson.loads(line).items()
             source = None if kind == "delete" else next(lines)
-            if partial and (chance.random() < 0.5 or not failed):
+            if partial and head["_index"] in self.aliases and (chance.random() < 0.5 or not failed):
                 failed = True
                 items.append(_failure(kind, head, *chance.choice(NOT_NOW)))
                 continue

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sync.errors import Unanswered
 from sync.sinks.typesense.answers import request_failure
+from sync.writing.shadows import Places
 from tests.simulation.calls import LATE, WHOLE, Calls, Fault
 
 IMPORT: Final = "typesense.import"
@@ -75,6 +76,9 @@ class Server:
         """Documents survive, requests under way do not."""
         self._calls.world.note("typesense restarts")
         self._starts += 1
+
+    def places(self, alias: str, timeout_s: float) -> tuple[Places, float]:
+        return Places(alias, None), timeout_s
 
     def import_(self, target: str, lines: bytes, timeout_s: float) -> str:
         """The answer to upserting *lines*. Raises what sync.sinks.typesense.client does."""

@@ -20,8 +20,8 @@ import orjson
 from sync.errors import Refused
 from sync.sinks.opensearch.answers import HARMLESS_ID, action, is_missing, item_result, items_of
 from sync.writing.ids import check_id
-from sync.writing.op import Done, Op, Result
-from sync.writing.shadows import SHADOW, precedes
+from sync.writing.op import Op, Result
+from sync.writing.shadows import SHADOW, Places, of_both
 from sync.writing.versions import HIGHEST
 
 MAX_BODY_BYTES: Final = (
@@ -89,27 +89,16 @@ class Request:
                 bare.add(op.target)
             else:
                 shadowed.add(op.target)
-                results[at] = self._of_both(op, results[at], written[at], item)
+                places = self._places(op, written[at], item)
+                shadow = item_result(action(op), item)
+                results[at] = of_both(op, results[at], shadow, places)
         return Answered(results, shadowed - bare, bare)
 
-    def _of_both(
-        self, op: Op, live: Result, live_item: Mapping[str, Any], item: Mapping[str, Any]
-    ) -> Result:
-        """The result of *op*: that of the *live* place, or why the next place lacks it.
-
-        Nobody misses what the previous place lacks; before it is swapped back it is compared.
-        """
-        shadow = item_result(action(op), item)
-        if not isinstance(live, Done) or isinstance(shadow, Done):
-            return live
-        place = str(item.get("_index"))
-        is_resolved = place != f"{self._prefix}{op.target}{SHADOW}"
-        if is_resolved and precedes(place, str(live_item.get("_index"))):
-            return live
-        text = f"{place}, which is to become {op.target}: {shadow}"
-        if isinstance(shadow, Refused):
-            return Refused(text)
-        return type(shadow)(text, of_target=True)
+    def _places(self, op: Op, live: Mapping[str, Any], shadow: Mapping[str, Any]) -> Places:
+        """Where *op* was written to, by both items of the answer."""
+        place = str(shadow.get("_index"))
+        alias = f"{self._prefix}{op.target}{SHADOW}"  # named by some errors instead of its index
+        return Places(str(live.get("_index")) if place != alias else None, place)
 
 
 def encode(op: Op, prefix: str = "") -> bytes:

@@ -32,20 +32,25 @@ def missing(
     alias: str, collection: str, found: Mapping[str, Any], schema: Mapping[str, Any]
 ) -> list[Any]:
     """The fields of *schema* that *found* lacks. Raises Misconfigured if other fields differ."""
+    if changed := unlike(found, schema):
+        raise Misconfigured(
+            f"alias {alias}, collection {collection}: the type of {', '.join(changed)} differs "
+            "from the model; it can't be changed in place: run `reindex`"
+        )
+    there = {field["name"] for field in found["fields"]}
+    return [
+        {**wanted, "optional": True} for wanted in schema["fields"] if wanted["name"] not in there
+    ]
+
+
+def unlike(found: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """The fields of *schema* that the collection *found* has otherwise."""
     there = {field["name"]: field for field in found["fields"]}
-    changed = sorted(
+    return sorted(
         wanted["name"]
         for wanted in schema["fields"]
         if wanted["name"] in there and _differs(there[wanted["name"]], wanted)
     )
-    if changed:
-        raise Misconfigured(
-            f"alias {alias}, collection {collection}: the type of {', '.join(changed)} differs "
-            "from the model; it can't be changed in place and needs a new collection"
-        )
-    return [
-        {**wanted, "optional": True} for wanted in schema["fields"] if wanted["name"] not in there
-    ]
 
 
 def _differs(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
@@ -64,19 +69,24 @@ def targets(client: "Client") -> dict[str, str]:
 
 
 def _create(client: "Client", alias: str, schema: Mapping[str, Any]) -> str:
-    """Create a collection, then the alias. Uses an empty collection that a crash left behind."""
+    """Create a collection, then the alias."""
+    collection = next_collection(client, alias, schema)
+    client.aliases.upsert(alias, {"collection_name": collection})
+    return "created"
+
+
+def next_collection(client: "Client", alias: str, schema: Mapping[str, Any]) -> str:
+    """Create a collection for *alias*; or use an empty one that a crash left behind."""
     there = {each["name"]: each for each in client.collections.retrieve()}
     if alias in there:
         raise Misconfigured(f"{alias} is a collection where an alias is to be")
     numbers = [int(m[1]) for name in there if (m := re.fullmatch(rf"{alias}_v(\d+)", name))]
     last = f"{alias}_v{max(numbers, default=0)}"
-    if last in there and _is_ready(there[last], schema):
-        collection = last
-    else:
-        collection = f"{alias}_v{max(numbers, default=0) + 1}"
-        client.collections.create({**schema, "name": collection})  # type: ignore[typeddict-item] # read from a file
-    client.aliases.upsert(alias, {"collection_name": collection})
-    return "created"
+    if last in there and last not in targets(client).values() and _is_ready(there[last], schema):
+        return last
+    collection = f"{alias}_v{max(numbers, default=0) + 1}"
+    client.collections.create({**schema, "name": collection})  # type: ignore[typeddict-item] # read from a file
+    return collection
 
 
 def _is_ready(found: Mapping[str, Any], schema: Mapping[str, Any]) -> bool:

@@ -18,9 +18,11 @@ from typesense.exceptions import TypesenseClientError
 from typesense.sync.document import Document
 
 from sync.errors import Misconfigured, Unanswered, Unavailable
+from sync.sinks.typesense import places
 from sync.sinks.typesense.aliases import prepare, targets
 from sync.sinks.typesense.answers import TooLarge, is_missing_document, request_failure
 from sync.sinks.typesense.settings import Settings
+from sync.writing.shadows import Places
 
 # At INFO it logs a line for each request, with the ids of documents.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -28,7 +30,7 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 # Ids that are path segments in a URL: ".." would delete the collection instead of the document.
 _DOTS = frozenset([".", ".."])
 
-_KNOWN_S = 1.0  # how long the looked-up aliases are used
+KNOWN_S = 1.0  # how long the looked-up aliases are used
 _OTHER_JSON = (ValueError, AttributeError, KeyError, TypeError)  # raised for unexpected or no JSON
 
 
@@ -60,22 +62,44 @@ class Connection:
     def close(self) -> None:
         self._http.close()
 
-    def import_(self, target: str, lines: bytes, timeout_s: float) -> str:
+    def places(self, alias: str, timeout_s: float) -> tuple[Places, float]:
+        """The collections that documents of *alias* are written to, and how much of *timeout_s* the
+        lookup left. Raises Retry.
+
+        Documents are written under the collection's name, since a restart may lose those written
+        under an alias. Typesense then replays its log, in one queue for each name in a URL. If a
+        document's turn comes before its alias exists again, it is lost without an error (seen with
+        0.24.1; by its sources version 30 resolves aliases at the same point).
+        """
+        began = time.monotonic()
+        if began >= self._known_until:
+            try:
+                with self._failures(timeout_s):
+                    self._known = targets(self._client)
+            except (Unanswered, TooLarge) as error:  # a lookup changes nothing
+                raise Unavailable(f"looking up the alias {alias}: {error}") from error
+            self._known_until = began + KNOWN_S
+        if alias not in self._known:
+            raise Misconfigured(f"404 there is no alias {alias}", of_target=True)
+        left_s = timeout_s - (time.monotonic() - began)
+        if left_s <= 0:
+            raise Unavailable(f"looking up the alias {alias} left no time to write")
+        return places.among(self._known, alias), left_s
+
+    def import_(self, collection: str, lines: bytes, timeout_s: float) -> str:
         """Upsert the documents of *lines* and return the answer, a line for each document.
 
         Typesense rejects values of a wrong type instead of coercing them. *timeout_s* bounds
         connecting, sending, and each wait for a part of the answer. Raises Retry or TooLarge.
         """
-        collection, left_s = self._collection(target, timeout_s)
-        with self._failures(left_s):
+        with self._failures(timeout_s):
             return self._client.collections[collection].documents.import_(
                 lines, {"action": "upsert", "dirty_values": "reject", "return_id": True}
             )
 
-    def delete(self, target: str, document_id: str, timeout_s: float) -> Any:
+    def delete(self, collection: str, document_id: str, timeout_s: float) -> Any:
         """Delete a document, if it exists, and return the answer. Raises Retry."""
-        collection, left_s = self._collection(target, timeout_s)
-        with self._failures(left_s):
+        with self._failures(timeout_s):
             if document_id in _DOTS:
                 return self._client.collections[collection].documents.delete(
                     {"filter_by": f"id:[`{document_id}`]"}
@@ -141,34 +165,43 @@ class Connection:
 
     def prepare(self, alias: str, schema: Mapping[str, Any]) -> str:
         """See `aliases.prepare`. Raises Retry."""
+        with self._named(alias):
+            return prepare(self._client, alias, schema)
+
+    def places_now(self, alias: str) -> Places:
+        """See `places.places`. Raises Retry."""
+        with self._named(alias):
+            return places.places(self._client, alias)
+
+    def shadow(self, alias: str, schema: Mapping[str, Any]) -> Places:
+        """See `places.shadow`. Raises Retry."""
+        with self._named(alias):
+            return places.shadow(self._client, alias, schema)
+
+    def swap(self, alias: str, live: str) -> Places:
+        """See `places.swap`. Raises Retry."""
+        with self._named(alias):
+            return places.swap(self._client, alias, live)
+
+    def drop(self, alias: str, shadow: str) -> Places:
+        """See `places.drop`. Raises Retry."""
+        with self._named(alias):
+            return places.drop(self._client, alias, shadow)
+
+    @contextmanager
+    def _named(self, alias: str) -> Iterator[None]:
+        """Errors of requests about *alias* itself. Raises Retry."""
         try:
             with self._failures(self._timeout_s):
-                return prepare(self._client, alias, schema)
+                yield
         except TooLarge as error:
             raise Misconfigured(f"{alias}: {error}") from error
 
     def _collection(self, alias: str, timeout_s: float) -> tuple[str, float]:
-        """The collection behind *alias*, and how much of *timeout_s* the lookup left. Raises Retry.
-
-        Documents are written under the collection's name, since a restart may lose those written
-        under an alias. Typesense then replays its log, in one queue for each name in a URL. If a
-        document's turn comes before its alias exists again, it is lost without an error (seen with
-        0.24.1; by its sources version 30 resolves aliases at the same point).
-        """
-        began = time.monotonic()
-        if began >= self._known_until:
-            try:
-                with self._failures(timeout_s):
-                    self._known = targets(self._client)
-            except (Unanswered, TooLarge) as error:  # a lookup changes nothing
-                raise Unavailable(f"looking up the alias {alias}: {error}") from error
-            self._known_until = began + _KNOWN_S
-        if alias not in self._known:
-            raise Misconfigured(f"404 there is no alias {alias}", of_target=True)
-        left_s = timeout_s - (time.monotonic() - began)
-        if left_s <= 0:
-            raise Unavailable(f"looking up the alias {alias} left no time to write")
-        return self._known[alias], left_s
+        """The collection that *alias* names, and how much of *timeout_s* is left. Raises Retry."""
+        found, left_s = self.places(alias, timeout_s)
+        assert found.live is not None  # noqa: S101 - else `places` raises
+        return found.live, left_s
 
     @contextmanager
     def _failures(self, timeout_s: float) -> Iterator[None]:

@@ -20,6 +20,7 @@ from sync.writing.ids import check_id
 from sync.writing.lane import Lanes, by_document
 from sync.writing.op import Op, Outcome, Result
 from sync.writing.schema import Schema
+from sync.writing.shadows import Places, of_both
 
 MAX_OPS: Final = 500  # in one import: the server indexes all before it answers
 MAX_BYTES: Final = 2_000_000
@@ -31,13 +32,27 @@ BUSY_S: Final = (10.0, 60.0)  # least and longest pause for a busy server
 class Client(Protocol):
     """What the sink needs of `client.Connection`."""
 
-    def import_(self, target: str, lines: bytes, timeout_s: float) -> str: ...
+    def places(self, alias: str, timeout_s: float) -> tuple[Places, float]: ...
 
-    def delete(self, target: str, document_id: str, timeout_s: float) -> Any: ...
+    def import_(self, collection: str, lines: bytes, timeout_s: float) -> str: ...
+
+    def delete(self, collection: str, document_id: str, timeout_s: float) -> Any: ...
 
     def prepare(self, alias: str, schema: Mapping[str, Any]) -> str: ...
 
     def close(self) -> None: ...
+
+
+class Admin(Client, Protocol):
+    """What a reindex needs of `client.Connection`."""
+
+    def places_now(self, alias: str) -> Places: ...
+
+    def shadow(self, alias: str, schema: Mapping[str, Any]) -> Places: ...
+
+    def swap(self, alias: str, live: str) -> Places: ...
+
+    def drop(self, alias: str, shadow: str) -> Places: ...
 
 
 class Line(NamedTuple):
@@ -103,6 +118,33 @@ class Typesense:
 
     def prepare(self, target: str, schema: Mapping[str, Any]) -> str:
         return self._client.prepare(f"{self._prefix}{target}", schema)
+
+    def places(self, target: str) -> Places:
+        with self._forgetting():
+            return self._admin.places_now(f"{self._prefix}{target}")
+
+    def shadow(self, target: str, schema: Mapping[str, Any], deadline: Deadline) -> Places:
+        from sync.sinks.typesense.client import KNOWN_S  # slow to import
+
+        with self._forgetting():
+            found = self._admin.shadow(f"{self._prefix}{target}", schema)
+        # Until then others may write by what they looked up before.
+        if not deadline.pause(2 * KNOWN_S):
+            raise NotTried("no time is left to wait for those who do not know of the shadow")
+        return found
+
+    def swap(self, target: str, live: str) -> Places:
+        with self._forgetting():
+            return self._admin.swap(f"{self._prefix}{target}", live)
+
+    def drop(self, target: str, shadow: str) -> Places:
+        with self._forgetting():
+            return self._admin.drop(f"{self._prefix}{target}", shadow)
+
+    @property
+    def _admin(self) -> Admin:
+        # A client that only writes, as in a simulation, lacks these methods.
+        return cast(Admin, self._client)
 
     def compare(self, ops: Sequence[Op], deadline: Deadline) -> Iterable[Compared]:
         with self._forgetting():
@@ -239,16 +281,34 @@ class Typesense:
             given_up[target if error.of_target else None] = error
 
     def _send(self, target: str, lines: Sequence[Line], deadline: Deadline) -> list[Result]:
-        """Send one request and return the result of each line. Raises Retry or TooLarge."""
+        """Send one request to each place and return the result of each line.
+
+        Raises Retry or TooLarge.
+        """
+        alias = f"{self._prefix}{target}"
+        with self._forgetting():
+            found, left_s = self._client.places(alias, self._time_s(deadline))
+            results = self._ask(found.live or alias, lines, left_s)
+            if found.shadow is None:
+                return results
+            again = self._ask(found.shadow, lines, self._time_s(deadline))
+            pairs = zip(lines, results, again, strict=True)
+            return [of_both(line.op, live, shadow, found) for line, live, shadow in pairs]
+
+    def _time_s(self, deadline: Deadline) -> float:
+        """The timeout of a request that is sent now. Raises NotTried if it would be too short."""
         timeout_s = min(self.timeout_s, deadline.remaining() - MARGIN_S)
         if timeout_s < MARGIN_S:
             raise NotTried("no time is left before the deadline")
-        ops, alias = [line.op for line in lines], f"{self._prefix}{target}"
-        with self._forgetting():
-            if ops[0].body is None:
-                return [read_delete(self._client.delete(alias, ops[0].id, timeout_s), ops[0])]
-            body = b"\n".join(line.data for line in lines)
-            return read_import(self._client.import_(alias, body, timeout_s), ops)
+        return timeout_s
+
+    def _ask(self, collection: str, lines: Sequence[Line], timeout_s: float) -> list[Result]:
+        """Send one request to *collection*. Raises Retry or TooLarge."""
+        ops = [line.op for line in lines]
+        if ops[0].body is None:
+            return [read_delete(self._client.delete(collection, ops[0].id, timeout_s), ops[0])]
+        body = b"\n".join(line.data for line in lines)
+        return read_import(self._client.import_(collection, body, timeout_s), ops)
 
     @contextmanager
     def _forgetting(self) -> Iterator[None]:

@@ -135,7 +135,7 @@ def test_fields_that_differ_are_named() -> None:
     """All of them, sorted; nothing is added, since the documents need a new index."""
     assert refused(index({"name": LONG, "count": TEXT}, name="things-v3")) == (
         "alias things, index things-v3: the type of count, name differs from the "
-        "model; it can't be changed in place and needs a new index"
+        "model; it can't be changed in place: run `reindex`"
     )
 
 

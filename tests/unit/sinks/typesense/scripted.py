@@ -8,6 +8,7 @@ from sync.aws.keys import Source
 from sync.runtime.deadline import Deadline
 from sync.sinks.typesense import Typesense
 from sync.writing.op import Op
+from sync.writing.shadows import Places
 from tests.doubles.clocks import ManualClock
 
 TIMEOUT_S = 20.0
@@ -38,6 +39,9 @@ class Server:
         self.closed = 0
         self._trouble = trouble
         self._took_s = took_s
+
+    def places(self, alias: str, timeout_s: float) -> tuple[Places, float]:
+        return Places(alias, None), timeout_s
 
     def import_(self, target: str, lines: bytes, timeout_s: float) -> str:
         ids = [str(json.loads(line)["id"]) for line in lines.split(b"\n")]

@@ -115,7 +115,7 @@ def test_fields_that_differ_are_named() -> None:
     there = [{**NAME, "facet": False}, {**COUNT, "type": "float"}]
     assert refused(behind(*there)) == (
         "alias things, collection things_v3: the type of count, name differs "
-        "from the model; it can't be changed in place and needs a new collection"
+        "from the model; it can't be changed in place: run `reindex`"
     )
 
 

@@ -10,6 +10,7 @@ from sync.runtime.deadline import Deadline
 from sync.sinks.typesense import Typesense
 from sync.sinks.typesense.answers import Forbidden
 from sync.writing.op import Done, Op, Outcome
+from sync.writing.shadows import Places
 from tests.doubles.clocks import ManualClock
 
 TIMEOUT_S = 20.0
@@ -22,6 +23,9 @@ class Server:
         self.requests: list[tuple[float, list[str]]] = []  # when it was sent, and what
         self._clock = clock
         self._trouble = trouble
+
+    def places(self, alias: str, timeout_s: float) -> tuple[Places, float]:
+        return Places(alias, None), timeout_s
 
     def import_(self, target: str, lines: bytes, timeout_s: float) -> str:
         ids = [json.loads(line)["id"] for line in lines.splitlines()]
