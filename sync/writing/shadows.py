@@ -49,10 +49,11 @@ class Reindexable(Protocol):
         """
         ...
 
-    def swap(self, target: str, live: str) -> Places:
+    def swap(self, target: str, live: str, deadline: Deadline) -> Places:
         """Let readers see the place *live*, and make the other one the shadow.
 
-        Readers find one place or the other at any time. What hangs on the place that they see comes
+        Readers find one place or the other at any time. Every write that begins after this returns
+        knows which one they see. What hangs on the place that they see comes
         with them. Changes nothing if they see *live* already. Raises Misconfigured if it is not a
         place of *target*.
         """

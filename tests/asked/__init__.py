@@ -48,6 +48,10 @@ OPENSEARCH: Final[Mapping[str, frozenset[tuple[str, str]]]] = {
     "shards": frozenset([("GET", "/x/_search_shards")]),
     "refresh": frozenset([("POST", "/x/_refresh")]),
     "search": frozenset([("POST", "/x-vx/_search")]),
+    "places": frozenset([("HEAD", "/_alias/x"), ("GET", "/_alias/x")]),
+    "shadow": frozenset([("GET", "/x-vx"), ("PUT", "/x-vx"), ("GET", "/x-vx/_mapping")]),
+    "swap": frozenset([("GET", "/x-vx/_alias"), ("POST", "/_aliases")]),
+    "drop": frozenset([("DELETE", "/x-vx")]),
     "prepare": frozenset(
         [
             ("HEAD", "/_alias/x"),
@@ -169,6 +173,22 @@ class _OpenSearch:
         self._note("prepare")
         prepared: str = self._client.prepare(alias, schema)
         return prepared
+
+    def places(self, alias: str) -> Any:
+        self._note("places")
+        return self._client.places(alias)
+
+    def shadow(self, alias: str, schema: Mapping[str, Any]) -> Any:
+        self._note("shadow")
+        return self._client.shadow(alias, schema)
+
+    def swap(self, alias: str, live: str) -> Any:
+        self._note("swap")
+        return self._client.swap(alias, live)
+
+    def drop(self, alias: str, shadow: str) -> Any:
+        self._note("drop")
+        return self._client.drop(alias, shadow)
 
     def documents(self, alias: str, ids: Sequence[str], timeout_s: float) -> Any:
         self._note("documents")

@@ -97,7 +97,7 @@ class OpenSearch:
     def shadow(self, target: str, schema: Mapping[str, Any], deadline: Deadline) -> Places:  # noqa: ARG002 - one request
         return self._admin.shadow(f"{self._prefix}{target}", schema)
 
-    def swap(self, target: str, live: str) -> Places:
+    def swap(self, target: str, live: str, deadline: Deadline) -> Places:  # noqa: ARG002
         return self._admin.swap(f"{self._prefix}{target}", live)
 
     def drop(self, target: str, shadow: str) -> Places:

@@ -124,18 +124,23 @@ class Typesense:
             return self._admin.places_now(f"{self._prefix}{target}")
 
     def shadow(self, target: str, schema: Mapping[str, Any], deadline: Deadline) -> Places:
-        from sync.sinks.typesense.client import KNOWN_S  # slow to import
-
         with self._forgetting():
             found = self._admin.shadow(f"{self._prefix}{target}", schema)
-        # Until then others may write by what they looked up before.
-        if not deadline.pause(2 * KNOWN_S):
-            raise NotTried("no time is left to wait for those who do not know of the shadow")
+        self._until_known(deadline)
         return found
 
-    def swap(self, target: str, live: str) -> Places:
+    def swap(self, target: str, live: str, deadline: Deadline) -> Places:
         with self._forgetting():
-            return self._admin.swap(f"{self._prefix}{target}", live)
+            found = self._admin.swap(f"{self._prefix}{target}", live)
+        self._until_known(deadline)
+        return found
+
+    def _until_known(self, deadline: Deadline) -> None:
+        """Wait until nobody writes by what was looked up before. Raises NotTried."""
+        from sync.sinks.typesense.client import KNOWN_S  # slow to import
+
+        if not deadline.pause(2 * KNOWN_S):
+            raise NotTried("it is done, but no time is left to wait until all writers know; again")
 
     def drop(self, target: str, shadow: str) -> Places:
         with self._forgetting():
