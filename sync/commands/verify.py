@@ -1,32 +1,24 @@
 """`verify`: compare tables and sinks both ways, values included, and repair what differs."""
 
 import json
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypedDict
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 from pydantic import Field
 
-from sync.aws.keys import AttributeMap, keys_in
 from sync.commands.parts.argument import AtMost
 from sync.commands.parts.command import Command
-from sync.commands.parts.differences import Difference, rows_of
+from sync.commands.parts.comparison import MOST, MOST_SAMPLE, Comparison, Place, Step
+from sync.commands.parts.differences import Difference
 from sync.commands.parts.keys import check_sink, key_names
-from sync.commands.parts.paging import PORTION_S, Cursor, no_cursor
-from sync.errors import ConfigError, NotGiven, Retry
+from sync.commands.parts.paging import Cursor, no_cursor
+from sync.errors import ConfigError
 from sync.runtime.deadline import Deadline
 from sync.runtime.jsontext import strict
-from sync.runtime.log import logger
-from sync.verify.findings import Page
-from sync.verify.verify import CONFIRM_S
 from sync.writing.comparing import Comparable, compared_by
 
 if TYPE_CHECKING:
     from sync.service import Service
-
-MOST: Final = 20_000  # items and documents of one answer
-MOST_SAMPLE: Final = 10_000  # of one table or target
-MOST_LISTED: Final = 1_000  # differences of one answer, which Lambda limits to 6 MB; see `Page`
 
 
 class Checked(TypedDict):
@@ -59,14 +51,6 @@ class Verified(TypedDict):
     cursor: str | None
 
 
-class Step(NamedTuple):
-    """The items of *table* against the sinks; or, with a *sink*, its documents in *target*."""
-
-    table: str | None
-    sink: str | None = None
-    target: str = ""
-
-
 class Verify(Command):
     """Compare tables and sinks both ways, values included, and repair what differs.
 
@@ -91,29 +75,18 @@ class Verify(Command):
     cursor: Cursor = None
 
     def run(self, service: "Service", deadline: Deadline) -> Verified:
-        steps = list(self._steps(service))
-        at, start = self._place(service, steps)
-        counts: Counter[str] = Counter()
-        not_compared = self._not_compared(service)
-        unread: dict[str, Retry] = {}
-        found: list[Difference] = []
-        while True:
-            left = self.limit - counts["items"] - counts["documents"]
-            # What is left over is for the repair.
-            within = deadline.within(max(0.0, deadline.remaining() - PORTION_S))
-            page = self._page(service, steps[at], start, left, within, _down(unread))
-            self._check(page)
-            rows = rows_of(service, page.differences, deadline, repair=self.repair)
-            _count(service, counts, page, rows)
-            unread |= page.unread
-            found += rows
-            at, start = (at, page.next) if page.next is not None else (at + 1, None)
-            while at < len(steps) and steps[at].sink in _down(unread):
-                at, start = at + 1, None
-            full = not self.sample and counts["items"] + counts["documents"] >= self.limit
-            late = deadline.remaining() < CONFIRM_S + PORTION_S
-            if at == len(steps) or full or late or len(found) >= MOST_LISTED:
-                break
+        comparison = Comparison(
+            service.verify,
+            list(self._steps(service)),
+            {*service.sinks} if self.sink is None else {self.sink},
+            self.sample,
+            self.repair,
+            self.limit,
+        )
+        made = comparison.run(service, self._place(service, comparison.steps), deadline)
+        if self.sink in made.faults:
+            raise made.faults[self.sink]
+        counts, unread = made.counts, {sink: str(error) for sink, error in made.unread.items()}
         return {
             "checked": {"items": counts["items"], "documents": counts["documents"]},
             "missing": counts["missing"],
@@ -123,39 +96,11 @@ class Verify(Command):
             "busy": counts["busy"],
             "invalid": counts["invalid"],
             "untraced": counts["untraced"],
-            "not_compared": not_compared | {sink: str(error) for sink, error in unread.items()},
-            "unread": sorted(_faults(unread)),
-            "differences": found,
-            "cursor": None if at == len(steps) else strict([at, start]),
+            "not_compared": self._not_compared(service) | unread,
+            "unread": sorted(made.faults),
+            "differences": made.differences,
+            "cursor": None if made.next is None else strict(made.next),
         }
-
-    def _page(
-        self,
-        service: "Service",
-        step: Step,
-        start: Any,
-        left: int,
-        deadline: Deadline,
-        down: Collection[str],
-    ) -> Page:
-        """What the *step* finds from *start* on, without the sinks that are *down*."""
-        verify = service.verify
-        sample = None if self.sample is None else min(self.sample, MOST_SAMPLE)
-        if step.sink is not None:
-            if sample is not None:
-                return verify.sample_documents(step.sink, step.target, sample, deadline)
-            return verify.documents(step.sink, step.target, start, left, deadline)
-        assert step.table is not None  # noqa: S101 - a step without a sink is of a table
-        asked = service.sinks if self.sink is None else [self.sink]
-        only = {*asked} - {*down}
-        if sample is not None:
-            return verify.sample_items(step.table, sample, deadline, only=only)
-        return verify.items(step.table, start, left, deadline, only=only)
-
-    def _check(self, page: Page) -> None:
-        """Raises Retry if the sink that is asked for can't be read."""
-        if self.sink in _faults(page.unread):
-            raise page.unread[self.sink]
 
     def _steps(self, service: "Service") -> Iterator[Step]:
         """First the tables, then the targets of each sink. Raises ConfigError."""
@@ -187,57 +132,14 @@ class Verify(Command):
             if self.sink is None and not isinstance(service.sinks[kind.name], Comparable)
         }
 
-    def _place(self, service: "Service", steps: Sequence[Step]) -> tuple[int, Any]:
-        """Which of *steps* the cursor is in, and where. Raises ConfigError."""
+    def _place(self, service: "Service", steps: Sequence[Step]) -> Place:
+        """Where in *steps* the cursor is. Raises ConfigError."""
         if self.cursor is None:
-            return 0, None
+            return Place(0)
         try:
-            at, start = json.loads(self.cursor)
+            place = Place(*json.loads(self.cursor))
         except (ValueError, TypeError) as error:
             raise no_cursor(self.cursor) from error
-        if type(at) is not int or not 0 <= at < len(steps):
+        if not place.is_of(service, steps):
             raise no_cursor(self.cursor)
-        table = steps[at].table
-        if start is not None and not (
-            isinstance(start, str) if table is None else _is_key(service, table, start)
-        ):
-            raise no_cursor(self.cursor)
-        return at, start
-
-
-def _is_key(service: "Service", table: str, start: Any) -> bool:
-    keys: AttributeMap | None = keys_in(start)
-    return keys is not None and set(keys) == set(key_names(service, table))
-
-
-def _faults(unread: Mapping[str, Retry]) -> dict[str, Retry]:
-    """Those of *unread* that do not just wait for something that a person has to supply."""
-    return {sink: error for sink, error in unread.items() if not isinstance(error, NotGiven)}
-
-
-def _down(unread: Mapping[str, Retry]) -> set[str]:
-    """The sinks of which another target can't be read either. To ask again would take minutes."""
-    return {sink for sink, error in unread.items() if not error.of_target}
-
-
-def _count(
-    service: "Service", counts: Counter[str], page: Page, rows: Sequence[Difference]
-) -> None:
-    """Add *page* to *counts*, and to the metrics; log which sinks could not be read."""
-    counts.update(
-        items=page.items,
-        documents=page.documents,
-        busy=page.busy,
-        invalid=page.invalid,
-        untraced=page.untraced,
-    )
-    for sink, compared in page.compared.items():
-        service.metrics.count(sink, "verified", compared)
-    for row in rows:
-        counts[row["kind"]] += 1
-        counts["repaired"] += row["repaired"]
-        if not row["repaired"]:
-            service.metrics.count(row["sink"], "differences")
-    for sink, error in _faults(page.unread).items():
-        service.metrics.count(None, "unread")
-        logger.warning("verify can't read a sink", extra={"sink": sink, "error": str(error)})
+        return place
