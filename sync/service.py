@@ -330,11 +330,15 @@ class Service:
 
     @cached_property
     def verify(self) -> "Verify":
+        return self.verify_of({})
+
+    def verify_of(self, instead: Mapping[tuple[str, str], str]) -> "Verify":
+        """One that reads other targets *instead*; see `Verify`."""
         from sync.verify.verify import Verify
         from sync.writing.comparing import Comparable
 
         readable = {name: sink for name, sink in self.sinks.items() if isinstance(sink, Comparable)}
-        return Verify(self.registry, readable, self.items, self.clients)
+        return Verify(self.registry, readable, self.items, self.clients, instead)
 
     @cached_property
     def replay(self) -> "Replay":

@@ -1,6 +1,7 @@
 """Draws `verify`."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sync.aws.keys import Source
@@ -61,7 +62,7 @@ def verify(asked: Asked) -> int:
             screen.say(f"can't be read: {sink} ({why})", "red")
         else:
             screen.say(f"not compared: {sink} ({why})", "dim")
-    _table(screen, differences)
+    differences_table(screen, differences)
     screen.more(cursor)
     return _code(left, unread)
 
@@ -70,7 +71,8 @@ def _code(left: int, unread: set[str]) -> int:
     return 1 if left or unread else 0
 
 
-def _table(screen: Screen, differences: list[dict[str, Any]]) -> None:
+def differences_table(screen: Screen, differences: Sequence[Mapping[str, Any]]) -> None:
+    """The first *differences*, as `commands.parts.differences` tells them."""
     if not differences:
         return
     screen.say()
@@ -89,7 +91,7 @@ def _table(screen: Screen, differences: list[dict[str, Any]]) -> None:
     screen.first(heads, rows)
 
 
-def _now(each: dict[str, Any]) -> str:
+def _now(each: Mapping[str, Any]) -> str:
     if each["repaired"]:
         return "repaired"
     letter = f"dead letter {each['letter']}" if each["letter"] else None

@@ -1,6 +1,6 @@
 """`backfill start`: begin to write what a table holds to the sinks of its models."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from pydantic import Field
@@ -11,6 +11,7 @@ from sync.commands.parts.keys import Table, key_names
 from sync.errors import ConfigError
 from sync.model.patterns import literal, literal_prefix
 from sync.runs.backfill import KIND
+from sync.runs.rows import Run
 from sync.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -65,10 +66,7 @@ class BackfillStart(Command):
     dry_run: bool = Field(False, description="say what would be done, and start nothing")
 
     def run(self, service: "Service", deadline: Deadline) -> Started:
-        names = key_names(service, self.table)
-        models = self._models(service)
-        self._check_sinks(models, service.registry.off)
-        where = self._where(names[0], models)
+        arguments = self._arguments(service)
         runs = service.runs.runs(deadline)
         beside = [run.id for run in runs if run.table == self.table and run.finished_at is None]
         if beside and not self.also and not self.dry_run:
@@ -77,21 +75,38 @@ class BackfillStart(Command):
                 "one is started beside it"
             )
         about = tables.known(service.clients, self.table)
-        items = about.items
-        segments = 1 if "partition" in where else self._segments(items)
-        arguments = {"keys": list(names), "model": self.model, "rate": self.rate, **where}
-        arguments["sinks"] = sorted(set(self.sinks)) or None
-        id_ = None
-        if not self.dry_run:
-            run = service.runs.start(KIND, self.table, arguments, segments=segments, items=items)
-            id_ = run.id
+        segments = self._segments(arguments, about.items)
+        id_ = None if self.dry_run else self._begin(service, arguments, about.items).id
         return {
             "id": id_,
             "table": self.table,
             "segments": segments,
-            "items": items,
-            "units": None if "partition" in where else _units(about.bytes),
+            "items": about.items,
+            "units": None if "partition" in arguments else _units(about.bytes),
             "beside": beside,
+        }
+
+    def begin(self, service: "Service", *, reindex: str) -> Run:
+        """Begin it as a part of *reindex*, whatever other backfills there are. Raises ConfigError,
+        Retry."""
+        arguments = {**self._arguments(service), "reindex": reindex}
+        return self._begin(service, arguments, tables.known(service.clients, self.table).items)
+
+    def _begin(self, service: "Service", arguments: Mapping[str, Any], items: int) -> Run:
+        segments = self._segments(arguments, items)
+        return service.runs.start(KIND, self.table, arguments, segments=segments, items=items)
+
+    def _arguments(self, service: "Service") -> dict[str, Any]:
+        """Those of the run. Raises ConfigError."""
+        names = key_names(service, self.table)
+        models = self._models(service)
+        self._check_sinks(models, service.registry.off)
+        return {
+            "keys": list(names),
+            "model": self.model,
+            "rate": self.rate,
+            "sinks": sorted(set(self.sinks)) or None,
+            **self._where(names[0], models),
         }
 
     def _models(self, service: "Service") -> "list[type[Model]]":
@@ -135,7 +150,9 @@ class BackfillStart(Command):
             return {"partition": whole}
         return {"prefix": max(known, prefix, key=len) or None}
 
-    def _segments(self, items: int) -> int:
+    def _segments(self, arguments: Mapping[str, Any], items: int) -> int:
+        if "partition" in arguments:
+            return 1
         if self.segments is not None:
             return self.segments
         return max(1, min(_FEW_SEGMENTS, items // _ITEMS_EACH))

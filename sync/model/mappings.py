@@ -75,14 +75,7 @@ def apply(
         built = sink.from_env(env)
         for target in sorted(names):
             named = {"sink": sink.name, "target": target}
-            name = f"{sink.name}/{target}.json"
-            try:
-                text = generated[name] if name in generated else (folder / name).read_text()
-            except FileNotFoundError:
-                raise ConfigError(
-                    f"mappings/{name} is missing: run python -m sync mappings write"
-                ) from None
-            schema: dict[str, Any] = json.loads(text)
+            schema = _schema(generated, f"{sink.name}/{target}.json", folder)
             try:
                 yield {**named, "result": built.prepare(target, schema)}
             except Retry as error:
@@ -90,3 +83,24 @@ def apply(
                 result = "waiting" if isinstance(error, NotGiven) else "failed"
                 kind = type(error).__name__
                 yield {**named, "result": result, "error": str(error), "error_class": kind}
+
+
+def schema_of(
+    sink: str, target: str, mirrors: Iterable[type[Model]], folder: Path = FOLDER
+) -> dict[str, Any]:
+    """The schema of *target* in *sink*: of its file, or of a mirror of *mirrors*.
+
+    Raises ConfigError if the file is missing.
+    """
+    return _schema(generate(mirrors), f"{sink}/{target}.json", folder)
+
+
+def _schema(generated: Mapping[str, str], name: str, folder: Path) -> dict[str, Any]:
+    try:
+        text = generated[name] if name in generated else (folder / name).read_text()
+    except FileNotFoundError:
+        raise ConfigError(
+            f"mappings/{name} is missing: run python -m sync mappings write"
+        ) from None
+    schema: dict[str, Any] = json.loads(text)
+    return schema

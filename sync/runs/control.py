@@ -71,6 +71,14 @@ class Control:
         """End the run after the pages at hand. Raises ConfigError if it is over."""
         return self._turn(id_, "cancelled")
 
+    def relabel(self, id_: str, arguments: Mapping[str, Any]) -> Run:
+        """Replace the arguments of the run, also of one that is over. Raises ConfigError if there
+        is none."""
+        for _ in range(_TRIES):
+            if (saved := self._table.save(replace(self.run(id_), arguments=arguments))) is not None:
+                return saved
+        raise Throttled(f"the run {id_} changed at each of {_TRIES} tries")
+
     def resume(self, id_: str, deadline: Deadline) -> Run:
         """Let the run go on; or go on without a further wait, as far as that is safe. Raises
         ConfigError if it is over."""

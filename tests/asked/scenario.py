@@ -20,6 +20,7 @@ from sync.sinks.typesense.client import Connection
 from sync.sinks.typesense.settings import Settings as TypesenseSettings
 from sync.writing.comparing import Compared, Walk
 from sync.writing.op import Op, Outcome
+from sync.writing.shadows import Places
 from tests.asked import Ask
 from tests.doubles.account import ACTING, ENV, TYPESENSE_QUEUE, Account
 from tests.records import CORE, PRODUCTS, core_keys, stream_record
@@ -64,6 +65,18 @@ class HandsOn(Memory):
     def ids(self, target: str, start: str | None, deadline: Deadline) -> Walk:
         return self._sink.ids(target, start, deadline)
 
+    def places(self, target: str) -> Places:
+        return self._sink.places(target)
+
+    def shadow(self, target: str, schema: Mapping[str, Any], deadline: Deadline) -> Places:
+        return self._sink.shadow(target, schema, deadline)
+
+    def swap(self, target: str, live: str, deadline: Deadline) -> Places:
+        return self._sink.swap(target, live, deadline)
+
+    def drop(self, target: str, shadow: str) -> Places:
+        return self._sink.drop(target, shadow)
+
 
 class Unreached:
     """OpenSearch's client, where nobody answers: what is asked for is asked for all the same."""
@@ -77,6 +90,24 @@ class Unreached:
 
 class Empty(Unreached):
     """OpenSearch's client, where each alias has an index of one shard without documents."""
+
+    def __init__(self) -> None:
+        self.at = Places("x-v1", None)
+
+    def places(self, alias: str) -> Places:
+        return self.at
+
+    def shadow(self, alias: str, schema: Mapping[str, Any]) -> Places:
+        self.at = Places("x-v1", "x-v2")
+        return self.at
+
+    def swap(self, alias: str, live: str) -> Places:
+        self.at = Places("x-v2", "x-v1")
+        return self.at
+
+    def drop(self, alias: str, shadow: str) -> Places:
+        self.at = Places("x-v2", None)
+        return self.at
 
     def documents(self, alias: str, ids: Sequence[str], timeout_s: float) -> Any:
         return {"docs": [{"_id": id_, "found": False} for id_ in ids]}
@@ -303,6 +334,11 @@ def _verified(account: Account) -> None:
     account.memory = HandsOn(OpenSearch(lambda: account.asked.opensearch(Empty(), ACTING.get)))
     account.service = account.fresh()
     account.call("verify", sink="opensearch")
+    reindexed = {"sink": "opensearch", "target": "products", "unverified": True}
+    account.call("reindex", **reindexed)
+    _work_on_runs(account)
+    for more in ({}, {"drop": True}):
+        account.call("reindex", **reindexed, **more)
     account.memory = memory
     account.service = account.fresh()
 

@@ -117,9 +117,9 @@ class Compared:
     unread: dict[str, Retry] = field(default_factory=dict)
 
     @property
-    def left(self) -> int:
-        """How many documents still differ."""
-        return sum(self.counts[kind] for kind in KINDS) - self.counts["repaired"]
+    def differing(self) -> int:
+        """How many documents differed, repaired or not."""
+        return sum(self.counts[kind] for kind in KINDS)
 
     @property
     def faults(self) -> dict[str, Retry]:

@@ -66,9 +66,8 @@ def test_there_is_no_flag_beside_them(name: str, capsys: pytest.CaptureFixture[s
     found = {word.strip("[],") for word in shown.split() if word.strip("[").startswith("--")}
     flagged = {flags.flag(one) for one in commands.load(name).arguments() if not one.positional}
     assert found == flagged | {"--help", "--stage", "--here", "--json"}
-    assert "ID" in shown.split() or not any(
-        one.positional for one in commands.load(name).arguments()
-    )
+    positional = {one.name for one in commands.load(name).arguments() if one.positional}
+    assert {each.removesuffix("s").upper() for each in positional} <= {*shown.split()}
 
 
 def asked_for(*words: str) -> Mapping[str, Any]:

@@ -79,6 +79,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "dlq erase": {"table": PRODUCTS, "keys": KEYS},
     "dlq replay": {"all": True},
     "dlq show": {"id": "a"},
+    "reindex": {"sink": "memory", "target": "products"},
     "resync": {"table": PRODUCTS},
 }  # what a command can't do without
 
