@@ -2,10 +2,13 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sync.cli.asked import Asked
 from sync.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from sync.model.mappings import Changed
 
 TO_DO: Final = 3  # exit code: nothing failed, and something is left for people to do
 _STYLES: Final = {"failed": "red", "waiting": "yellow"}
@@ -37,12 +40,12 @@ def apply(asked: Asked) -> int:
 
 
 def write(options: argparse.Namespace, screen: Screen) -> int:
-    """Bring mappings/ up to date with the models."""
+    """Bring mappings/ up to date with the models, and say what has to be reindexed."""
     from sync import models
     from sync.model import mappings
 
     changed = mappings.write(models.load())
-    _say(changed, [f"wrote {name}" for name in changed], screen, as_json=options.json)
+    _say(changed, "wrote {}", screen, as_json=options.json)
     return 0
 
 
@@ -52,13 +55,27 @@ def check(options: argparse.Namespace, screen: Screen) -> int:
     from sync.model import mappings
 
     differing = mappings.differing(models.load())
-    lines = [f"out of date: {name} (run python -m sync mappings write)" for name in differing]
-    _say(differing, lines, screen, as_json=options.json)
+    _say(
+        differing,
+        "out of date: {} (run python -m sync mappings write)",
+        screen,
+        as_json=options.json,
+    )
     return 1 if differing else 0
 
 
-def _say(names: Sequence[str], lines: Sequence[str], screen: Screen, *, as_json: bool) -> None:
+def _say(changed: Sequence["Changed"], text: str, screen: Screen, *, as_json: bool) -> None:
     if as_json:
-        screen.json(names)
-    else:
-        screen.say("\n".join(lines) or "up to date")
+        screen.json([{"file": each.file, "reindex": list(each.fields)} for each in changed])
+        return
+    if not changed:
+        screen.say("up to date")
+    for file, fields in changed:
+        screen.say(text.format(file))
+        if fields:
+            sink, _, target = file.removesuffix(".json").partition("/")
+            screen.say(
+                f"  {', '.join(fields)} can't be changed in place: after the deploy run "
+                f"python -m sync reindex {sink} {target}",
+                "yellow",
+            )

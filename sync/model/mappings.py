@@ -1,9 +1,9 @@
 """The files `mappings/<sink>/<target>.json`: schemas generated from the models, and their use."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sync.errors import ConfigError, NotGiven, Retry
 from sync.model.model import Model
@@ -29,21 +29,43 @@ def generate(models: Iterable[type[Model]]) -> Mapping[str, str]:
     }
 
 
-def differing(models: Iterable[type[Model]], folder: Path = FOLDER) -> list[str]:
+class Changed(NamedTuple):
+    """A file that is not as the models require. *fields*: those that can't be changed in place, so
+    that the target has to be reindexed."""
+
+    file: str
+    fields: Sequence[str]
+
+
+def differing(models: Iterable[type[Model]], folder: Path = FOLDER) -> list[Changed]:
     """The files of *folder* that are missing, out of date, or no longer of any model; sorted."""
+    models = list(models)
     wanted = generate(models)
     present = {path.relative_to(folder).as_posix() for path in folder.glob("*/*.json")}
     stale = [
         n for n, text in wanted.items() if n not in present or (folder / n).read_text() != text
     ]
-    return sorted({*stale, *(present - set(wanted))})
+    sinks = {sink.name: sink for model in models if model.route for sink in model.route.into}
+    return [
+        Changed(name, _conflicts(sinks[name.partition("/")[0]], folder / name, wanted[name]))
+        if name in wanted and name in present
+        else Changed(name, ())
+        for name in sorted({*stale, *(present - set(wanted))})
+    ]
 
 
-def write(models: Iterable[type[Model]], folder: Path = FOLDER) -> list[str]:
+def _conflicts(sink: type[Sink], path: Path, wanted: str) -> Sequence[str]:
+    if not issubclass(sink, Schematic):
+        return ()
+    return sink.conflicts(json.loads(path.read_text()), json.loads(wanted))
+
+
+def write(models: Iterable[type[Model]], folder: Path = FOLDER) -> list[Changed]:
     """Write or delete files of *folder* as the models require; returns those that differed."""
+    models = list(models)
     wanted = generate(models)
     changed = differing(models, folder)
-    for name in changed:
+    for name, _ in changed:
         path = folder / name
         if name in wanted:
             path.parent.mkdir(parents=True, exist_ok=True)

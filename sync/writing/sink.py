@@ -68,6 +68,12 @@ class Schematic(Protocol):
         """
         ...
 
+    @classmethod
+    def conflicts(cls, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+        """The fields because of which a target of the schema *there* can't be made *wanted* in
+        place: its documents have to be written anew (`reindex`)."""
+        ...
+
     def prepare(self, target: str, schema: Mapping[str, Any]) -> str:
         """Create or extend *target*: returns "created", "extended" or "unchanged". Raises Retry."""
         ...

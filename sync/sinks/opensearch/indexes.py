@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sync.errors import Misconfigured
+from sync.sinks.opensearch.mapping import added, unlike
 
 if TYPE_CHECKING:
     from opensearchpy import OpenSearch as Client
@@ -20,19 +21,19 @@ def prepare(client: "Client", alias: str, body: Mapping[str, Any]) -> str:
     if not client.indices.exists_alias(name=alias):
         return _create(client, alias, body)
     ((index, found),) = client.indices.get_mapping(index=alias).items()
-    wanted, there = body["mappings"]["properties"], found["mappings"].get("properties", {})
-    if changed := unlike(found["mappings"], body["mappings"]):
+    there, wanted = found["mappings"], body["mappings"]
+    if changed := unlike(there, wanted):
         raise Misconfigured(
             f"alias {alias}, index {index}: the type of {', '.join(changed)} differs from the "
             "model; it can't be changed in place: run `reindex`"
         )
-    added = {name: mapping for name, mapping in wanted.items() if name not in there}
+    more = added(there, wanted)
     gc_deletes = body["settings"]["gc_deletes"]
     settings = client.indices.get_settings(index=index)[index]["settings"]["index"]
-    if not added and settings.get("gc_deletes") == gc_deletes:
+    if not more and settings.get("gc_deletes") == gc_deletes:
         return "unchanged"
-    if added:
-        client.indices.put_mapping(index=index, body={"properties": added})
+    if more:
+        client.indices.put_mapping(index=index, body=more)
     if settings.get("gc_deletes") != gc_deletes:
         client.indices.put_settings(index=index, body={"index.gc_deletes": gc_deletes})
     return "extended"
@@ -47,14 +48,6 @@ def _create(client: "Client", alias: str, body: Mapping[str, Any]) -> str:
     # One request for index and alias: a crash leaves both or neither.
     client.indices.create(index=index, body={**body, "aliases": {alias: {"is_write_index": True}}})
     return "created"
-
-
-def unlike(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """The fields of the mappings *wanted* that have another type in the mappings *there*."""
-    fields = there.get("properties", {})
-    return sorted(
-        name for name, of in wanted["properties"].items() if name in fields and fields[name] != of
-    )
 
 
 def next_index(client: "Client", alias: str) -> str:

@@ -4,7 +4,7 @@ Only an open model has dynamic mappings, for attributes that are not its fields:
 for each JSON type. OpenSearch's own guess, long for a first 1, would refuse a later 1.5.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sync.errors import RegistryError
@@ -79,3 +79,35 @@ def _properties(schema: Schema) -> dict[str, Any]:
         elif field.kind is not None:
             found[field.name] = _TYPES[field.kind]
     return found
+
+
+def unlike(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """The fields of the mappings *wanted* that have another type in the mappings *there*, by their
+    paths, sorted. OpenSearch changes no type of a field that it has."""
+    known = there.get("properties", {})
+    found = []
+    for name, of in wanted["properties"].items():
+        if name not in known:
+            continue
+        if "properties" in of and "properties" in known[name]:
+            found += [f"{name}.{inner}" for inner in unlike(known[name], of)]
+        elif known[name] != of:
+            found.append(name)
+    return sorted(found)
+
+
+def added(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """What the mappings *there* lack of *wanted*, as a request that adds it; empty if nothing.
+
+    They may become open to unknown fields, never strict: others may write to an index as well.
+    """
+    known = there.get("properties", {})
+    fields: dict[str, Any] = {}
+    for name, of in wanted["properties"].items():
+        if name not in known:
+            fields[name] = of
+        elif "properties" in of and (inner := added(known[name], of)):
+            fields[name] = inner
+    opens = there.get("dynamic") == "strict" and wanted.get("dynamic") == "true"
+    more = {name: of for name, of in wanted.items() if name != "properties"} if opens else {}
+    return {**more, "properties": fields} if fields else more

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from sync.errors import Misconfigured, Unavailable
-from sync.sinks.opensearch.indexes import next_index, unlike
+from sync.sinks.opensearch.indexes import next_index
+from sync.sinks.opensearch.mapping import unlike
 from sync.writing.shadows import SHADOW, Places
 
 if TYPE_CHECKING:

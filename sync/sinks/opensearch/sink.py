@@ -88,6 +88,12 @@ class OpenSearch:
 
         return index_body(documents)
 
+    @classmethod
+    def conflicts(cls, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+        from sync.sinks.opensearch.mapping import unlike  # for commands, not for writing
+
+        return unlike(there.get("mappings", {}), wanted["mappings"])
+
     def prepare(self, target: str, schema: Mapping[str, Any]) -> str:
         return self._client.prepare(f"{self._prefix}{target}", schema)
 

@@ -45,7 +45,7 @@ def missing(
 
 def unlike(found: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """The fields of *schema* that the collection *found* has otherwise."""
-    there = {field["name"]: field for field in found["fields"]}
+    there = {field["name"]: field for field in found.get("fields", ())}
     return sorted(
         wanted["name"]
         for wanted in schema["fields"]

@@ -116,6 +116,12 @@ class Typesense:
 
         return collection(documents)
 
+    @classmethod
+    def conflicts(cls, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+        from sync.sinks.typesense.aliases import unlike  # for commands, not for writing
+
+        return unlike(there, wanted)
+
     def prepare(self, target: str, schema: Mapping[str, Any]) -> str:
         return self._client.prepare(f"{self._prefix}{target}", schema)
 

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from sync.cli.main import main
+from sync.model import mappings
+from sync.model.mappings import Changed
 
 
 def made(*results: str) -> list[dict[str, str]]:
@@ -62,3 +64,37 @@ def test_mappings_tell_what_was_not_made_and_what_is_left_to_do(
     assert lines[len(results) + 1 :] == said
     assert main([*command, "--json"], lambda _: {"targets": targets}) == code
     assert json.loads(capsys.readouterr().out) == targets
+
+
+CHANGED = [Changed("opensearch/products.json", ["name", "size.unit"]), Changed("s/t.json", ())]
+TO_REINDEX = (
+    "  name, size.unit can't be changed in place: after the deploy run "
+    "python -m sync reindex opensearch products\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "first"),
+    [
+        ("check", 1, "out of date: {} (run python -m sync mappings write)\n"),
+        ("write", 0, "wrote {}\n"),
+    ],
+)
+def test_a_change_that_needs_a_reindex_is_told_before_the_deploy(
+    command: str,
+    code: int,
+    first: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With the fields, and the command to run; other changes are made in place."""
+    for name in ("differing", "write"):
+        monkeypatch.setattr(mappings, name, lambda _: CHANGED)
+    assert main(["mappings", command]) == code
+    lines = [first.format("opensearch/products.json"), TO_REINDEX, first.format("s/t.json")]
+    assert capsys.readouterr().out == "".join(lines)
+    assert main(["mappings", command, "--json"]) == code
+    assert json.loads(capsys.readouterr().out) == [
+        {"file": "opensearch/products.json", "reindex": ["name", "size.unit"]},
+        {"file": "s/t.json", "reindex": []},
+    ]

@@ -17,6 +17,7 @@ from sync.model.model import Model, Route
 from sync.runtime.deadline import Deadline
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.opensearch.mapping import index_body
+from sync.sinks.typesense import Typesense
 from sync.writing.op import Op, Outcome
 
 
@@ -99,14 +100,39 @@ def test_differences_are_found_and_mended(tmp_path: Path) -> None:
     assert mappings.differing([Thing], tmp_path) == []
     file.write_text(json.dumps({}))
     (tmp_path / "opensearch" / "old.json").write_text("{}")
-    assert mappings.differing([Thing], tmp_path) == [
-        "opensearch/old.json",
-        "opensearch/things.json",
-    ]
-    assert mappings.write([Thing], tmp_path) == ["opensearch/old.json", "opensearch/things.json"]
+    changed: list[Any] = [("opensearch/old.json", ()), ("opensearch/things.json", [])]
+    assert mappings.differing([Thing], tmp_path) == changed
+    assert mappings.write([Thing], tmp_path) == changed
     assert mappings.differing([Thing], tmp_path) == []
     file.unlink()
-    assert mappings.differing([Thing], tmp_path) == ["opensearch/things.json"]
+    assert mappings.differing([Thing], tmp_path) == [("opensearch/things.json", ())]
+
+
+@pytest.mark.parametrize("sink", [OpenSearch, Typesense])
+def test_what_can_not_be_changed_in_place_is_named(sink: Any, tmp_path: Path) -> None:
+    """A type that differs, also inside a field; what is new, or gone, is no reason to reindex."""
+
+    class Inner(Model):
+        code: Number
+        size: Number
+
+    class Changed(Model):
+        name: Keyword
+        parts: list[Inner]
+        colour: Keyword
+
+    was, now = ([model.document_schema()] for model in (Thing, Changed))
+    inner = "parts.code"
+    assert sink.conflicts(sink.schema(was), sink.schema(now)) == ["name", inner]
+    assert sink.conflicts(sink.schema(was), sink.schema(was)) == []
+    for model, before in ((Thing, None), (Changed, Thing)):
+        model.route = Route("t", {"id": ".+"}, {sink: "things"})
+        if before is not None:
+            before.route = None
+            file = f"{sink.name}/things.json"
+            assert mappings.differing([model], tmp_path) == [(file, ["name", inner])]
+        mappings.write([model], tmp_path)
+    Thing.route = Route("t", {"id": "Thing"}, {OpenSearch: "things"})
 
 
 class Picky:
@@ -123,6 +149,10 @@ class Picky:
     @classmethod
     def schema(cls, models: Sequence[type[Model]]) -> dict[str, Any]:
         return {}
+
+    @classmethod
+    def conflicts(cls, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+        return []
 
     def prepare(self, target: str, schema: Mapping[str, Any]) -> str:
         if target == "late":

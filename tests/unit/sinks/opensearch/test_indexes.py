@@ -7,6 +7,7 @@ import pytest
 
 from sync.errors import Misconfigured, Unavailable
 from sync.sinks.opensearch.client import Connection
+from sync.sinks.opensearch.mapping import added
 from sync.sinks.opensearch.settings import Settings
 from tests.doubles.replies import Told, replying, sent
 from tests.fault_proxy import Reply
@@ -151,3 +152,17 @@ def test_a_server_that_is_away_is_no_mistake() -> None:
     """The command can be repeated."""
     with replying({"HEAD /_alias/things": 503}) as server, pytest.raises(Unavailable):
         Connection(Settings(server.url, None, "false", 5.0)).prepare("things", BODY)
+
+
+def test_a_field_within_another_is_added_in_place() -> None:
+    """OpenSearch merges what it is told with what it has. An index may be opened, never closed."""
+    size = {"dynamic": "strict", "properties": {"unit": TEXT}}
+    wider = {"dynamic": "strict", "properties": {"unit": TEXT, "width": LONG}}
+    strict = {"dynamic": "strict", "properties": {"size": size}}
+    assert added(strict, {**strict, "properties": {"size": wider}}) == {
+        "properties": {"size": {"properties": {"width": LONG}}}
+    }
+    opened = {"dynamic": "true", "date_detection": False, "properties": {"size": size}}
+    assert added(strict, opened) == {"dynamic": "true", "date_detection": False}
+    assert added(opened, strict) == {}
+    assert added({}, strict) == {"properties": {"size": size}}
