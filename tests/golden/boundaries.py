@@ -112,7 +112,10 @@ def _action(line: Json) -> str | None:
 def _item(head: Json) -> Json:
     ((kind, told),) = head.items()
     answer = {"_id": told["_id"], "status": 200}
-    if "refused" in told["_id"]:
+    if told["_index"].endswith("-shadow"):  # nothing is being reindexed
+        error = {"type": "index_not_found_exception", "reason": "not an alias"}
+        answer |= {"status": 404, "error": error}
+    elif "refused" in told["_id"]:
         error = {"type": "mapper_parsing_exception", "reason": "failed to parse"}
         answer |= {"status": 400, "error": error}
     elif "stale" in told["_id"]:
