@@ -1,8 +1,10 @@
 """Long work on the deployed service: a backfill writes what is lost, verify finds what differs."""
 
 import json
+import threading
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -74,3 +76,63 @@ def test_verify_finds_what_was_damaged_and_repairs_it(stack: Stack, table: str) 
     again = stack.command(payload)
     assert (again["missing"], again["different"], again["extra"]) == (0, 0, 0)
     assert found(stack) == len(IDS)
+
+
+def test_readers_notice_nothing_of_a_reindex(stack: Stack, table: str) -> None:
+    """Under live writes, there and back: no error, no document missing, no two indexes at once."""
+    client = stack.client("dynamodb")
+    over = threading.Event()
+    wrong: list[str] = []
+    seen: set[str] = set()
+
+    def read() -> None:
+        while not over.is_set():
+            answer = ask(stack, "_search", {"size": 2 * len(IDS)})
+            hits = answer["hits"]["hits"]
+            indexes = {hit["_index"] for hit in hits}
+            seen.update(indexes)
+            if answer["_shards"]["failed"] or len(hits) != len(IDS) or len(indexes) != 1:
+                wrong.append(f"{len(hits)} hits of {indexes}")
+
+    def write() -> None:
+        turn = 0
+        while not over.is_set():
+            turn += 1
+            for n, id_ in enumerate(IDS):
+                item = {
+                    "productId": {"S": id_},
+                    "name": {"S": f"turn {turn}"},
+                    "price": {"N": str(n)},
+                }
+                client.put_item(TableName=table, Item=item)
+
+    payload = {"command": "reindex", "sink": "opensearch", "target": "products"}
+
+    def until_done(phase: str, **more: Any) -> Any:
+        cursor = [None]
+
+        def step() -> Any:
+            told = stack.command({**payload, **more, "cursor": cursor[0]})
+            cursor[0] = told["cursor"]
+            return told if told["phase"] == phase else None
+
+        return until(f"the phase {phase}", step)
+
+    with ThreadPoolExecutor(3) as pool:
+        working = [pool.submit(work) for work in (read, read, write)]
+        try:
+            swapped = until_done("swapped")
+            back = until_done("rolled back", rollback=True)
+            assert (back["live"], back["shadow"]) == (swapped["shadow"], swapped["live"])
+            again = until_done("swapped")
+        finally:
+            over.set()
+        for each in working:
+            each.result()
+    assert wrong == []
+    assert seen == {swapped["live"], swapped["shadow"]}
+    assert stack.command({**payload, "drop": True})["live"] == again["live"]
+    quiet(stack)
+    told = stack.command({"command": "verify", "table": table, "sink": "opensearch"})
+    assert (told["missing"], told["different"], told["extra"]) == (0, 0, 0)
+    assert told["checked"] == {"items": len(IDS), "documents": len(IDS)}
