@@ -138,7 +138,7 @@ class Stack:
     @property
     def sinks(self) -> Mapping[str, Mapping[tuple[str, str], Any]]:
         """The documents that each sink holds."""
-        held = {OpenSearch.name: self.opensearch.documents, Plain.name: self.store.values}
+        held = {OpenSearch.name: self.opensearch.seen, Plain.name: self.store.values}
         found: dict[str, Mapping[tuple[str, str], Any]] = {
             sink: {place: parsed(body) for place, body in bodies.items()}
             for sink, bodies in held.items()
