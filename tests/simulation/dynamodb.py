@@ -220,6 +220,14 @@ class DynamoDB:
                 "Table": {
                     "TableName": table.name,
                     "TableArn": f"arn:aws:dynamodb:us-east-1:123456789012:table/{table.name}",
+                    "AttributeDefinitions": [
+                        {"AttributeName": name, "AttributeType": table.types[name] or "S"}
+                        for name in table.names
+                    ],
+                    "KeySchema": [
+                        {"AttributeName": name, "KeyType": kind}
+                        for name, kind in zip(table.names, ("HASH", "RANGE"), strict=False)
+                    ],
                     "ItemCount": len(table.items),
                     "TableSizeBytes": sum(map(_bytes, table.items.values())),
                 }

@@ -37,6 +37,7 @@ CORE: Final = "stream-sync-sim-core"
 PARTS: Final = "stream-sync-sim-parts"
 CONTRIBUTIONS: Final = "stream-sync-sim-contributions"
 TABLES: Final = {"core": CORE, "parts": PARTS}
+KEY_TYPES: Final = {CORE: {"PK": "S", "SK": "S"}, PARTS: {"code": "B", "number": "N"}}
 KEYS: Final = {CORE: ("PK", "SK"), PARTS: ("code", "number")}
 LONGEST_ID: Final = 512
 BUG: Final = "plan-fails"  # a title at which the plan of Article raises, until mended

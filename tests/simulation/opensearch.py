@@ -77,6 +77,11 @@ class Server:
         live = {index: alias for alias, index in self.behind.items() if not alias.endswith(SHADOW)}
         return {(live[i], id_): body for (i, id_), body in self.held.items() if i in live}
 
+    @property
+    def live(self) -> set[str]:
+        """The indexes that readers see."""
+        return {of for alias, of in self.behind.items() if not alias.endswith(SHADOW)}
+
     def lose(self, place: tuple[str, str]) -> None:
         """A document is gone, and nothing remembers it, as if an old snapshot were restored."""
         for kept in (self.held, self._versions, self._numbers):

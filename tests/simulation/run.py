@@ -12,12 +12,14 @@ from uuid import UUID
 
 from sync.aws.keys import Source
 from sync.deadletters import journal
+from sync.model import mappings
 from sync.recovery.parking import Parked, ParkedMessage
+from sync.runs import control
 from sync.runtime.log import logger
 from sync.sinks.typesense import Typesense
 from sync.writing.lane import by_document
 from tests.asked import Ask
-from tests.simulation import derived, hands, invariants, letters, meddling
+from tests.simulation import derived, hands, invariants, letters, meddling, whole
 from tests.simulation.effort import Effort
 from tests.simulation.isolation import Isolation
 from tests.simulation.models import Article, corrected, expected, is_valid, kind_of
@@ -34,6 +36,10 @@ ROUNDS: Final = 40  # of replaying everything
 ROUND_S: Final = 60.0
 RECOVERIES: Final = 12
 SCHEDULE_S: Final = 901.0
+SCHEMA: Final[dict[str, Any]] = {  # of what is reindexed: the servers take any document
+    "mappings": {"properties": {}},
+    "fields": [],
+}
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class Report:
 def simulate(seed: int, *, trace: bool = False) -> Report:
     """Run *seed*. The same seed gives the same history, to the last event."""
     world = World(seed, trace=trace)
-    scenario = draw(seed)
+    scenario = whole.draw(draw(seed), seed)
     with _settings(seed, scenario):
         run = Simulation(world, scenario)
         failure = None
@@ -95,6 +101,8 @@ def _settings(seed: int, scenario: Scenario) -> Iterator[None]:
         with (
             mock.patch.object(Typesense, "lanes", lanes),
             mock.patch.object(journal, "uuid4", _drawn_id),
+            mock.patch.object(control, "uuid4", _drawn_id),
+            mock.patch.object(mappings, "schema_of", return_value=SCHEMA),
         ):
             yield
     finally:
@@ -137,6 +145,8 @@ class Simulation:
         if scenario.old_message:
             self._park_long_ago()
         self._rest()
+        if scenario.kind == whole.KIND:
+            whole.settle(stack, self._rest)
         self.effort.rested()
         if scenario.deploys:  # to models with other fields: then the table is resynced
             self._resync({"table": table.name} for table in self.stack.tables)
@@ -161,6 +171,8 @@ class Simulation:
         self._replay_all()
         invariants.nothing_differs(self._differences())
         derived.recounted(self.stack.core)
+        if scenario.kind == whole.KIND:
+            whole.finale(stack, self._rest, self._differences)
 
     def _rest(self) -> None:
         """Let the world run until nothing is left to happen."""
@@ -250,6 +262,8 @@ class Simulation:
             rows = sorted(stack.rows(), key=lambda row: (row["payload"] is None, row["id"]))
             for _ in rows[:3]:
                 stack.command({"command": "dlq show", "id": rows[0]["id"]}, lambda _answer: None)
+        elif incident in whole.OWN:
+            whole.befall(stack, incident)
         else:
             hands.befall(stack, incident)
 

@@ -29,6 +29,7 @@ from tests.simulation.mappings import QueueMapping, StreamMapping
 from tests.simulation.models import (
     CONTRIBUTIONS,
     CORE,
+    KEY_TYPES,
     KEYS,
     REGISTRY,
     REGISTRY_BEFORE,
@@ -84,7 +85,7 @@ class Stack:
         self.typesense.most_bytes = scenario.most_bytes
         self.store = Store(self.calls, late=scenario.late_plain)
         self.tables = [
-            Streamed(world, name, names, self._stream(name, scenario))
+            Streamed(world, name, names, self._stream(name, scenario), types=KEY_TYPES[name])
             for name, names in KEYS.items()
         ]
         expires = "expires_at" if scenario.ttl else None
@@ -104,10 +105,12 @@ class Stack:
             listed=frozenset(LISTED),
         )
         self.state = Table(world, "stream-sync-sim-state", ("sink",))
+        self.runs = Table(world, "stream-sync-sim-runs", ("run", "part"))
         self.topic = Topic(world, "dead-letters", duplicates=scenario.duplicates)
         self.bucket = Bucket(world, "payloads", duplicates=scenario.duplicates)
         queues = self._queues(scenario)
         self.letter_queue, self.resync_queue = queues["DeadLetterQueue"], queues["ResyncQueue"]
+        self.runs_queue = queues["RunsQueue"]
         self.typesense_queue = queues["TypesenseQueue"]
         self.typesense_letter_queue = queues["TypesenseDeadLetterQueue"]
         self.topic.subscribers.append(self.letter_queue.send)
@@ -143,7 +146,7 @@ class Stack:
             sink: {place: parsed(body) for place, body in bodies.items()}
             for sink, bodies in held.items()
         }
-        return {**found, Typesense.name: dict(self.typesense.held())}
+        return {**found, Typesense.name: dict(self.typesense.seen())}
 
     def table(self, name: str) -> Streamed:
         (found,) = [table for table in self.tables if table.name == name]
@@ -256,6 +259,7 @@ class Stack:
         queues = (
             self.resync_queue,
             self.letter_queue,
+            self.runs_queue,
             self.typesense_queue,
             self.typesense_letter_queue,
         )
@@ -263,7 +267,7 @@ class Stack:
         aws.topics = {self.topic.arn: self.topic}
         aws.buckets = {self.bucket.name: self.bucket}
         aws.clients["dynamodb"] = DynamoDB(
-            aws, [*self.tables, self.contributions, self.dead_letters, self.state]
+            aws, [*self.tables, self.contributions, self.dead_letters, self.state, self.runs]
         )
         return aws
 
@@ -288,6 +292,8 @@ class Stack:
             "RESYNC_QUEUE_URL": self.resync_queue.url,
             "DEAD_LETTER_QUEUE_URL": self.letter_queue.url,
             "DEAD_LETTER_TABLE": self.dead_letters.name,
+            "RUNS_TABLE": self.runs.name,
+            "RUNS_QUEUE_URL": self.runs_queue.url,
             "STATE_TABLE": self.state.name if scenario.state else "",
             "TYPESENSE_QUEUE_URL": self.typesense_queue.url,
             "TYPESENSE_DEAD_LETTER_QUEUE_URL": self.typesense_letter_queue.url,

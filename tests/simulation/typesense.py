@@ -63,7 +63,7 @@ class Server:
 
     def __init__(self, calls: Calls, aliases: tuple[str, ...]) -> None:
         self.behind = {alias: f"{alias}_v1" for alias in aliases}
-        self.kept: dict[tuple[str, str], dict[str, Any]] = {}  # by collection and id
+        self.held: dict[tuple[str, str], dict[str, Any]] = {}  # by collection and id
         self.made = set(self.behind.values())
         self.aliases = set(aliases)
         self._known: dict[str, str] = {}  # what was looked up last, and until when it is used
@@ -76,16 +76,29 @@ class Server:
         self._errors = TypesenseErrors(calls)
         self._starts = 0
 
-    def held(self) -> Iterator[tuple[tuple[str, str], Any]]:
+    def seen(self) -> Iterator[tuple[tuple[str, str], Any]]:
         """Its documents, as they were meant: those that it can't hold exactly carry a text."""
         live = {of: alias for alias, of in self.behind.items() if not alias.endswith(SHADOW)}
-        for (collection, id_), document in self.kept.items():
+        for (collection, id_), document in self.held.items():
             if collection not in live:
                 continue
             place = live[collection], id_
             exact = document.get("_exact")
             plain = {name: value for name, value in document.items() if name != "id"}
             yield place, plain if exact is None else json.loads(exact, parse_float=Decimal)
+
+    @property
+    def live(self) -> set[str]:
+        """The collections that readers see."""
+        return {of for alias, of in self.behind.items() if not alias.endswith(SHADOW)}
+
+    def lose(self, place: tuple[str, str]) -> None:
+        """A document is gone, as if an old snapshot were restored."""
+        del self.held[place]
+
+    def hold(self, place: tuple[str, str], body: bytes) -> None:
+        """Somebody else wrote a document."""
+        self.held[place] = {"id": place[1], **json.loads(body)}
 
     def restart(self) -> None:
         """Documents survive, requests under way do not."""
@@ -130,19 +143,19 @@ class Server:
 
         def effect() -> list[Any]:
             collection = self._behind(alias)
-            found = (self.kept.get((collection, id_)) for id_ in ids)
+            found = (self.held.get((collection, id_)) for id_ in ids)
             return [dict(document) for document in found if document is not None]
 
         found: list[Any] = self.ask(effect, timeout_s)
         return found
 
     def document(self, alias: str, document_id: str, timeout_s: float) -> Any:
-        return self.ask(lambda: self.kept.get((self._behind(alias), document_id)), timeout_s)
+        return self.ask(lambda: self.held.get((self._behind(alias), document_id)), timeout_s)
 
     def export_ids(self, alias: str, timeout_s: float) -> Iterator[str]:
         def effect() -> list[str]:
             collection = self._behind(alias)
-            return sorted(id_ for of, id_ in self.kept if of == collection)
+            return sorted(id_ for of, id_ in self.held if of == collection)
 
         yield from self.ask(effect, timeout_s)
 
@@ -196,7 +209,7 @@ class Server:
             self._check(target, sent_to)
             if partial:
                 return ["no object"]
-            gone = self.kept.pop((target, document_id), None)
+            gone = self.held.pop((target, document_id), None)
             self._calls.world.note("typesense", "delete", document_id, gone is not None)
             return {"id": document_id}
 
@@ -240,7 +253,7 @@ class Server:
             error = "Field `name` must be something else."
             return {"code": 400, "error": error, "id": document_id, "success": False}
         kept = {name: value for name, value in document.items() if value is not None}
-        self.kept[target, document_id] = kept
+        self.held[target, document_id] = kept
         self._calls.world.note("typesense", "put", document_id, str(kept)[:200])
         return {"id": document_id, "success": True}
 
@@ -288,8 +301,8 @@ class Collections:
     def __getitem__(self, name: str) -> Any:
         def delete() -> None:
             self._server.made.discard(name)
-            for place in [place for place in self._server.kept if place[0] == name]:
-                del self._server.kept[place]
+            for place in [place for place in self._server.held if place[0] == name]:
+                del self._server.held[place]
 
         return SimpleNamespace(
             retrieve=lambda: self._server.ask(lambda: self._told(name)),
@@ -299,7 +312,7 @@ class Collections:
         )
 
     def _told(self, name: str) -> Any:
-        count = sum(of == name for of, _ in self._server.kept)
+        count = sum(of == name for of, _ in self._server.held)
         return {"name": name, "fields": [], "num_documents": count}
 
 
