@@ -18,6 +18,7 @@ from opensearchpy import helpers
 
 from local.servers.opensearch import OpenSearchServer
 from sync.aws.items import Items
+from sync.aws.wire import read_plainly
 from sync.model.fields import Number, Text
 from sync.model.model import Model, route
 from sync.model.planner import Planner
@@ -72,7 +73,7 @@ def fill(client: Any) -> None:
         )
 
 
-def ways(url: str, dynamodb: Any) -> dict[str, Callable[[], None]]:
+def ways(url: str, dynamodb: Any, as_sent: Any) -> dict[str, Callable[[], None]]:
     """Each writes all items, and fails unless all were taken."""
     client = opensearchpy.OpenSearch(url, http_compress=True)
     deserialize = TypeDeserializer().deserialize
@@ -91,7 +92,7 @@ def ways(url: str, dynamodb: Any) -> dict[str, Callable[[], None]]:
         written, _ = helpers.bulk(client, actions(), chunk_size=1_000)
         assert written == ITEMS
 
-    backfill = backfilled(url, lambda _service: dynamodb)
+    backfill = backfilled(url, lambda _service: as_sent)
 
     def by_backfill() -> None:
         run = Run("r", "backfill", TABLE, {"keys": ["productId"]}, 1, None, "")
@@ -99,7 +100,7 @@ def ways(url: str, dynamodb: Any) -> dict[str, Callable[[], None]]:
         while not segment.done:
             page = backfill.page(run, segment, Deadline(300), lambda _keys: None, last=False)
             assert page.held is None, page.held
-            written += page.counts["written"]
+            written += page.counts.get("written", 0)
             segment = Segment("r", 0, cursor=page.cursor, done=page.cursor is None)
         assert written == ITEMS
 
@@ -123,7 +124,8 @@ def measure() -> dict[str, Any]:
     """For each way, the median `items_s` and `client_cpu_s`, and `ratio`: how many times the items
     a second of the first way."""
     with OpenSearchServer() as server, DynamoDbLocal() as local:
-        dynamodb = local.client()
+        dynamodb, as_sent = local.client(), local.client()
+        read_plainly(as_sent)  # as sync.aws.clients does
         fill(dynamodb)
         opensearchpy.OpenSearch(server.url).indices.create(
             index=f"{TABLE}-v1",
@@ -131,7 +133,7 @@ def measure() -> dict[str, Any]:
         )
         timed = {
             name: (way, list[float](), list[float]())
-            for name, way in ways(server.url, dynamodb).items()
+            for name, way in ways(server.url, dynamodb, as_sent).items()
         }
         for turn in range(ROUNDS + 1):
             for way, wall_s, cpu_s in timed.values():

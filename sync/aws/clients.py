@@ -6,6 +6,7 @@ from functools import cache
 from threading import Lock
 from typing import Any, Final
 
+from sync.aws.wire import read_plainly
 from sync.errors import Misconfigured, Throttled, Unavailable
 from sync.runtime.waits import effect_s
 
@@ -68,7 +69,10 @@ def _made(service: Any) -> Any:
     from botocore.config import Config
 
     limits = Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 2})
-    return boto3.client(service, config=limits)
+    made = boto3.client(service, config=limits)
+    if service == "dynamodb":
+        read_plainly(made)
+    return made
 
 
 def queue_name(url: str) -> str:

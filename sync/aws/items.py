@@ -1,11 +1,11 @@
-"""Consistent reads of items by their keys, and boto3's form of attributes."""
+"""Consistent reads of items by their keys."""
 
-import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from sync.aws.clients import Clients, failures
 from sync.aws.keys import AttributeMap, Identity, Source, canonical, identity
+from sync.aws.wire import plain, wire
 from sync.errors import Retry, Throttled
 from sync.runtime.deadline import Deadline
 from sync.runtime.retry import full_jitter, until_settled
@@ -50,7 +50,7 @@ class Items:
                 yield from ((source, error) for source in waiting)
                 return
             for source in waiting:
-                at = identity(source.keys)
+                at = source.identity
                 yield source, throttled if at in unprocessed else items.get(at)
 
         def pause(retry: int, failed: Sequence[tuple[Source, Retry]]) -> bool:
@@ -73,30 +73,7 @@ class Items:
         with failures(f"reading from {table}"):
             answer = self._clients("dynamodb").batch_get_item(RequestItems={table: request})
         items = {}
-        for item in map(text_only, answer.get("Responses", {}).get(table, [])):
+        for item in plain(answer, answer.get("Responses", {}).get(table, [])):
             items[identity({name: item[name] for name in keys})] = item
         unprocessed = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
-        return items, {identity(text_only(keys)) for keys in unprocessed}
-
-
-def wire(keys: AttributeMap) -> dict[str, dict[str, Any]]:
-    """Key attributes as boto3 takes them: binary values as bytes, not base64 text."""
-    return {
-        name: {"B": base64.b64decode(av["B"])} if "B" in av else dict(av)
-        for name, av in keys.items()
-    }
-
-
-def text_only(item: Mapping[str, Any]) -> AttributeMap:
-    """*item* as a stream record has it: binary values as base64 text, not bytes."""
-    return {name: {tag: _text(value) for tag, value in av.items()} for name, av in item.items()}
-
-
-def _text(value: Any) -> Any:
-    if isinstance(value, bytes | bytearray):
-        return base64.b64encode(value).decode()
-    if isinstance(value, list):
-        return [_text(element) for element in value]
-    if isinstance(value, dict):
-        return {name: _text(inner) for name, inner in value.items()}
-    return value
+        return items, set(map(identity, plain(answer, unprocessed)))

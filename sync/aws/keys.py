@@ -1,7 +1,7 @@
 """The identity of an item: table and key attributes, compared as DynamoDB compares them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sync.aws.attributes import key_text
@@ -24,14 +24,23 @@ class Source:
 
     table: str
     keys: AttributeMap
+    _identity: Identity | None = field(default=None, init=False, repr=False)
+
+    @property
+    def identity(self) -> Identity:
+        """What `identity` says of the keys; found once, as a resync compares a source ten times."""
+        if (known := self._identity) is None:
+            known = identity(self.keys)
+            object.__setattr__(self, "_identity", known)  # the class is frozen to others
+        return known
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Source):
             return NotImplemented
-        return self.table == other.table and identity(self.keys) == identity(other.keys)
+        return self is other or (self.table == other.table and self.identity == other.identity)
 
     def __hash__(self) -> int:
-        return hash((self.table, identity(self.keys)))
+        return hash((self.table, self.identity))
 
     def __str__(self) -> str:
         keys = ", ".join(f"{name}={next(iter(av.values()))}" for name, av in self.keys.items())

@@ -1,11 +1,11 @@
 """Scans and queries of tables, page by page."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from sync.aws.clients import Clients, failures
-from sync.aws.items import text_only, wire
 from sync.aws.keys import AttributeMap
+from sync.aws.wire import plain, wire
 from sync.errors import Unavailable
 from sync.runtime.deadline import Deadline
 
@@ -23,8 +23,13 @@ def page(
         request["ExclusiveStartKey"] = wire(start)
     with failures(f"reading {request['TableName']}"):
         answer = getattr(clients("dynamodb"), how)(**request)
+    return plain(answer, answer["Items"]), last_key(answer)
+
+
+def last_key(answer: Mapping[str, Any]) -> AttributeMap | None:
+    """The last key that was read for the page *answer*; None if it is the last page."""
     last = answer.get("LastEvaluatedKey")
-    return [text_only(row) for row in answer["Items"]], last and text_only(last)
+    return plain(answer, [last])[0] if last else None
 
 
 def pages(

@@ -74,13 +74,13 @@ class Backfill:
         scan = Scan(self._clients, run, segment)
         names = run.arguments["keys"]
         first = scan.read(deadline)
-        if len(strict([_key(names, row) for row in first.items()])) > _MOST_BYTES:
+        if len(strict([_key(names, row) for row in first.items])) > _MOST_BYTES:
             scan.limit(_FEW_ITEMS)
             first = scan.read(deadline)
         units = first.units
         items = {
             source: item
-            for item in first.items()
+            for item in first.items
             if self._is_wanted(source := _source(run.table, names, item), run)
         }
 
@@ -96,7 +96,7 @@ class Backfill:
             return _second(run.table, names, items, first, second)
 
         settled = list(self._resync.read(items, version, again, deadline, sinks=sinks))
-        counts = Counter[str](read=len(first.rows), unmatched=len(first.rows) - len(items))
+        counts = Counter[str](read=len(first.items), unmatched=len(first.items) - len(items))
         counts.update(map(_count, settled))
         left = [Parked(source, segment.after) for source in gone]
         for result in self._resync.run(left, deadline, sinks=sinks):
@@ -145,9 +145,9 @@ def _second(
     second: Scanned,
 ) -> Mapping[Source, Found]:
     """What the second reading of a page says of *items*, which the first one found."""
-    if second.rows == first.rows:  # nearly always
+    if second.items == first.items:  # nearly always
         return items
-    return {_source(table, names, item): item for item in second.items()}
+    return {_source(table, names, item): item for item in second.items}
 
 
 def _held(settled: Iterable[Settled], tries: int) -> Exception | None:

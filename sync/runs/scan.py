@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sync.aws.clients import Clients, failures
-from sync.aws.items import text_only, wire
 from sync.aws.keys import AttributeMap
+from sync.aws.pages import last_key
+from sync.aws.wire import plain, wire
 from sync.errors import Throttled
 from sync.runs.rows import Run, Segment
 from sync.runtime.deadline import Deadline
@@ -17,16 +18,11 @@ _TRIES: Final = 6  # of a page that is throttled; then the run waits for longer
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """A page: its items as boto3 has them, the key after which the next begins (None: it is the
-    last), its cost."""
+    """A page: its items, the key after which the next begins (None: it is the last), its cost."""
 
-    rows: list[dict[str, Any]]
+    items: list[AttributeMap]
     last: AttributeMap | None
     units: float
-
-    def items(self) -> list[AttributeMap]:
-        """The items as stream records have them."""
-        return [text_only(row) for row in self.rows]
 
 
 class Scan:
@@ -81,9 +77,8 @@ class Scan:
     def _ask(self) -> Scanned:
         with failures(f"reading {self._table}"):
             answer = getattr(self._clients("dynamodb"), self._how)(**self._request)
-        last = answer.get("LastEvaluatedKey")
         return Scanned(
-            answer["Items"],
-            last and text_only(last),
+            plain(answer, answer["Items"]),
+            last_key(answer),
             float(answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)),
         )

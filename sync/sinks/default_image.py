@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self
 
 from sync.aws.attributes import key_text
 from sync.aws.clients import EFFECT_S, Clients, client, failures
-from sync.aws.items import Items, wire
+from sync.aws.items import Items
 from sync.aws.keys import MOST_SORT_KEY_BYTES, AttributeMap, Source
 from sync.aws.transactions import transact, until_undisturbed
+from sync.aws.wire import wire
 from sync.errors import InvalidImage, RecordError, Refused, Retry, Throttled, Unavailable
 from sync.runtime.deadline import Deadline
 from sync.runtime.environment import TABLE, matching

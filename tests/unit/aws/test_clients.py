@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier, BrokenBarrierError, Lock
 from typing import Any, ClassVar
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -41,7 +42,7 @@ class Maker:
             pass
         with self._lock:
             self.made.append(service)
-        return object()
+        return Mock()
 
 
 @pytest.fixture
