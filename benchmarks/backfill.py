@@ -96,9 +96,12 @@ def ways(url: str, dynamodb: Any, as_sent: Any) -> dict[str, Callable[[], None]]
 
     def by_backfill() -> None:
         run = Run("r", "backfill", TABLE, {"keys": ["productId"]}, 1, None, "")
-        segment, written = Segment("r", 0), 0
+        segment, written, ahead = Segment("r", 0), 0, None
         while not segment.done:
-            page = backfill.page(run, segment, Deadline(300), lambda _keys: None, last=False)
+            page = backfill.page(
+                run, segment, Deadline(300), lambda _keys: None, last=False, ahead=ahead
+            )
+            ahead = page.ahead
             assert page.held is None, page.held
             written += page.counts.get("written", 0)
             segment = Segment("r", 0, cursor=page.cursor, done=page.cursor is None)

@@ -278,7 +278,13 @@ class Service:
 
         kinds = {
             backfill.KIND: backfill.Backfill(
-                self.planner, self.resync, self.settle, self.fanout, self.clients, self.clock
+                self.planner,
+                self.resync,
+                self.settle,
+                self.fanout,
+                self.clients,
+                self.clock,
+                at_once=self._at_once,
             )
         }
         return RunWorker(

@@ -99,12 +99,23 @@ class Settled:
 
 @dataclass(slots=True)
 class Asked:
-    """The ops that some items ask for, and the results of keys that need no write."""
+    """The ops that some items ask for at *version*, and the results of keys that need no write."""
 
+    version: int
     settled: list[Settled] = field(default_factory=list)
     keys: dict[Parked, Found] = field(default_factory=dict)  # those with ops, and their items
     ops: dict[Address, Op] = field(default_factory=dict)
     askers: dict[Address, list[Parked]] = field(default_factory=dict)  # keys that share an op
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What became of a write: results that are final, those to verify, and what a second reading
+    found. If that failed, the latter end in its error."""
+
+    settled: Sequence[Settled]
+    written: Sequence[Settled]
+    now: Mapping[Source, Found] | Retry
 
 
 class Resync:
@@ -134,34 +145,32 @@ class Resync:
         """
         yield from self._run(keys, deadline, sinks if only is None else (only,))
 
-    def read(
-        self,
-        items: Mapping[Source, AttributeMap],
-        version: int,
-        again: Callable[[], Mapping[Source, Found]],
-        deadline: Deadline,
-        *,
-        sinks: Sinks = None,
-    ) -> Iterator[Settled]:
-        """Resync *items*, which the caller has read after it took *version* from the clock, to
-        every sink of their models, or to *sinks* alone; yields a result for each of them.
-
-        *again* reads them a second time. An item that it does not give, or gives changed, is
-        resynced by its key. If it raises Retry, the items that were written end in that.
-        """
-        asked = self._planned(
+    def plan(self, items: Mapping[Source, AttributeMap], version: int, sinks: Sinks) -> Asked:
+        """What *items* ask for, which the caller has read after it took *version* from the clock,
+        of every sink of their models, or of *sinks* alone. To be written, then verified."""
+        return self._planned(
             {Parked(source): item for source, item in items.items()}, version, sinks
         )
-        settled, written = self._write(asked, version, deadline)
-        yield from settled
-        if not written:
-            return
+
+    def write(
+        self, asked: Asked, again: Callable[[], Mapping[Source, Found]], deadline: Deadline
+    ) -> Tried:
+        """Write what was planned. *again* reads the items a second time."""
+        settled, written = self._write(asked, deadline)
         try:
-            now = again()
+            return Tried(settled, written, again() if written else {})
         except Retry as error:
-            yield from (replace(result, verdict=error, tried=True) for result in written)
+            return Tried(settled, written, error)
+
+    def verify(self, tried: Tried, deadline: Deadline, sinks: Sinks) -> Iterator[Settled]:
+        """Yields a result for each item that was planned. One that the second reading did not give,
+        or gave changed, is resynced by its key."""
+        yield from tried.settled
+        if isinstance(tried.now, Retry):
+            error = tried.now
+            yield from (replace(result, verdict=error, tried=True) for result in tried.written)
             return
-        verified, changed = _compare(written, now)
+        verified, changed = _compare(tried.written, tried.now)
         yield from verified
         for result in self._run(changed, deadline, sinks):
             yield replace(result, tried=True)
@@ -207,13 +216,12 @@ class Resync:
                 early.append(Settled(key, NotTried(f"its time comes in {wait_s:.0f} s")))
         items = self._items.read([key.source for key in due], deadline)
         asked = self._planned({key: items[key.source] for key in due}, version, sinks)
-        settled, written = self._write(asked, version, deadline)
+        settled, written = self._write(asked, deadline)
         return [*early, *settled], written
 
-    def _write(
-        self, asked: Asked, version: int, deadline: Deadline
-    ) -> tuple[list[Settled], list[Settled]]:
+    def _write(self, asked: Asked, deadline: Deadline) -> tuple[list[Settled], list[Settled]]:
         """Write what is *asked*; returns the results that are final, and those to verify."""
+        version = asked.version
         ended = {
             key: Settled(key, Done.WRITTEN, found, version=version)
             for key, found in asked.keys.items()
@@ -231,12 +239,13 @@ class Resync:
         to_verify: list[Settled] = []
         for key, result in ended.items():
             nothing_written = isinstance(result.verdict, Retry) and key not in wrote
-            (settled if nothing_written else to_verify).append(replace(result, tried=key in tried))
+            result = replace(result, tried=True) if key in tried else result
+            (settled if nothing_written else to_verify).append(result)
         return settled, to_verify
 
     def _planned(self, items: Mapping[Parked, Found], version: int, sinks: Sinks) -> Asked:
         """Plan the ops of *items*, by their keys."""
-        asked = Asked()
+        asked = Asked(version)
         for key, found in items.items():
             if isinstance(found, Retry):
                 asked.settled.append(Settled(key, found))
@@ -261,9 +270,10 @@ class Resync:
         if pattern is None:
             return []
         plan = self._planner.plan(pattern, key.source, version, new_image=item)
-        return [
-            replace(op, since_s=key.since_s) for op in plan.ops if sinks is None or op.sink in sinks
-        ]
+        ops = [op for op in plan.ops if sinks is None or op.sink in sinks]
+        if key.since_s is None:
+            return ops
+        return [replace(op, since_s=key.since_s) for op in ops]
 
 
 def _compare(

@@ -1,6 +1,7 @@
 """Backfill: writes the items that a table has to the sinks of their models.
 
     scan a page → write what it says → scan it again; what changed meanwhile is resynced by its keys
+                  └ meanwhile, scan the next page
 
 Live writes go on, and win: a page is written as a resync is (sync/recovery/resync.py), at a version
 taken before its first reading. Items that appear meanwhile are the stream's.
@@ -11,8 +12,9 @@ become dead letters, and the backfill goes on.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from sync.aws.clients import Clients
 from sync.aws.items import Found
@@ -20,15 +22,16 @@ from sync.aws.keys import AttributeMap, Source
 from sync.errors import NotTried, RecordError, RegistryError, Retry
 from sync.model.planner import Planner
 from sync.recovery.parking import Parked
-from sync.recovery.resync import Resync, Settled, Unmatched
+from sync.recovery.resync import Asked, Resync, Settled, Tried, Unmatched
 from sync.recovery.settle import Ended, Settle
 from sync.runs.rows import Run, Segment
-from sync.runs.scan import Scan, Scanned
-from sync.runs.worker import Begin, Page
+from sync.runs.scan import TRIES, Scan, Scanned
+from sync.runs.worker import PAGE_S, Begin, Page
 from sync.runtime.clock import Clock
+from sync.runtime.collector import paused_collector
 from sync.runtime.deadline import Deadline
 from sync.runtime.jsontext import strict
-from sync.writing.fanout import Fanout
+from sync.writing.fanout import AtOnce, Fanout, in_threads
 from sync.writing.op import Done
 from sync.writing.versions import SECOND
 
@@ -38,6 +41,17 @@ MANY: Final = 20  # documents that are worth waiting for without end
 _MOST_BYTES: Final = 250_000  # of a page's keys as JSON, which have to fit into a row of 400 KB
 _FEW_ITEMS: Final = 80  # whose keys fit, of up to 3 KB each
 PATIENCE: Final = 8  # tries of a page with fewer, or with refused ones: about an hour
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A page that has been read once: its *items* that are wanted, and what they ask for."""
+
+    scan: Scan
+    first: Scanned
+    items: Mapping[Source, AttributeMap]
+    asked: Asked
+    units: float
 
 
 class Backfill:
@@ -52,6 +66,8 @@ class Backfill:
         fanout: Fanout,
         clients: Clients,
         clock: Clock,
+        *,
+        at_once: AtOnce = in_threads,
     ) -> None:
         self._planner = planner
         self._resync = resync
@@ -59,44 +75,51 @@ class Backfill:
         self._fanout = fanout
         self._clients = clients
         self._clock = clock
+        self._at_once = at_once
 
+    @paused_collector()
     def page(
-        self, run: Run, segment: Segment, deadline: Deadline, begin: Begin, *, last: bool
+        self,
+        run: Run,
+        segment: Segment,
+        deadline: Deadline,
+        begin: Begin,
+        *,
+        last: bool,
+        ahead: "_Read | None" = None,
     ) -> Page:
         """Bring the sinks in line with the page at the cursor of *segment*. Raises Retry."""
         sinks = run.arguments.get("sinks")
         if not last and (refusal := self._refusal(sinks)) is not None:
             raise refusal
-        version = self._clock.time_ns()  # taken first: the items read are at least as new
-        if version <= segment.after:
-            wait_s = (segment.after - version) / SECOND
-            raise NotTried(f"its time comes in {wait_s:.0f} s")
-        scan = Scan(self._clients, run, segment)
-        names = run.arguments["keys"]
-        first = scan.read(deadline)
-        if len(strict([_key(names, row) for row in first.items])) > _MOST_BYTES:
-            scan.limit(_FEW_ITEMS)
-            first = scan.read(deadline)
-        units = first.units
-        items = {
-            source: item
-            for item in first.items
-            if self._is_wanted(source := _source(run.table, names, item), run)
-        }
-
+        page = ahead or self._read(run, segment, deadline)
+        units = 0.0 if ahead else page.units
         earlier = [Source(run.table, key) for key in segment.keys]
-        gone = [source for source in earlier if source not in items]
-        if items or gone:
-            begin([source.keys for source in (*items, *gone)])
+        gone = [source for source in earlier if source not in page.items]
+        if page.items or gone:
+            begin([source.keys for source in (*page.items, *gone)])
 
         def again() -> Mapping[Source, Found]:
             nonlocal units
-            second = scan.read(deadline)
+            second = page.scan.read(deadline)
             units += second.units
-            return _second(run.table, names, items, first, second)
+            return _second(run, page, second)
 
-        settled = list(self._resync.read(items, version, again, deadline, sinks=sinks))
-        counts = Counter[str](read=len(first.items), unmatched=len(first.items) - len(items))
+        def write() -> Tried:
+            return self._resync.write(page.asked, again, deadline)
+
+        def read_on() -> _Read | None:
+            return self._ahead(run, replace(segment, cursor=page.first.last, after=0), deadline)
+
+        parts: dict[str, Callable[[], Any]] = {"write": write}
+        if not last and not segment.tries and page.first.last is not None:
+            parts["read on"] = read_on
+        did = dict(self._at_once(lambda part: parts[part](), parts))
+        if (next_page := did.get("read on")) is not None:
+            units += next_page.units
+        settled = list(self._resync.verify(did["write"], deadline, sinks))
+        read = len(page.first.items)
+        counts = Counter[str](read=read, unmatched=read - len(page.items))
         counts.update(map(_count, settled))
         left = [Parked(source, segment.after) for source in gone]
         for result in self._resync.run(left, deadline, sinks=sinks):
@@ -110,7 +133,38 @@ class Backfill:
         settlement = self._settle.run(_ended(settled, sinks))
         for _, error in settlement.again:  # neither parked nor a dead letter
             return Page(segment.cursor, units=units, held=error, tried=True)
-        return Page(first.last, dict(counts), units)
+        return Page(page.first.last, dict(counts), units, ahead=next_page)
+
+    def _read(self, run: Run, segment: Segment, deadline: Deadline, tries: int = TRIES) -> "_Read":
+        """Read the page at the cursor of *segment*, and plan what to write. Raises Retry."""
+        version = self._clock.time_ns()  # taken first: the items read are at least as new
+        if version <= segment.after:
+            wait_s = (segment.after - version) / SECOND
+            raise NotTried(f"its time comes in {wait_s:.0f} s")
+        scan = Scan(self._clients, run, segment)
+        first = scan.read(deadline, tries)
+        names = run.arguments["keys"]
+        if len(strict([_key(names, item) for item in first.items])) > _MOST_BYTES:
+            scan.limit(_FEW_ITEMS)
+            first = scan.read(deadline, tries)
+        items = {
+            source: item
+            for item in first.items
+            if self._is_wanted(source := _source(run.table, names, item), run)
+        }
+        asked = self._resync.plan(items, version, run.arguments.get("sinks"))
+        return _Read(scan, first, items, asked, first.units)
+
+    def _ahead(self, run: Run, segment: Segment, deadline: Deadline) -> "_Read | None":
+        """The page at the cursor of *segment*, read while the one before is written. None if it is
+        to be read in its turn: to keep a rate, or as this worker may not come to it, or since
+        DynamoDB failed, which is then said of that page."""
+        if run.arguments.get("rate") or deadline.remaining() < 2 * PAGE_S:
+            return None
+        try:
+            return self._read(run, segment, deadline, tries=1)
+        except Retry:
+            return None
 
     def _refusal(self, sinks: Iterable[str] | None) -> NotTried | None:
         """Why nothing is to be tried with one of *sinks* now; it saves the reading."""
@@ -137,17 +191,11 @@ def _source(table: str, names: Iterable[str], item: AttributeMap) -> Source:
     return Source(table, _key(names, item))
 
 
-def _second(
-    table: str,
-    names: Iterable[str],
-    items: Mapping[Source, AttributeMap],
-    first: Scanned,
-    second: Scanned,
-) -> Mapping[Source, Found]:
-    """What the second reading of a page says of *items*, which the first one found."""
-    if second.items == first.items:  # nearly always
-        return items
-    return {_source(table, names, item): item for item in second.items}
+def _second(run: Run, page: _Read, second: Scanned) -> Mapping[Source, Found]:
+    """What the *second* reading of *page* says of its items."""
+    if second.items == page.first.items:  # nearly always
+        return page.items
+    return {_source(run.table, run.arguments["keys"], item): item for item in second.items}
 
 
 def _held(settled: Iterable[Settled], tries: int) -> Exception | None:

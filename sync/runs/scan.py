@@ -13,7 +13,7 @@ from sync.runtime.deadline import Deadline
 from sync.runtime.retry import full_jitter
 
 MOST_ITEMS: Final = 1_000
-_TRIES: Final = 6  # of a page that is throttled; then the run waits for longer
+TRIES: Final = 6  # of a page that is throttled; then the run waits for longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +63,15 @@ class Scan:
         """Read at most *most* items from now on."""
         self._request["Limit"] = min(most, self._request["Limit"])
 
-    def read(self, deadline: Deadline) -> Scanned:
-        """The page. Raises Retry, Throttled only after some tries."""
+    def read(self, deadline: Deadline, tries: int = TRIES) -> Scanned:
+        """The page. Raises Retry, Throttled only after *tries*."""
         retry = 0
         while True:
             try:
                 return self._ask()
             except Throttled:
                 retry += 1
-                if retry == _TRIES or not deadline.pause(full_jitter(retry, base_s=0.5)):
+                if retry == tries or not deadline.pause(full_jitter(retry, base_s=0.5)):
                     raise
 
     def _ask(self) -> Scanned:

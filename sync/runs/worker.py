@@ -66,6 +66,8 @@ class Page:
     *cursor*: where the next page begins; None: this was the last. *held*: why the page is not
     completed; then it is done again, and the counts are not added. *tried*, if held: something was
     sent, so the page has begun. *after*, if held: the next try needs a version above this one.
+    *ahead*: what the kind has prepared of the next page. It gets that back if the same worker does
+    that page next.
     """
 
     cursor: AttributeMap | None
@@ -74,6 +76,7 @@ class Page:
     held: Exception | None = None
     tried: bool = False
     after: int = 0
+    ahead: Any = None
 
 
 Begin = Callable[[Sequence[AttributeMap]], None]
@@ -84,13 +87,21 @@ class Kind(Protocol):
     """What a run does with its pages."""
 
     def page(
-        self, run: Run, segment: Segment, deadline: Deadline, begin: Begin, *, last: bool
+        self,
+        run: Run,
+        segment: Segment,
+        deadline: Deadline,
+        begin: Begin,
+        *,
+        last: bool,
+        ahead: Any = None,
     ) -> Page:
         """Do the page at the cursor of *segment*. Raises Retry if nothing was written.
 
         *begin* has to be called with the keys of all items before anything is written for one, and
         keys that *segment* has from an earlier try belong to the page. *last*: nobody comes
         again, as the run was paused or cancelled. Then the page is completed, whatever its outcome.
+        *ahead*: of the page before.
         """
         ...
 
@@ -191,9 +202,11 @@ class RunWorker:
     def _work(self, run: Run, segment: Segment, deadline: Deadline) -> bool:
         """Do pages of the claimed *segment*, then send the next message. Raises Retry."""
         counts = Counter[str]()
+        ahead = None
         while True:
             began_s = self._clock.monotonic()
-            page, segment = self._page(run, segment, deadline)
+            page, segment = self._page(run, segment, deadline, ahead)
+            ahead = page.ahead
             if page.held is not None:
                 wait_s = self._holding_s(segment.tries)
                 self._metrics.count(None, "run_waits")
@@ -228,7 +241,9 @@ class RunWorker:
             self._go_on(released, wait_s)
         return True
 
-    def _page(self, run: Run, segment: Segment, deadline: Deadline) -> tuple[Page, Segment]:
+    def _page(
+        self, run: Run, segment: Segment, deadline: Deadline, ahead: Any
+    ) -> tuple[Page, Segment]:
         """Do the next page of *segment*; returns what became of it, and of the segment."""
         begun = segment
 
@@ -241,7 +256,8 @@ class RunWorker:
 
         try:
             kind = self._kinds[run.kind]
-            page = kind.page(run, segment, deadline, begin, last=run.status != "running")
+            last = run.status != "running"
+            page = kind.page(run, segment, deadline, begin, last=last, ahead=ahead)
         except Retry as error:
             page = Page(segment.cursor, held=error)
         kept = begun.keys if page.tried else segment.keys

@@ -1,7 +1,7 @@
 """Writes ops to their sinks in parallel; a slow or dead sink delays no other."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from sync.errors import NotTried
 from sync.runtime.clock import Clock
@@ -11,23 +11,29 @@ from sync.writing.health import StateTable
 from sync.writing.op import Op, Outcome
 from sync.writing.sink import Writer
 
-Written = tuple[str, list[Outcome]]
-Write = Callable[[str], list[Outcome]]
-AtOnce = Callable[[Write, Iterable[str]], Iterator[Written]]
-"""Calls a function with the name of each sink, perhaps in parallel; yields each name and result."""
+R = TypeVar("R")
 
 
-def in_threads(write: Write, sinks: Iterable[str]) -> Iterator[Written]:
-    """Run *write* in a thread for each of *sinks*; without threads for a single sink."""
-    sinks = list(sinks)
-    if len(sinks) < 2:
-        yield from ((sink, write(sink)) for sink in sinks)
+class AtOnce(Protocol):
+    """Calls a function with each of some names, perhaps in parallel; yields names and results."""
+
+    def __call__(
+        self, call: Callable[[str], R], names: Iterable[str], /
+    ) -> Iterable[tuple[str, R]]: ...
+
+
+def in_threads(call: Callable[[str], R], names: Iterable[str], /) -> Iterator[tuple[str, R]]:
+    """Run *call* in a thread for each of *names*, such as those of sinks; without threads for a
+    single one."""
+    names = list(names)
+    if len(names) < 2:
+        yield from ((name, call(name)) for name in names)
         return
     from concurrent.futures import ThreadPoolExecutor  # slow to import: only for several sinks
 
-    with ThreadPoolExecutor(len(sinks)) as pool:
-        running = [(sink, pool.submit(write, sink)) for sink in sinks]
-        yield from ((sink, future.result()) for sink, future in running)
+    with ThreadPoolExecutor(len(names)) as pool:
+        running = [(name, pool.submit(call, name)) for name in names]
+        yield from ((name, future.result()) for name, future in running)
 
 
 class Watcher(Protocol):

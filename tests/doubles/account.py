@@ -17,6 +17,7 @@ from sync.sinks.default_image import DefaultImage
 from sync.sinks.memory import Memory
 from sync.sinks.opensearch import OpenSearch
 from sync.sinks.typesense import Typesense
+from sync.writing.fanout import AtOnce
 from sync.writing.sink import Sink
 from tests import settings
 from tests.asked import Asked, invoked_by
@@ -94,6 +95,7 @@ class Account:
         self.memory = Memory()
         self.metrics: list[str] = []  # lines for CloudWatch
         self.typesense = Memory(versioned=False)
+        self.at_once: AtOnce = one_by_one
         self.boto = client
         self.asked = Asked()
         self.clients = self.asked.clients(client, ACTING.get)
@@ -134,7 +136,7 @@ class Account:
                 Counters: Counters(self.clients, contributions=CONTRIBUTIONS, counters=CORE),
                 DefaultImage: self.images,
             },
-            at_once=one_by_one,
+            at_once=self.at_once,
             emit=self.metrics.append,
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 import boto3
 from botocore.exceptions import ReadTimeoutError
@@ -16,7 +16,6 @@ from sync.models.core.faa_link import IcaoType
 from sync.runtime.deadline import Deadline
 from sync.sinks.counters import Counters
 from sync.sinks.default_image import DefaultImage, Entity
-from sync.writing.fanout import Write, Written
 from sync.writing.ids import document_id
 from sync.writing.op import Op, Outcome
 from sync.writing.sink import Sink
@@ -29,6 +28,7 @@ FAMILY = IcaoType.target
 PARTS = ("type_designator", "manufacturer", "model")
 CONTRIBUTIONS = "stream-sync-test-contributions"
 
+R = TypeVar("R")
 _names = count(1)
 
 
@@ -166,9 +166,9 @@ def in_process() -> Iterator[Tables]:
         yield Tables(_client())
 
 
-def one_by_one(write: Write, sinks: Iterable[str]) -> Iterator[Written]:
+def one_by_one(call: Callable[[str], R], names: Iterable[str], /) -> Iterator[tuple[str, R]]:
     """Write sinks in turn, not in threads, so that requests come in the same order every time."""
-    return ((sink, write(sink)) for sink in sinks)
+    return ((name, call(name)) for name in names)
 
 
 def counted(n: int) -> IcaoType:

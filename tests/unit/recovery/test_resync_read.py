@@ -22,9 +22,9 @@ def read(
     """Resync all items; *again* makes the second reading of the first."""
     items = dict(world.table.items)
     version = world.clock.time_ns()
-    return list(
-        world.resync.read(items, version, lambda: again(items), world.deadline, sinks=sinks)
-    )
+    asked = world.resync.plan(items, version, sinks)
+    tried = world.resync.write(asked, lambda: again(items), world.deadline)
+    return list(world.resync.verify(tried, world.deadline, sinks))
 
 
 def test_items_are_written_without_another_reading_by_key() -> None:

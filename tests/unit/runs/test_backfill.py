@@ -107,6 +107,68 @@ def test_a_second_page_that_ends_sooner_leaves_no_item_unverified(line: Line) ->
     assert line.sink() == {"a": "Kettle", "m": "Kettle", "z": "Kettle"}
 
 
+def test_the_next_page_is_read_while_one_is_written(line: Line) -> None:
+    """What it says may be old by the time it is written: it has the version of its reading."""
+    line.put("a", "b", "y", "z")
+    line.account.at_once = lambda call, names: [(name, call(name)) for name in reversed([*names])]
+    line.account.service = line.account.fresh()
+    scans = asked(line, "scan")
+    note, written = line.before, line.account.memory.documents
+
+    def befall(service: str, method: str, given: Any) -> None:
+        note(service, method, given)
+        if len(scans) == 2 and not written:  # the second page, before the first one is written
+            line.after = change
+
+    def change(*_: Any) -> None:
+        line.after = lambda *_: None
+        assert scans[1]["ExclusiveStartKey"] != scans[0].get("ExclusiveStartKey")
+        line.clock.now += 1
+        line.put("z", name="Teapot")
+        deliver(line, "z", "Teapot")
+        key = {"productId": {"S": "y"}}
+        line.account.dynamodb.delete_item(TableName=PRODUCTS, Key=key)
+        deliver(line, "y", None)
+
+    line.before = befall
+    id_ = line.start(segments=1)
+    line.rest()
+    assert line.sink() == line.table() == {"a": "Kettle", "b": "Kettle", "z": "Teapot"}
+    (segment,) = line.segments(id_)
+    assert segment.units == len(scans)
+
+
+def test_nothing_is_read_ahead_of_a_page_that_failed_before(line: Line) -> None:
+    """It may fail for hours."""
+    line.put(*IDS)
+    answering(line, lambda _op: Unavailable("503"))
+    line.start(segments=1)
+    line.step()
+    scans = asked(line, "scan")
+    for _ in range(3):
+        line.step()
+    assert scans
+    assert not any("ExclusiveStartKey" in scan for scan in scans)
+
+
+def test_a_next_page_that_cannot_be_read_yet_is_read_in_its_turn(line: Line) -> None:
+    line.put(*IDS)
+    scans = asked(line, "scan")
+    note = line.before
+
+    def befall(service: str, method: str, given: Any) -> None:
+        note(service, method, given)
+        if method == "scan" and len(scans) == 3:  # that of the second page
+            raise client_error("ProvisionedThroughputExceededException", "slow")
+
+    line.before = befall
+    id_ = line.start(segments=1)
+    line.rest()
+    assert line.sink() == line.table()
+    assert line.clock.slept == []
+    assert [segment.tries for segment in line.segments(id_)] == [0]
+
+
 # ── Which items, and where to ─────────────────────────────────────────────────────────────────────
 
 
@@ -223,7 +285,9 @@ def test_nothing_is_read_for_a_chosen_sink_that_is_known_to_be_down(line: Line) 
     scans = asked(line, "scan")
     line.step()
     line.step()
-    assert len(scans) == 1  # once, for the first segment, and it is not verified
+    # For the first segment, its page, which is not verified, and the next one, read meanwhile.
+    assert [scan.get("ExclusiveStartKey") is None for scan in scans] == [True, False]
+    assert {scan["Segment"] for scan in scans} == {0}
 
 
 def test_few_keys_that_fail_are_parked_and_the_run_goes_on(line: Line) -> None:

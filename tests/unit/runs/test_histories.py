@@ -32,6 +32,7 @@ class History:
 
     def __init__(self, account: Account, chance: Random, items: int) -> None:
         account.memory = Answering(self._answer, versioned=chance.random() < 0.5)
+        account.at_once = self._in_any_order
         self.line = Line(account)
         self.chance = chance
         self.ids = [f"p{n}" for n in range(items)]
@@ -72,6 +73,11 @@ class History:
             raise Crash
         if self._take("fail", FAILURES):
             raise self.chance.choice((Throttled("rate"), Unavailable("no answer")))
+
+    def _in_any_order(self, call: Any, names: Any, /) -> Any:
+        """The next page may be read before this one is written, or when it has been."""
+        names = list(names)
+        return [(name, call(name)) for name in self.chance.sample(names, len(names))]
 
     def _answer(self, _op: Any) -> Any:
         return Unavailable("503") if self._take("sink", FAILURES) else None
@@ -128,15 +134,15 @@ def a_cursor_that_skips() -> Any:
 
 def no_second_reading() -> Any:
     """What a page said first is taken to be so still."""
-    return mock.patch.object(backfill, "_second", lambda _t, _n, items, *_: items)
+    return mock.patch.object(backfill, "_second", lambda _run, page, _second: page.items)
 
 
 def what_vanished_is_left() -> Any:
     """A second reading says nothing of items that are gone, which are taken to be as they were."""
     second = backfill._second
 
-    def forget(table: Any, names: Any, items: Any, *scanned: Any) -> Any:
-        return {**items, **second(table, names, items, *scanned)}
+    def forget(run: Any, page: Any, scanned: Any) -> Any:
+        return {**page.items, **second(run, page, scanned)}
 
     return mock.patch.object(backfill, "_second", forget)
 
