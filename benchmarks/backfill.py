@@ -39,7 +39,7 @@ from tests.dynamodb_local.server import DynamoDbLocal
 from tests.tables import create_table
 
 ITEMS = 20_000
-ROUNDS = 3
+ROUNDS = 5
 TABLE = "bench"
 
 
