@@ -14,7 +14,7 @@ from tests.run_process import Products, RunProcess, record
 
 SIZES = (20_000, 200_000)
 MOST = 1.1  # times the peak of the smaller table
-INVOCATION_S = 900  # as in serverless.yml
+INVOCATION_S = 300  # as in serverless.yml
 
 
 def backfilled(items: int) -> dict[str, Any]:

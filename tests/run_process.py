@@ -106,10 +106,10 @@ class RunProcess:
         done, sent, peak_kib = json.loads(self._process.stdout.readline())
         return Answer(done, [(queue, body, delay) for queue, body, delay in sent], peak_kib)
 
-    def kill(self) -> None:
-        """SIGKILL."""
+    def kill(self) -> int:
+        """SIGKILL; gives what it ended with."""
         self._process.kill()
-        self._process.wait()
+        return self._process.wait()
 
     def __enter__(self) -> Self:
         return self
