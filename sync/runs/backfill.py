@@ -45,8 +45,10 @@ PATIENCE: Final = 8  # tries of a page with fewer, or with refused ones: about a
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A page that has been read once: its *items* that are wanted, and what they ask for."""
+    """A page that has been read once: its *items* that *arguments* of the run want, and what they
+    ask for."""
 
+    arguments: Mapping[str, Any]
     scan: Scan
     first: Scanned
     items: Mapping[Source, AttributeMap]
@@ -92,8 +94,11 @@ class Backfill:
         sinks = run.arguments.get("sinks")
         if not last and (refusal := self._refusal(sinks)) is not None:
             raise refusal
-        page = ahead or self._read(run, segment, deadline)
-        units = 0.0 if ahead else page.units
+        if ahead is None or ahead.arguments != run.arguments:
+            page = self._read(run, segment, deadline)
+            units = page.units
+        else:
+            page, units = ahead, 0.0  # the page before has counted its units
         earlier = [Source(run.table, key) for key in segment.keys]
         gone = [source for source in earlier if source not in page.items]
         if page.items or gone:
@@ -153,7 +158,7 @@ class Backfill:
             if self._is_wanted(source := _source(run.table, names, item), run)
         }
         asked = self._resync.plan(items, version, run.arguments.get("sinks"))
-        return _Read(scan, first, items, asked, first.units)
+        return _Read(run.arguments, scan, first, items, asked, first.units)
 
     def _ahead(self, run: Run, segment: Segment, deadline: Deadline) -> "_Read | None":
         """The page at the cursor of *segment*, read while the one before is written. None if it is

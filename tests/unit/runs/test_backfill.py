@@ -1,6 +1,7 @@
 """What a backfill does with its pages: live writes, chosen items and sinks, failures, its pace."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -136,6 +137,25 @@ def test_the_next_page_is_read_while_one_is_written(line: Line) -> None:
     assert line.sink() == line.table() == {"a": "Kettle", "b": "Kettle", "z": "Teapot"}
     (segment,) = line.segments(id_)
     assert segment.units == len(scans)
+
+
+def test_what_was_read_ahead_is_read_again_if_the_run_is_about_something_else_now(
+    line: Line,
+) -> None:
+    """A reindex changes its run's arguments."""
+    line.put(*IDS)
+    id_ = line.start(segments=1)
+
+    def change(_service: str, method: str, _given: Any) -> None:
+        if method == "scan" and line.sink() and not line.run(id_).arguments["sinks"]:
+            run = line.run(id_)
+            line.account.service.runs_table.save(
+                replace(run, arguments={**run.arguments, "sinks": ["typesense"]})
+            )
+
+    line.after = change
+    line.rest()
+    assert 0 < len(line.sink()) < 4  # the first page, and no item of the next one
 
 
 def test_nothing_is_read_ahead_of_a_page_that_failed_before(line: Line) -> None:
