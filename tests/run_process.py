@@ -133,6 +133,7 @@ class Products:
         self.local = local
         self.url = opensearch_url
         self.dynamodb = local.client()
+        self.dynamodb.meta.events.register("before-parameter-build.dynamodb.Scan", _limited)
         self.queues = Queues()
         self.service = service(opensearch_url, local.client(), self.queues)
         create_table(self.dynamodb, PRODUCTS, "productId")
@@ -162,6 +163,11 @@ class Products:
 
     def run(self, id_: str) -> Run:
         return self.service.runs.run(id_)
+
+
+def _limited(params: dict[str, Any], **_: object) -> None:
+    """Without a limit, DynamoDB Local reads all the rest of a table into its memory for a page."""
+    params.setdefault("Limit", 1_000)
 
 
 def product(n: int, name: str = "Product") -> dict[str, Any]:
