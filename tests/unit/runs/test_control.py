@@ -1,5 +1,6 @@
 """Starting, watching, pausing, resuming and cancelling; and runs whose messages were lost."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -38,7 +39,8 @@ def test_a_start_says_what_it_will_take(line: Line) -> None:
     assert (line.messages, line.account.call("backfill list")) == ([], {"runs": []})
     begun = line.account.call("backfill start", table=PRODUCTS, segments=3)
     assert begun["segments"] == len(line.messages) == 3
-    assert begun["id"]
+    assert re.fullmatch("[0-9a-f]{12}", begun["id"])
+    assert {each.visible_at for each in line.messages} == {line.clock.now}
     assert [RunMessage.read(each.body) for each in line.messages] == [
         RunMessage(begun["id"], number, 0) for number in range(3)
     ]
