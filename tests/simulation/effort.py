@@ -21,7 +21,9 @@ from tests.simulation.functions import Function, Invocation
 from tests.simulation.invariants import Violated
 from tests.simulation.opensearch import REJECTED_WORD
 from tests.simulation.scenario import Scenario
-from tests.simulation.stack import Stack
+from tests.simulation.stack import ALIASES, Stack
+from tests.simulation.template import DEPLOYED
+from tests.simulation.whole_drawn import KIND
 
 PARK_DELAY_S: Final = 41.0  # docs/guarantees.md: the longest effect of all sinks, and a second
 OLDER: Final = 16  # times as old as its delay a key is at most
@@ -175,6 +177,8 @@ class Effort:
         alone."""
         for site, allowed in BATCH_CALLS.items():
             if site == "opensearch.bulk":  # halved until the documents at fault are alone
+                shadows = len(ALIASES) if self._scenario.kind == KIND else 0
+                allowed += shadows  # each is found by an answer, and then written to
                 allowed += 2 * allowed * self._rejected * math.ceil(math.log2(records + 1))
             count = answered.get(site, 0)
             self.check(f"calls of a batch: {site}", count, allowed, f"of {records} records")
@@ -236,6 +240,8 @@ def rest_s(scenario: Scenario) -> float:
         + 7 * 120.0  # a message of the slowest function, killed: its timeout and visibility
         + 3600.0 * len(unreadable)  # each holds up its lane so long (docs/guarantees.md), and all
         # may stand in one
+        # A run waits so long for what is down, and its message is hidden when a worker dies.
+        + (LONGEST_DELAY_S + DEPLOYED.queues["RunsQueue"].visibility_s) * (scenario.kind == KIND)
     )
 
 

@@ -14,6 +14,7 @@ import orjson
 from sync.errors import Unanswered, Unavailable
 from sync.sinks.opensearch import places
 from sync.sinks.opensearch.answers import request_failure
+from sync.sinks.opensearch.client import named
 from sync.writing.comparing import exact
 from sync.writing.shadows import SHADOW, Places
 from tests.simulation.calls import LATE, WHOLE, Calls, Fault
@@ -121,16 +122,20 @@ class Server:
         raise NotImplementedError("indexes are there from the beginning")
 
     def places(self, alias: str) -> Places:
-        return places.places(self._client, alias)
+        with named(alias):
+            return places.places(self._client, alias)
 
     def shadow(self, alias: str, schema: Mapping[str, Any]) -> Places:
-        return places.shadow(self._client, alias, schema)
+        with named(alias):
+            return places.shadow(self._client, alias, schema)
 
     def swap(self, alias: str, live: str) -> Places:
-        return places.swap(self._client, alias, live)
+        with named(alias):
+            return places.swap(self._client, alias, live)
 
     def drop(self, alias: str, shadow: str) -> Places:
-        return places.drop(self._client, alias, shadow)
+        with named(alias):
+            return places.drop(self._client, alias, shadow)
 
     @property
     def _client(self) -> Any:

@@ -25,6 +25,7 @@ from sync.writing.op import Done, Outcome
 from tests.simulation.planted_effort import EFFORT_BUGS
 from tests.simulation.planted_letters import LETTER_BUGS
 from tests.simulation.planted_sinks import SINK_BUGS
+from tests.simulation.planted_whole import WHOLE_BUGS
 from tests.simulation.run import Report, simulate
 from tests.simulation.scenario import draw
 
@@ -273,6 +274,7 @@ BUGS: Final[Mapping[Callable[[], Planted], str]] = {
     **SINK_BUGS,
     **LETTER_BUGS,
     **EFFORT_BUGS,
+    **WHOLE_BUGS,
 }
 """Each with the kind of scenario that it shows in soonest."""
 

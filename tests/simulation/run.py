@@ -19,7 +19,16 @@ from sync.runtime.log import logger
 from sync.sinks.typesense import Typesense
 from sync.writing.lane import by_document
 from tests.asked import Ask
-from tests.simulation import derived, hands, invariants, letters, meddling, whole
+from tests.simulation import (
+    derived,
+    dynamodb,
+    hands,
+    invariants,
+    letters,
+    meddling,
+    whole,
+    whole_drawn,
+)
 from tests.simulation.effort import Effort
 from tests.simulation.isolation import Isolation
 from tests.simulation.models import Article, corrected, expected, is_valid, kind_of
@@ -64,7 +73,7 @@ class Report:
 def simulate(seed: int, *, trace: bool = False) -> Report:
     """Run *seed*. The same seed gives the same history, to the last event."""
     world = World(seed, trace=trace)
-    scenario = whole.draw(draw(seed), seed)
+    scenario = draw(seed)
     with _settings(seed, scenario):
         run = Simulation(world, scenario)
         failure = None
@@ -96,11 +105,15 @@ def _settings(seed: int, scenario: Scenario) -> Iterator[None]:
     level, handlers, propagate = logger.level, list(logger.handlers), logger.propagate
     global_random.seed(seed)
     Article.mended = False
+    page_bytes = (
+        whole_drawn.PAGE_BYTES if scenario.kind == whole_drawn.KIND else dynamodb.PAGE_BYTES
+    )
     lanes = replace(Typesense.lanes, of=by_document(scenario.lanes))
     try:
         with (
             mock.patch.object(Typesense, "lanes", lanes),
             mock.patch.object(journal, "uuid4", _drawn_id),
+            mock.patch.object(dynamodb, "PAGE_BYTES", page_bytes),
             mock.patch.object(control, "uuid4", _drawn_id),
             mock.patch.object(mappings, "schema_of", return_value=SCHEMA),
         ):
@@ -145,7 +158,7 @@ class Simulation:
         if scenario.old_message:
             self._park_long_ago()
         self._rest()
-        if scenario.kind == whole.KIND:
+        if scenario.kind == whole_drawn.KIND:
             whole.settle(stack, self._rest)
         self.effort.rested()
         if scenario.deploys:  # to models with other fields: then the table is resynced
@@ -171,7 +184,7 @@ class Simulation:
         self._replay_all()
         invariants.nothing_differs(self._differences())
         derived.recounted(self.stack.core)
-        if scenario.kind == whole.KIND:
+        if scenario.kind == whole_drawn.KIND:
             whole.finale(stack, self._rest, self._differences)
 
     def _rest(self) -> None:

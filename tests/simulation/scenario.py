@@ -13,6 +13,7 @@ from tests.simulation.sites import RANGES, SELDOM, SITES, swarm
 from tests.simulation.table import EXPIRED_S
 from tests.simulation.template import DEPLOYED
 from tests.simulation.weeks import DAY_S, LONG, Long
+from tests.simulation.whole_drawn import drawn as of_whole_tables
 from tests.simulation.world import SECOND, START_NS
 from tests.simulation.writes import CASTS, DELETES, Write, action, values_of
 
@@ -249,7 +250,7 @@ def draw(seed: int) -> Scenario:
         bulk=cast[0].startswith("bulk "),
         most_bytes=random.choice((None, None, 4000, 8000)) if kind in ("mixed", "lanes") else None,
     )
-    return _one_down(random, drawn) if kind == "one down" else drawn
+    return _one_down(random, drawn) if kind == "one down" else of_whole_tables(drawn, seed)
 
 
 def _one_down(random: Random, drawn: Scenario) -> Scenario:

@@ -1,12 +1,8 @@
 """Whole tables: people backfill, verify, repair and reindex amid everything, and once more at the
-end, when sinks have lost, changed and found documents.
-
-A history of another kind has none of it, so this is drawn by a chance of its own: the seeds of
-other kinds stay what they are.
+end, when sinks have lost documents and items are gone of which no stream told.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from random import Random
 from typing import Any, Final
 
@@ -14,16 +10,8 @@ from sync.errors import ConfigError, Retry
 from sync.writing.ids import is_hash
 from tests.simulation.invariants import Difference, Violated, nothing_differs
 from tests.simulation.models import Place, expected
-from tests.simulation.scenario import Scenario
 from tests.simulation.stack import ALIASES, COLLECTIONS, Stack
 
-KIND: Final = "whole tables"
-SHARE: Final = 0.25  # of the seeds of the mixed kind
-INCIDENTS: Final = {
-    "backfill": 8, "pause": 2, "resume": 2, "cancel": 1, "reindex": 14, "rollback": 2, "drop": 1,
-    "verify": 4, "repair": 4, "kill": 5, "recycle": 2, "restart": 2, "block": 1, "resync": 2,
-    "recover": 2,
-}  # fmt: skip
 OWN: Final = frozenset(
     ["backfill", "pause", "resume", "cancel", "reindex", "rollback", "drop", "verify", "repair"]
 )
@@ -40,19 +28,6 @@ STRANGE: Final = b'{"name":"of somebody else"}'
 
 Rest = Callable[[], object]
 Differences = Callable[[], list[Difference]]
-
-
-def draw(scenario: Scenario, seed: int) -> Scenario:
-    """*scenario*, or one of this kind instead."""
-    random = Random(f"whole tables {seed}")
-    eligible = scenario.kind == "mixed" and not (scenario.deploys or scenario.bulk)
-    if not eligible or random.random() >= SHARE:
-        return scenario
-    count = random.choice((6, 12, 24))
-    kinds = random.choices(tuple(INCIDENTS), tuple(INCIDENTS.values()), k=count)
-    most = min(scenario.ends, 2000.0)
-    incidents = tuple((random.uniform(0, most), kind) for kind in kinds)
-    return replace(scenario, kind=KIND, incidents=incidents)
 
 
 def befall(stack: Stack, incident: str) -> None:

@@ -122,32 +122,32 @@ class Connection:
 
     def prepare(self, alias: str, schema: Mapping[str, Any]) -> str:
         """See `indexes.prepare`. Raises Retry."""
-        with _named(alias):
+        with named(alias):
             return indexes.prepare(self._client, alias, schema)
 
     def places(self, alias: str) -> Places:
         """See `places.places`. Raises Retry."""
-        with _named(alias):
+        with named(alias):
             return places.places(self._client, alias)
 
     def shadow(self, alias: str, schema: Mapping[str, Any]) -> Places:
         """See `places.shadow`. Raises Retry."""
-        with _named(alias):
+        with named(alias):
             return places.shadow(self._client, alias, schema)
 
     def swap(self, alias: str, live: str) -> Places:
         """See `places.swap`. Raises Retry."""
-        with _named(alias):
+        with named(alias):
             return places.swap(self._client, alias, live)
 
     def drop(self, alias: str, shadow: str) -> Places:
         """See `places.drop`. Raises Retry."""
-        with _named(alias):
+        with named(alias):
             return places.drop(self._client, alias, shadow)
 
 
 @contextmanager
-def _named(alias: str) -> Iterator[None]:
+def named(alias: str) -> Iterator[None]:
     """Errors of requests about *alias* itself. Raises Retry."""
     try:
         with _failures():

@@ -1,6 +1,7 @@
 """Whatever arrives on the dead-letter queue becomes a row, once, whole."""
 
 import json
+import logging
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from sync.recovery.parking import Parked, ParkedMessage
 from sync.stream.record import version_of
 from tests.doubles.account import BUCKET, GIVEN_UP, LETTERS, Account
 from tests.doubles.clocks import ManualClock
+from tests.doubles.logged import logged
 from tests.doubles.trouble import letter, poison
 from tests.records import PRODUCTS
 
@@ -135,6 +137,20 @@ def test_the_notification_that_s3_sends_as_a_test_is_no_letter(account: Account)
     test = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET}
     assert account.consume(test) == DONE
     assert account.rows() == []
+
+
+def test_the_message_of_a_run_is_no_letter(
+    account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The segment's row says what is left to do, and a schedule sends another one. Others are."""
+    message = {"schema": 1, "run": "r", "segment": 2, "hop": 7}
+    assert account.consume(message) == DONE
+    assert account.rows() == []
+    told = ("WARNING", "the message of a run came too often", {"of": message})
+    assert told in logged(caplog, logging.WARNING)
+    for name in ("run", "segment", "hop"):
+        account.consume({key: value for key, value in message.items() if key != name})
+    assert [row["kind"] for row in account.rows()] == ["unknown"] * 3
 
 
 def test_a_range_without_its_records_says_what_covers_it(account: Account) -> None:
