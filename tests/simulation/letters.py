@@ -94,14 +94,15 @@ def _tells_of_now(row: Row, history: History, one: Owner, place: tuple[str, str,
     """Whether *row* is about the latest record of *one*, or about the item as it is."""
     records, item = history.records[one], history.items[one]
     body = json.loads(row["body"]) if row["body"] else {}  # a person may have erased it
+    # Creation times are approximate, and clocks of resyncs differ. Where versions say the opposite
+    # of the order, a row keeps what has the higher version, as a sink does.
+    is_later = int(row["version"]) >= _version(records[-1])
     if "item" in body:
-        return bool(body["item"] == item)
+        return bool(body["item"] == item) or is_later
     if "document" in body:  # what Typesense's worker was sent
         document = body["document"]
         return document is not None and parsed(document) == expected(item).get(place)
-    # Creation times are approximate. Where versions say the opposite of the order, a row keeps the
-    # record with the higher version, as a sink does.
-    return body == records[-1] or int(row["version"]) >= _version(records[-1])
+    return body == records[-1] or is_later
 
 
 def hold_older(
