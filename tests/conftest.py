@@ -32,6 +32,7 @@ SHARED = {
     "tests/contract/test_opensearch": "opensearch",
     "tests/contract/test_sinks.py": "opensearch",
     "tests/contract/test_comparing.py": "opensearch",
+    "tests/contract/test_shadows.py": "opensearch",
     "tests/contract/test_verify.py": "opensearch",
     "tests/contract/test_planted_bugs.py": "opensearch",
 }

@@ -71,6 +71,12 @@ class Target:
         return {hit["_id"]: hit["_source"] for hit in found["hits"]["hits"]}
 
 
+@pytest.fixture(autouse=True)
+def known_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for long until a writer of Typesense looks up aliases anew."""
+    monkeypatch.setattr("sync.sinks.typesense.client.KNOWN_S", 0.05)
+
+
 @pytest.fixture
 def target(subject: Subject, request: pytest.FixtureRequest) -> Target:
     return Target(subject, request)
