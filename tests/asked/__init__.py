@@ -50,7 +50,7 @@ OPENSEARCH: Final[Mapping[str, frozenset[tuple[str, str]]]] = {
     "search": frozenset([("POST", "/x-vx/_search")]),
     "places": frozenset([("HEAD", "/_alias/x"), ("GET", "/_alias/x")]),
     "shadow": frozenset([("GET", "/x-vx"), ("PUT", "/x-vx"), ("GET", "/x-vx/_mapping")]),
-    "swap": frozenset([("GET", "/x-vx/_alias"), ("POST", "/_aliases")]),
+    "swap": frozenset([("GET", "/x-vx/_alias"), ("POST", "/x-vx/_refresh"), ("POST", "/_aliases")]),
     "drop": frozenset([("DELETE", "/x-vx")]),
     "prepare": frozenset(
         [

@@ -292,6 +292,9 @@ class Indices:
         assert ignore_unavailable
         return self._ask(lambda: [name for name in self.made if fnmatch(name, index)])
 
+    def refresh(self, *, index: str) -> None:
+        self._ask(lambda: index in self.made)  # all that is written is seen at once
+
     def get_mapping(self, *, index: str) -> Any:
         return self._ask(lambda: {index: {"mappings": self.made[index]}})
 

@@ -24,8 +24,7 @@ _HOUR: Final = 3600 * 10**9  # in nanoseconds, as versions are
 
 
 def what_is_scanned_wins() -> Planted:
-    """The version of a page is later than that of writes after its reading: what is deleted
-    meanwhile is back."""
+    """The version of a page is above that of deletes after its reading: they are undone."""
     plan = Resync.plan
 
     def late(self: Resync, items: Any, version: int, sinks: Any) -> Any:
@@ -74,8 +73,7 @@ def swapped_before_it_is_filled() -> Planted:
 
 
 def the_next_index_is_not_written() -> Planted:
-    """The sink does not look for shadows, and nothing is compared: what is written while it is
-    filled is missing after the swap."""
+    """The sink does not look for shadows, so that the next index stays empty."""
     read = Request.read
 
     def blind(self: Request, answer: Any) -> Answered:

@@ -64,6 +64,7 @@ def swap(client: "Client", alias: str, live: str) -> Places:
                 {"remove": {"index": found.live, "alias": other}},
                 {"add": {"index": live, "alias": other, **options}},
             ]
+    client.indices.refresh(index=live)  # else its readers may miss what it was filled with
     _check(client.indices.update_aliases(body={"actions": actions}), alias)
     return places(client, alias)
 
