@@ -34,8 +34,8 @@ class RunsTable:
             self._stamped(Segment(run.id, number, revision=1)) for number in range(run.segments)
         ]
         for segment in segments:
-            self._put(segment_item(segment), 0)
-        self._put(run_item(replace(run, revision=1)), 0)
+            self._put(segment_item(segment))
+        self._put(run_item(replace(run, revision=1)))
         return segments
 
     def run(self, id_: str) -> Run | None:
@@ -99,7 +99,7 @@ class RunsTable:
     def _stamped(self, segment: Segment) -> Segment:
         return replace(segment, updated_at=iso(now_s(self._clock)))
 
-    def _put(self, item: dict[str, Any], revision: int) -> bool:
+    def _put(self, item: dict[str, Any], revision: int = 0) -> bool:
         """Write *item* if its row has *revision*, 0 for a row that does not exist. False if not."""
         kept = item["part"]["S"] == RUN and "finished_at" not in item
         if not kept:
