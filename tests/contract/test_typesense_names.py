@@ -26,7 +26,7 @@ def asks(request: Request) -> bool:
 @pytest.fixture
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every request looks its alias up."""
-    monkeypatch.setattr(module, "_KNOWN_S", 0.0)
+    monkeypatch.setattr(module, "KNOWN_S", 0.0)
 
 
 def test_what_was_written_outlives_a_restart(typesense: TypesenseServer, client: Client) -> None:

@@ -25,6 +25,9 @@ ACCEPTED: Final = {
         "that an object is gone is told to those alone who may list, and no prefix is asked then"
     ),
     r"admin es:ESHttp(Head|Get|Put) domain/\S+": "indexes have the names that models give them",
+    r"admin es:ESHttpDelete domain/x-vx/\S+": (
+        "a path's wildcard is for what is below an index, too; _bulk deletes documents anyway"
+    ),
 }
 
 
