@@ -14,6 +14,11 @@ _STYLES: Final = {"warning": "yellow", "fault": "red"}
 def attach_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("table", metavar="TABLE", help="name of a table that exists")
     parser.add_argument("--role", help="what models call it (default: its name in snake case)")
+    parser.add_argument(
+        "--renamed",
+        action="store_true",
+        help="it takes the place of the table with this role: renamed, restored or copied",
+    )
     parser.add_argument("--domain", help="also write to this OpenSearch domain, which exists")
 
 
@@ -26,7 +31,13 @@ def attach(options: argparse.Namespace, screen: Screen) -> int:
     path = path_of(options.stage, folder())
     role = options.role or attaching.role_of(options.table)
     stage, findings = attaching.attach(
-        client, path, options.stage, options.table, role, options.domain
+        client,
+        path,
+        options.stage,
+        options.table,
+        role,
+        options.domain,
+        renamed=options.renamed,
     )
     if options.json:
         screen.json({"role": role, "file": str(path), "findings": [f._asdict() for f in findings]})

@@ -30,13 +30,21 @@ def role_of(table: str) -> str:
 
 
 def attach(
-    clients: Clients, path: Path, stage: str, table: str, role: str, domain: str | None
+    clients: Clients,
+    path: Path,
+    stage: str,
+    table: str,
+    role: str,
+    domain: str | None,
+    *,
+    renamed: bool = False,
 ) -> tuple[Stage, list[Finding]]:
     """Add *table* to the file at *path* as *role*, and the OpenSearch domain *domain* if given.
 
-    Makes the file if there is none. Changes nothing else on AWS or in the file. Returns what the
-    file says then, and what was found of the table. Raises ConfigError if the stage could not read
-    the table, or if the file would not be right; Retry.
+    *renamed*: it takes the place of the table that has the role, whose keys are the same. Makes the
+    file if there is none. Changes nothing else on AWS or in the file. Returns what the file says
+    then, and what was found of the table. Raises ConfigError if the stage could not read the table,
+    or if the file would not be right; Retry.
     """
     found = tables.describe(clients, table)
     if found is None:
@@ -46,12 +54,36 @@ def attach(
         raise ConfigError("; ".join(faults))
     given = _given(path)
     known = given.setdefault("tables", CommentedMap())
-    if role in known:
-        raise ConfigError(f"{path}: tables.{role} is there already; choose another --role")
-    known[role] = {"keys": dict(found.keys), "stream": found.stream}
+    if renamed:
+        _check_keys(path, role, known, found)
+        known[role]["stream"] = found.stream
+    elif role in known:
+        raise ConfigError(
+            f"{path}: tables.{role} is there already; choose another --role, or --renamed if its "
+            "table has another name now"
+        )
+    else:
+        known[role] = {"keys": dict(found.keys), "stream": found.stream}
     if domain is not None:
         given["opensearch"] = {"existing": _existing(clients, domain)}
     return _written(path, given), findings
+
+
+def _check_keys(path: Path, role: str, known: Mapping[str, Any], found: tables.Table) -> None:
+    """Raises ConfigError unless *found* can take the place of the table that has *role*."""
+    entry = known.get(role)
+    if entry is None or "stream" not in entry:
+        raise ConfigError(
+            f"{path}: there is no table with the role {role} that the stack reads only"
+        )
+    if list(entry["keys"].items()) != list(found.keys.items()):
+        was, now = (
+            ", ".join(f"{n} {t}" for n, t in k.items()) for k in (entry["keys"], found.keys)
+        )
+        raise ConfigError(
+            f"{path}: tables.{role} has the keys {was}, and {found.name} has {now}: its documents "
+            "would have other ids; attach it with another --role"
+        )
 
 
 def detach(path: Path, role: str) -> Stage:

@@ -142,6 +142,42 @@ def test_a_third_reader_is_refused(boto: Any, path: Path, monkeypatch: pytest.Mo
         attach(boto, path, "try", "Orders", "more", None)
 
 
+def test_a_table_that_has_another_name_now_takes_the_place_of_the_old_one(
+    boto: Any, path: Path
+) -> None:
+    """The role stays, and with it models, mirrors and ids of documents."""
+    table(boto)
+    boto("opensearch").create_domain(DomainName="shop")
+    attach(boto, path, "try", "Orders", "orders", "shop")
+    before = path.read_text()
+    table(boto, "Orders2")
+    with pytest.raises(ConfigError, match="there is no table with the role shops"):
+        attach(boto, path, "try", "Orders2", "shops", None, renamed=True)
+    stage, _ = attach(boto, path, "try", "Orders2", "orders", None, renamed=True)
+    assert list(stage.tables) == ["orders"]
+    stream = boto("dynamodb").describe_table(TableName="Orders2")["Table"]["LatestStreamArn"]
+    old = boto("dynamodb").describe_table(TableName="Orders")["Table"]["LatestStreamArn"]
+    assert path.read_text() == before.replace(old, stream)
+
+
+def test_a_table_with_other_keys_is_no_renamed_one(boto: Any, path: Path) -> None:
+    """Each of its documents would have another id."""
+    table(boto)
+    boto("opensearch").create_domain(DomainName="shop")
+    attach(boto, path, "try", "Orders", "orders", "shop")
+    before = path.read_text()
+    boto("dynamodb").create_table(
+        TableName="Other",
+        AttributeDefinitions=[{"AttributeName": "number", "AttributeType": "N"}],
+        KeySchema=[{"AttributeName": "number", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    )
+    with pytest.raises(ConfigError, match="and Other has number N: its documents would have other"):
+        attach(boto, path, "try", "Other", "orders", None, renamed=True)
+    assert path.read_text() == before
+
+
 def test_what_is_there_is_not_replaced(boto: Any, path: Path) -> None:
     table(boto)
     boto("opensearch").create_domain(DomainName="shop")
