@@ -23,7 +23,7 @@ from tests.simulation.opensearch import REJECTED_WORD
 from tests.simulation.scenario import Scenario
 from tests.simulation.stack import ALIASES, Stack
 from tests.simulation.template import DEPLOYED
-from tests.simulation.whole_drawn import KIND
+from tests.simulation.whole_drawn import ASKED_AGAIN_S, KIND, MOST_PAGES
 
 PARK_DELAY_S: Final = 41.0  # docs/guarantees.md: the longest effect of all sinks, and a second
 OLDER: Final = 16  # times as old as its delay a key is at most
@@ -43,6 +43,18 @@ BATCH_CALLS: Final = {  # that one batch of records may take of what is up
 }
 TABLES: Final = 2  # whose items a resync reads, with a request for each
 READS: Final = 3  # of a round of a resync: the items, derived rows, and the items once more
+
+
+_UNREADABLE_S: Final = max(  # until a message that nobody can read is a dead letter
+    queue.visibility_s * queue.most_receives
+    for queue in DEPLOYED.queues.values()
+    if queue.most_receives
+)
+# A person who reindexes asks again and again, and may begin a run with the last call. A run waits
+# for what is down, and its message is hidden when a worker dies; both perhaps for a second time.
+_RUNS_S: Final = (
+    MOST_PAGES * ASKED_AGAIN_S + 2 * LONGEST_DELAY_S + 2 * DEPLOYED.queues["RunsQueue"].visibility_s
+)
 
 
 Key = tuple[str | None, str, float]
@@ -238,10 +250,8 @@ def rest_s(scenario: Scenario) -> float:
         + 2 * _apart_s(scenario)  # until versions of a clock that is ahead are passed by all
         + 2 * LONGEST_DELAY_S  # a key that was parked just before that, and once more after it
         + 7 * 120.0  # a message of the slowest function, killed: its timeout and visibility
-        + 3600.0 * len(unreadable)  # each holds up its lane so long (docs/guarantees.md), and all
-        # may stand in one
-        # A run waits so long for what is down, and its message is hidden when a worker dies.
-        + (LONGEST_DELAY_S + DEPLOYED.queues["RunsQueue"].visibility_s) * (scenario.kind == KIND)
+        + _UNREADABLE_S * len(unreadable)  # each may hold up a lane so long, and all stand in one
+        + (_RUNS_S if scenario.kind == KIND else 0.0)
     )
 
 

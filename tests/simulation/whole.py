@@ -11,6 +11,7 @@ from sync.writing.ids import is_hash
 from tests.simulation.invariants import Difference, Violated, nothing_differs
 from tests.simulation.models import Place, expected
 from tests.simulation.stack import ALIASES, COLLECTIONS, Stack
+from tests.simulation.whole_drawn import ASKED_AGAIN_S, MOST_PAGES
 
 OWN: Final = frozenset(
     ["backfill", "pause", "resume", "cancel", "reindex", "rollback", "drop", "verify", "repair"]
@@ -21,7 +22,6 @@ TARGETS: Final = (
 )
 READ: Final = ("opensearch", "typesense")  # which can be compared
 SINKS: Final = (None, "opensearch", "typesense", "plain")
-MOST_PAGES: Final = 40
 ROUNDS: Final = 12  # of what people repeat until nothing is left to do
 ROUND_S: Final = 905.0
 STRANGE: Final = b'{"name":"of somebody else"}'
@@ -175,7 +175,7 @@ def _pages(stack: Stack, payload: dict[str, Any], most: int) -> None:
         again = answer.get("phase") in ("filling", "comparing")
         if answer["cursor"] is None and not again:
             return
-        wait_s = 30.0 if again else 0.0
+        wait_s = ASKED_AGAIN_S if again else 0.0
         more = {**payload, "cursor": answer["cursor"]}
         stack.world.after(wait_s, lambda: _pages(stack, more, most - 1))
 

@@ -20,6 +20,8 @@ INCIDENTS: Final = {
     "recover": 2,
 }  # fmt: skip
 EARLIER_S: Final = 2.5  # than a delete; a run is begun, and its table read, within that
+MOST_PAGES: Final = 40  # of the answers to a person
+ASKED_AGAIN_S: Final = 30.0  # while a place is filled or compared
 PAGE_BYTES: Final = 600  # of a scan: a few items
 
 
