@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from sync.commands.backfill_start import BackfillStart
+from sync.aws import tables
+from sync.commands.parts.wanted import Wanted
 from sync.runs.rows import Run
 from sync.runtime.deadline import Deadline
 
@@ -40,10 +41,10 @@ class Filling:
         counting = {run.table: run for run in self._runs(deadline) if run.status != "cancelled"}
         for table, model in self._feeding:
             if table not in counting:
-                start = BackfillStart(
-                    table=table, model=model, sinks=[self._sink], rate=rate, also=True
-                )
-                counting[table] = start.begin(self._service, reindex=self._for)
+                wanted = Wanted(table, model, sinks=(self._sink,), rate=rate)
+                arguments = {**wanted.arguments(self._service), "reindex": self._for}
+                items = tables.known(self._service.clients, table).items
+                counting[table] = wanted.begin(self._service, arguments, items)
         return list(counting.values())
 
     def _runs(self, deadline: Deadline) -> Iterator[Run]:
