@@ -9,7 +9,6 @@ from unittest import mock
 from sync.commands.parts.comparison import Compared
 from sync.commands.parts.filling import Filling
 from sync.commands.reindex import Reindex
-from sync.recovery.resync import Resync
 from sync.runs.backfill import Backfill
 from sync.runs.table import RunsTable
 from sync.runs.worker import Page
@@ -19,18 +18,6 @@ from sync.verify.looking import Look
 from tests.simulation.whole_drawn import KIND
 
 Planted = AbstractContextManager[object]
-
-_HOUR: Final = 3600 * 10**9  # in nanoseconds, as versions are
-
-
-def what_is_scanned_wins() -> Planted:
-    """The version of a page is above that of deletes after its reading: they are undone."""
-    plan = Resync.plan
-
-    def late(self: Resync, items: Any, version: int, sinks: Any) -> Any:
-        return plan(self, items, version + _HOUR, sinks)
-
-    return mock.patch.object(Resync, "plan", late)
 
 
 def a_cursor_skips() -> Planted:
@@ -84,7 +71,6 @@ def the_next_index_is_not_written() -> Planted:
 
 WHOLE_BUGS: Final[Mapping[Callable[[], Planted], str]] = dict.fromkeys(
     (
-        what_is_scanned_wins,
         a_cursor_skips,
         a_run_ends_with_its_first_segment,
         orphans_are_unseen,

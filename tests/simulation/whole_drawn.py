@@ -19,7 +19,7 @@ INCIDENTS: Final = {
     "verify": 4, "repair": 4, "kill": 5, "recycle": 2, "restart": 2, "block": 1, "resync": 2,
     "recover": 2,
 }  # fmt: skip
-EARLIER_S: Final = 2.5  # than a delete; a run is begun, and its table read, within that
+EARLIER_S: Final = 10.0  # than a delete; a run is begun, and its table read, within that
 MOST_PAGES: Final = 40  # of the answers to a person
 ASKED_AGAIN_S: Final = 30.0  # while a place is filled or compared
 PAGE_BYTES: Final = 600  # of a scan: a few items
@@ -43,7 +43,12 @@ def drawn(scenario: "Scenario", seed: int) -> "Scenario":
         return random.uniform(0, most)
 
     incidents = tuple((at(kind), kind) for kind in kinds)
-    asking = random.choice((0.0, 0.02, 0.1))
-    rates = {**scenario.trouble.rates, "opensearch.admin": asking, "typesense.admin": asking}
+    asking = random.choice((0.02, 0.1, 0.2))
+    rates = {
+        **scenario.trouble.rates,
+        "opensearch.admin": asking,
+        "typesense.admin": asking,
+        "dynamodb.describe_table": 0.5,  # asked seldom
+    }
     trouble = replace(scenario.trouble, rates=rates)
     return replace(scenario, kind=KIND, incidents=incidents, trouble=trouble)
