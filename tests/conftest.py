@@ -80,11 +80,12 @@ def fixtures(item: pytest.Item) -> set[str]:
 
 
 @pytest.fixture(autouse=True)
-def _same_log(monkeypatch: pytest.MonkeyPatch) -> None:
+def _same_log() -> Iterator[None]:
     """What a service sets when it is made is gone after the test."""
-    for name in ("propagate", "level", "handlers"):
-        value = getattr(logger, name)
-        monkeypatch.setattr(logger, name, list(value) if name == "handlers" else value)
+    propagate, level, handlers = logger.propagate, logger.level, list(logger.handlers)
+    yield
+    logger.propagate, logger.handlers = propagate, handlers
+    logger.setLevel(level)  # not the attribute: logging remembers what the level let through
 
 
 @pytest.fixture(scope="session")
